@@ -1,1 +1,8 @@
-//! Placeholder until its first noun arrives.
+//! gRPC clients and servers of the contracts in `proto/wharf/v1`. Messages are `wharf-proto`'s;
+//! access rules are `wharf_proto::access`'s. Nothing is written by hand here.
+
+/// Services of the package `wharf.v1`.
+#[allow(missing_docs, clippy::all, clippy::pedantic)]
+pub mod v1 {
+    include!(concat!(env!("OUT_DIR"), "/wharf.v1.rs"));
+}
