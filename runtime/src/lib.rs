@@ -1,1 +1,6 @@
-//! Placeholder until its first noun arrives.
+//! The one impure toolbox: tasks, clock, randomness, journal, TLS, network, configuration, telemetry.
+
+pub mod backoff;
+pub mod clock;
+pub mod random;
+pub mod task;
