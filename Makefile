@@ -1,0 +1,64 @@
+# Two commands do all the set-up: `make up` runs Wharfinger, `make test` tests it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+TARGET := target/x86_64-unknown-linux-gnu
+PHASE := scripts/phase
+
+# Of `make up`: NAME, PORT_BASE, DATA_DIR, DOCKER_HOST, ADVERTISE.
+UP_FLAGS := $(if $(NAME),--name $(NAME)) $(if $(PORT_BASE),--port-base $(PORT_BASE)) \
+  $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(DOCKER_HOST),--docker-host $(DOCKER_HOST)) \
+  $(if $(ADVERTISE),--advertise $(ADVERTISE))
+
+.PHONY: help up down build release test test-quick test-docker check audit bench
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## build, start an engine if none runs, and bring the platform up (again: repair)
+	@$(PHASE) "tools" scripts/deps build engine
+	@$(MAKE) release
+	@dist/wharf up $(UP_FLAGS)
+	@echo "put it on the PATH: sudo install dist/wharf /usr/local/bin/wharf"
+
+down: ## stop and remove what `make up` made; PURGE=1 removes the data too
+	@dist/wharf down $(UP_FLAGS) $(if $(PURGE),--purge)
+
+release: ## the static binary, at dist/wharf
+	@$(PHASE) "release build" cargo build --release --locked -p wharf
+	@mkdir -p dist && cp -f $(TARGET)/release/wharf dist/wharf.new && mv -f dist/wharf.new dist/wharf
+	@ls -l dist/wharf | awk '{printf "dist/wharf: %.1f MB\n", $$5 / 1e6}'
+
+build: ## everything in the dev profile, tests included
+	@$(PHASE) "tools to build" scripts/deps build
+	@$(PHASE) "dev build" cargo build --locked --workspace --all-targets
+
+test: build ## every test, Docker included
+	@$(PHASE) "tools to test" scripts/deps test
+	@$(PHASE) "quick tests" scripts/test quick
+	@$(PHASE) "docker tests" scripts/test docker
+
+test-quick: ## the tests that need no Docker
+	@$(PHASE) "tools to build" scripts/deps build
+	@$(PHASE) "quick tests" scripts/test quick
+
+test-docker: build ## the tests that need Docker
+	@$(PHASE) "tools to test" scripts/deps test
+	@$(PHASE) "docker tests" scripts/test docker
+
+check: ## format, lints, licences and bans, breaking contract changes
+	@$(PHASE) "tools to build" scripts/deps build
+	@$(PHASE) "format" cargo fmt --all --check
+	@$(PHASE) "tools to check" scripts/deps check
+	@$(PHASE) "contracts" scripts/check-contracts
+	@$(PHASE) "licences and bans" scripts/check-deps
+	@$(PHASE) "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
+
+audit: ## known vulnerabilities (needs the advisory databases)
+	@scripts/deps build check
+	@scripts/check-deps advisories
+
+bench: ## ratios against real OpenSearch and Docker's own figures
+	@scripts/bench
