@@ -1,0 +1,445 @@
+//! The rules of the house, kept by a test so that taste does not decay: layers, what cores may
+//! use, where the heavy libraries may appear, file length, names, the code map, the error pages.
+//! Each rule is a function from the tree to a list of breaches, and each is shown to see a
+//! planted one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+const MAX_LINES: usize = 600;
+const NINE: [&str; 9] = [
+    "tonic", "prost", "axum", "bollard", "raft", "sled", "rustls", "serde", "tokio",
+];
+const BANNED_NAMES: [&str; 5] = ["util", "common", "helper", "misc", "manager"];
+const CORES: [&str; 5] = [
+    "wharf-director-core",
+    "wharf-allocator-core",
+    "wharf-collectors-core",
+    "wharf-proxy-core",
+    "wharf-store-core",
+];
+const SHELLS: [&str; 5] = [
+    "wharf-director",
+    "wharf-allocator",
+    "wharf-collectors",
+    "wharf-proxy",
+    "wharf-store",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ has a parent")
+        .to_path_buf()
+}
+
+/// A source file: its path from the root and its text.
+struct Source {
+    path: String,
+    text: String,
+}
+
+fn sources() -> Vec<Source> {
+    let listed = Command::new("git")
+        .args([
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "*.rs",
+        ])
+        .current_dir(root())
+        .output()
+        .expect("git lists the files");
+    let sources: Vec<Source> = String::from_utf8(listed.stdout)
+        .expect("paths are UTF-8")
+        .lines()
+        .filter_map(|path| {
+            let text = fs::read_to_string(root().join(path)).ok()?;
+            Some(Source {
+                path: path.to_owned(),
+                text,
+            })
+        })
+        .collect();
+    assert!(
+        sources.len() > 20,
+        "only {} source files were found",
+        sources.len()
+    );
+    sources
+}
+
+fn planted(path: &str, text: &str) -> Vec<Source> {
+    vec![Source {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }]
+}
+
+/// Package name to its dependencies: normal and build ones, then with dev ones.
+fn dependencies() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
+        .current_dir(root())
+        .output()
+        .expect("cargo prints its metadata");
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    let mut found = BTreeMap::new();
+    for package in metadata["packages"].as_array().expect("packages is a list") {
+        let mut normal = BTreeSet::new();
+        let mut all = BTreeSet::new();
+        for dependency in package["dependencies"]
+            .as_array()
+            .expect("dependencies is a list")
+        {
+            let name = dependency["name"].as_str().expect("a name").to_owned();
+            if dependency["kind"].as_str() != Some("dev") {
+                normal.insert(name.clone());
+            }
+            all.insert(name);
+        }
+        found.insert(
+            package["name"].as_str().expect("a name").to_owned(),
+            (normal, all),
+        );
+    }
+    found
+}
+
+fn layer_breaches(package: &str, dependencies: &BTreeSet<String>) -> Vec<String> {
+    let ours = dependencies.iter().filter(|name| name.starts_with("wharf"));
+    let allowed = |name: &str| match package {
+        "wharf-proto" => false,
+        "wharf-services" | "wharf-runtime" => name == "wharf-proto",
+        _ if CORES.contains(&package) => name == "wharf-proto",
+        _ if SHELLS.contains(&package) => {
+            matches!(name, "wharf-proto" | "wharf-services" | "wharf-runtime")
+                || name == format!("{package}-core")
+                || (package, name) == ("wharf-allocator", "wharf-collectors")
+        }
+        "wharf" | "wharf-tests" => true,
+        _ => false,
+    };
+    ours.filter(|name| !allowed(name))
+        .map(|name| format!("{package} -> {name}"))
+        .collect()
+}
+
+#[test]
+fn packages_depend_only_on_the_layers_below() {
+    let breaches: Vec<String> = dependencies()
+        .iter()
+        .flat_map(|(package, (normal, _))| layer_breaches(package, normal))
+        .collect();
+    assert!(
+        breaches.is_empty(),
+        "these dependencies go up or sideways: {breaches:?}"
+    );
+    let planted = BTreeSet::from(["wharf-store-core".to_owned()]);
+    assert_eq!(
+        layer_breaches("wharf-proxy-core", &planted).len(),
+        1,
+        "core on core is seen"
+    );
+    assert_eq!(
+        layer_breaches("wharf-proxy", &planted).len(),
+        1,
+        "a shell on another's core"
+    );
+}
+
+#[test]
+fn each_of_the_nine_packages_is_a_direct_dependency_and_used() {
+    let packages = dependencies();
+    let sources = sources();
+    for name in NINE {
+        assert!(
+            packages.values().any(|(normal, _)| normal.contains(name)),
+            "{name} is no direct dependency of any package"
+        );
+        let word = format!("{name}::");
+        assert!(
+            sources.iter().any(|source| source.text.contains(&word)),
+            "{name} is depended on but never used"
+        );
+    }
+}
+
+/// Code before the first `#[cfg(test)] mod`, without line comments.
+fn code(text: &str) -> String {
+    let body = text.split("#[cfg(test)]\nmod ").next().unwrap_or(text);
+    body.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn is_core(path: &str) -> bool {
+    path.contains("/core/src/")
+}
+
+fn core_breaches(sources: &[Source]) -> Vec<String> {
+    const BANNED: [&str; 12] = [
+        "tokio::",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "SystemTime",
+        "Instant",
+        "rand::",
+        "tracing::",
+        "println!",
+        "Timestamp::now",
+        "Zoned::now",
+    ];
+    let mut breaches = Vec::new();
+    for source in sources.iter().filter(|source| is_core(&source.path)) {
+        if source.path.contains("tests") {
+            continue;
+        }
+        let code = code(&source.text);
+        for banned in BANNED {
+            let found = code.match_indices(banned).any(|(at, _)| {
+                let before = code[..at].chars().next_back();
+                !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                    && !code[at + banned.len()..].starts_with(|c: char| c.is_alphanumeric())
+                    || banned.ends_with("::")
+                        && !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            });
+            if found {
+                breaches.push(format!("{} uses {banned}", source.path));
+            }
+        }
+    }
+    breaches
+}
+
+#[test]
+fn cores_have_no_clock_no_files_no_sockets_no_randomness_and_no_log() {
+    let breaches = core_breaches(&sources());
+    assert!(
+        breaches.is_empty(),
+        "a core takes these as arguments instead: {breaches:?}"
+    );
+    let planted = planted(
+        "proxy/core/src/x.rs",
+        "//! x\nfn f() { std::time::Instant::now(); }",
+    );
+    assert_eq!(core_breaches(&planted).len(), 1, "a planted clock is seen");
+    let packages = dependencies();
+    for core in CORES {
+        let Some((normal, _)) = packages.get(core) else {
+            panic!("{core} is missing")
+        };
+        for banned in [
+            "tokio",
+            "rand",
+            "tracing",
+            "hyper",
+            "axum",
+            "rustls",
+            "wharf-runtime",
+        ] {
+            assert!(
+                !normal.contains(banned),
+                "{core} must not depend on {banned}"
+            );
+        }
+    }
+}
+
+fn quarantine_breaches(sources: &[Source]) -> Vec<String> {
+    let rules: [(&str, fn(&str) -> bool); 5] = [
+        ("raft::", |path| path.starts_with("director/src/raft/")),
+        ("sled::", |path| {
+            path.starts_with("director/src/raft/storage")
+        }),
+        ("bollard::", |path| {
+            path.starts_with("allocator/src/docker/")
+        }),
+        ("tantivy::", |path| {
+            path.starts_with("nodes/store/src/engine/")
+        }),
+        ("tokio::spawn", |path| path == "runtime/src/task.rs"),
+    ];
+    let mut breaches = Vec::new();
+    for source in sources
+        .iter()
+        .filter(|source| !source.path.starts_with("tests/"))
+    {
+        let code = code(&source.text);
+        for (word, allowed) in rules {
+            if allowed(&source.path) {
+                continue;
+            }
+            let named = code.match_indices(word).any(|(at, _)| {
+                let line = code[..at].rsplit('\n').next().unwrap_or("");
+                let before = code[..at].chars().next_back();
+                // `crate::raft::` and `wharf_director::raft::` are our own module.
+                !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
+                    && !line.contains("::raft::")
+                    || word == "tokio::spawn"
+            });
+            let own = word == "raft::" && source.path.starts_with("director/");
+            if named && !own {
+                breaches.push(format!("{} names {word}", source.path));
+            }
+        }
+    }
+    breaches
+}
+
+#[test]
+fn heavy_libraries_stay_where_they_can_be_replaced() {
+    let breaches = quarantine_breaches(&sources());
+    assert!(breaches.is_empty(), "{breaches:?}");
+    for text in [
+        "use bollard::Docker;",
+        "fn f() { tokio::spawn(async {}); }",
+        "use sled::Db;",
+    ] {
+        let planted = planted("proxy/src/x.rs", text);
+        assert_eq!(
+            quarantine_breaches(&planted).len(),
+            1,
+            "`{text}` in the proxy must be seen"
+        );
+    }
+}
+
+fn shape_breaches(sources: &[Source]) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for source in sources {
+        let lines = source.text.lines().count();
+        if lines > MAX_LINES {
+            breaches.push(format!("{} has {lines} lines", source.path));
+        }
+        if !source.text.starts_with("//!") {
+            breaches.push(format!("{} does not begin with `//!`", source.path));
+        }
+        for part in source.path.trim_end_matches(".rs").split('/') {
+            if part.split(['_', '-']).any(|word| {
+                BANNED_NAMES
+                    .iter()
+                    .any(|banned| word == *banned || word == format!("{banned}s"))
+            }) {
+                breaches.push(format!(
+                    "{} is named `{part}`, which says nothing",
+                    source.path
+                ));
+            }
+        }
+    }
+    breaches
+}
+
+#[test]
+fn files_are_short_say_what_they_are_and_have_telling_names() {
+    let breaches = shape_breaches(&sources());
+    assert!(breaches.is_empty(), "{breaches:#?}");
+    assert_eq!(
+        shape_breaches(&planted("a/src/utils.rs", "//! x")).len(),
+        1,
+        "a banned name"
+    );
+    assert_eq!(
+        shape_breaches(&planted("a/src/b.rs", "fn f() {}")).len(),
+        1,
+        "no first line"
+    );
+    let long = format!("//! x{}", "\n".repeat(MAX_LINES + 1));
+    assert_eq!(
+        shape_breaches(&planted("a/src/b.rs", &long)).len(),
+        1,
+        "a long file"
+    );
+}
+
+#[test]
+fn the_code_map_names_every_package() {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md exists");
+    for package in dependencies().keys() {
+        assert!(
+            map.contains(&format!("`{package}`")),
+            "ARCHITECTURE.md does not name {package}"
+        );
+    }
+    for walk in ["The walk of \"create deployment\"", "The walk of a sample"] {
+        assert!(map.contains(walk), "ARCHITECTURE.md lacks `{walk}`");
+    }
+}
+
+/// Codes that the sources name, like `DIR0012`.
+fn codes(sources: &[Source]) -> BTreeSet<String> {
+    let pattern = regex::Regex::new(r"\b(DIR|ALL|PRX|STO|COL|CLI)\d{4}\b").expect("a pattern");
+    sources
+        .iter()
+        .filter(|source| !source.path.starts_with("tests/"))
+        .flat_map(|source| {
+            pattern
+                .find_iter(&source.text)
+                .map(|found| found.as_str().to_owned())
+        })
+        .collect()
+}
+
+#[test]
+fn every_error_code_has_a_page_and_every_page_a_code() {
+    let used = codes(&sources());
+    assert!(used.len() > 10, "only {} codes were found", used.len());
+    let mut pages = BTreeSet::new();
+    for entry in fs::read_dir(root().join("docs/errors")).expect("docs/errors exists") {
+        let path = entry.expect("an entry").path();
+        let name = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        if name == "README" {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("a page");
+        assert!(
+            text.starts_with(&format!("# {name}: ")) && text.contains("What to do"),
+            "{name}.md begins with `# {name}: ` and says `What to do`"
+        );
+        pages.insert(name);
+    }
+    let missing: Vec<_> = used.difference(&pages).collect();
+    assert!(
+        missing.is_empty(),
+        "these codes have no page in docs/errors: {missing:?}"
+    );
+    let unused: Vec<_> = pages.difference(&used).collect();
+    assert!(unused.is_empty(), "these pages are of no code: {unused:?}");
+}
+
+#[test]
+fn no_test_is_ignored_and_nothing_is_left_to_do() {
+    let words = ["#[ignore", "todo!(", "unimplemented!(", "FIXME"];
+    for source in sources()
+        .iter()
+        .filter(|source| !source.path.ends_with("house.rs"))
+    {
+        for word in words {
+            assert!(
+                !source.text.contains(word),
+                "{} contains `{word}`",
+                source.path
+            );
+        }
+    }
+}
