@@ -1,1 +1,6 @@
-//! Placeholder until its first noun arrives.
+//! What the storage instance knows about documents without touching a disk: mappings, bulk lines, queries,
+//! aggregations, templates and lifecycle. Invariants: no clock, no files, no sockets, no randomness; every parser
+//! has a limit. Not here: engines, HTTP, journals (`wharf-store`).
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+pub mod columns;
