@@ -2,5 +2,7 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod journal;
+pub mod platform_file;
 pub mod random;
 pub mod task;

@@ -142,8 +142,10 @@ impl PlatformFile {
     /// When it is missing or damaged; the message says what to do.
     pub fn read(data_dir: &Path) -> Result<Self, PlatformFileError> {
         let path = Self::path(data_dir);
-        let bytes = std::fs::read(&path)
-            .map_err(|source| PlatformFileError::Read { path: path.clone(), source })?;
+        let bytes = std::fs::read(&path).map_err(|source| PlatformFileError::Read {
+            path: path.clone(),
+            source,
+        })?;
         serde_json::from_slice(&bytes).map_err(|source| PlatformFileError::Parse { path, source })
     }
 }
@@ -157,7 +159,10 @@ mod tests {
         let ports = Ports::from_base(22_000).unwrap();
         let mut all: Vec<u16> = ports.of_roles().iter().map(|(_, port)| *port).collect();
         all.extend([ports.instances_start, ports.instances_end]);
-        assert!(all.iter().all(|port| (22_000..25_000).contains(port)), "{all:?}");
+        assert!(
+            all.iter().all(|port| (22_000..25_000).contains(port)),
+            "{all:?}"
+        );
         let count = all.len();
         all.sort_unstable();
         all.dedup();
