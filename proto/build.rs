@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The encoded set keeps the method options that prost's own types would drop.
     fs::write(out.join("descriptors.bin"), compiler.encode_file_descriptor_set())?;
     prost_build::Config::new()
+        .enable_type_names()
         .bytes(["wharf.v1.RaftMessage.message"])
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

@@ -50,7 +50,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_decode_or_are_nothing(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            decode(&bytes);
+            let _ = decode(&bytes);
         }
     }
 }

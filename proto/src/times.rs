@@ -32,7 +32,7 @@ mod tests {
 
         #[test]
         fn no_timestamp_panics(seconds in any::<i64>(), nanos in any::<i32>()) {
-            millis(&Timestamp { seconds, nanos });
+            let _ = millis(&Timestamp { seconds, nanos });
         }
     }
 }
