@@ -1,0 +1,263 @@
+//! Commands: the only way the state changes. JSON in the log, with a version, the time and the
+//! actor stamped by the proposer. A member that meets a command it does not know stops: it never
+//! skips one. Not here: what each does (`apply/`).
+
+pub mod allocator;
+pub mod deployment;
+pub mod plan;
+pub mod platform;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wharf_proto::ids::RequestId;
+
+pub use self::{
+    allocator::{ForgetAllocator, ForgetProxy, RegisterAllocator, RegisterProxy, UpdateAllocator},
+    deployment::{CreateDeployment, DeleteDeployment, NewInstance, NewResource, UpgradeDeployment},
+    plan::{
+        AdoptPlan, InstanceChange, NewBerth, NewStep, NotePlan, PlanEnded, StartAttempt,
+        StepTransition, SupersedePlan,
+    },
+    platform::{
+        BootstrapPlatform, CreateUser, DeleteUser, NoteAudit, PublishRoutes, PutSecret,
+        RaiseFeatureLevel, RemoveSecret, ReportHealthTransition, SetSetting, UpdateUser,
+    },
+};
+use crate::state::hex;
+
+/// The version of commands that this code writes and reads.
+pub const COMMAND_VERSION: u32 = 1;
+/// Bytes of a command at most; Raft messages are 64 KiB.
+pub const COMMAND_BYTES: usize = 60 * 1024;
+/// Bytes of an actor's name.
+pub const ACTOR_BYTES: usize = 128;
+
+/// One change of the state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// [`COMMAND_VERSION`] of who wrote it.
+    pub version: u32,
+    /// When it was proposed; the state's time never runs backwards whatever stands here.
+    pub at_ms: u64,
+    /// Who: a user's name, `system`, `allocator/<id>`.
+    pub actor: String,
+    /// Made by the client; the same id gets the first answer again. None for the leader's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+    /// What to do.
+    pub body: Body,
+}
+
+/// What a command does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// Names the platform and makes its first admin.
+    BootstrapPlatform(BootstrapPlatform),
+    /// Raises the feature level.
+    RaiseFeatureLevel(RaiseFeatureLevel),
+    /// Makes a deployment and its first plan.
+    CreateDeployment(Box<CreateDeployment>),
+    /// Asks for a deployment's deletion and makes the plan for it.
+    DeleteDeployment(DeleteDeployment),
+    /// Makes a plan that replaces containers of another image or spec.
+    UpgradeDeployment(UpgradeDeployment),
+    /// Adopts a pending plan with its placements and steps, if its parent is still current.
+    AdoptPlan(Box<AdoptPlan>),
+    /// Ends a pending plan whose parent is no longer current.
+    SupersedePlan(SupersedePlan),
+    /// Says what a plan waits for.
+    NotePlan(NotePlan),
+    /// A leader takes up a running plan.
+    StartAttempt(StartAttempt),
+    /// Moves a step on, with the changes of instances that belong to it.
+    StepTransition(Box<StepTransition>),
+    /// Ends a plan.
+    PlanEnded(PlanEnded),
+    /// An allocator said hello.
+    RegisterAllocator(RegisterAllocator),
+    /// Changes what the platform decided about an allocator.
+    UpdateAllocator(UpdateAllocator),
+    /// Forgets an allocator that hosts nothing.
+    ForgetAllocator(ForgetAllocator),
+    /// A proxy said hello.
+    RegisterProxy(RegisterProxy),
+    /// Forgets a proxy.
+    ForgetProxy(ForgetProxy),
+    /// The route table has other content.
+    PublishRoutes(PublishRoutes),
+    /// Sets or clears a setting.
+    SetSetting(SetSetting),
+    /// Makes a user.
+    CreateUser(CreateUser),
+    /// Changes a user.
+    UpdateUser(UpdateUser),
+    /// Removes a user.
+    DeleteUser(DeleteUser),
+    /// Keeps sealed bytes.
+    PutSecret(PutSecret),
+    /// Forgets sealed bytes.
+    RemoveSecret(RemoveSecret),
+    /// A subject became well or unwell.
+    ReportHealthTransition(ReportHealthTransition),
+    /// Writes a line of the audit log and nothing else (a secret was read).
+    NoteAudit(NoteAudit),
+}
+
+impl Body {
+    /// The name that the audit log shows.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::BootstrapPlatform(_) => "bootstrap_platform",
+            Self::RaiseFeatureLevel(_) => "raise_feature_level",
+            Self::CreateDeployment(_) => "create_deployment",
+            Self::DeleteDeployment(_) => "delete_deployment",
+            Self::UpgradeDeployment(_) => "upgrade_deployment",
+            Self::AdoptPlan(_) => "adopt_plan",
+            Self::SupersedePlan(_) => "supersede_plan",
+            Self::NotePlan(_) => "note_plan",
+            Self::StartAttempt(_) => "start_attempt",
+            Self::StepTransition(_) => "step_transition",
+            Self::PlanEnded(_) => "plan_ended",
+            Self::RegisterAllocator(_) => "register_allocator",
+            Self::UpdateAllocator(_) => "update_allocator",
+            Self::ForgetAllocator(_) => "forget_allocator",
+            Self::RegisterProxy(_) => "register_proxy",
+            Self::ForgetProxy(_) => "forget_proxy",
+            Self::PublishRoutes(_) => "publish_routes",
+            Self::SetSetting(_) => "set_setting",
+            Self::CreateUser(_) => "create_user",
+            Self::UpdateUser(_) => "update_user",
+            Self::DeleteUser(_) => "delete_user",
+            Self::PutSecret(_) => "put_secret",
+            Self::RemoveSecret(_) => "remove_secret",
+            Self::ReportHealthTransition(_) => "report_health_transition",
+            Self::NoteAudit(_) => "note_audit",
+        }
+    }
+
+    /// What the audit log says that it was done to.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::BootstrapPlatform(body) => format!("platform/{}", body.platform_id),
+            Self::RaiseFeatureLevel(_) => "platform".to_owned(),
+            Self::CreateDeployment(body) => format!("deployment/{}", body.deployment_id),
+            Self::DeleteDeployment(body) => format!("deployment/{}", body.deployment_id),
+            Self::UpgradeDeployment(body) => format!("deployment/{}", body.deployment_id),
+            Self::AdoptPlan(body) => format!("plan/{}", body.plan_id),
+            Self::SupersedePlan(body) => format!("plan/{}", body.plan_id),
+            Self::NotePlan(body) => format!("plan/{}", body.plan_id),
+            Self::StartAttempt(body) => format!("plan/{}", body.plan_id),
+            Self::StepTransition(body) => format!("plan/{}", body.plan_id),
+            Self::PlanEnded(body) => format!("plan/{}", body.plan_id),
+            Self::RegisterAllocator(body) => format!("allocator/{}", body.allocator_id),
+            Self::UpdateAllocator(body) => format!("allocator/{}", body.allocator_id),
+            Self::ForgetAllocator(body) => format!("allocator/{}", body.allocator_id),
+            Self::RegisterProxy(body) => format!("proxy/{}", body.proxy_id),
+            Self::ForgetProxy(body) => format!("proxy/{}", body.proxy_id),
+            Self::PublishRoutes(_) => "routes".to_owned(),
+            Self::SetSetting(body) => format!("setting/{}", body.key),
+            Self::CreateUser(body) => format!("user/{}", body.username),
+            Self::UpdateUser(body) => format!("user/{}", body.username),
+            Self::DeleteUser(body) => format!("user/{}", body.username),
+            Self::PutSecret(body) => format!("secret/{}", body.name),
+            Self::RemoveSecret(body) => format!("secret/{}", body.name),
+            Self::ReportHealthTransition(body) => format!("{}/{}", body.subject_kind, body.subject),
+            Self::NoteAudit(body) => body.subject.clone(),
+        }
+    }
+
+    /// Whether the audit log keeps it: what people and roles ask for, not the steps of carrying
+    /// it out, which the plan records itself.
+    #[must_use]
+    pub const fn audited(&self) -> bool {
+        !matches!(
+            self,
+            Self::NotePlan(_)
+                | Self::StartAttempt(_)
+                | Self::StepTransition(_)
+                | Self::PublishRoutes(_)
+                | Self::ReportHealthTransition(_)
+        )
+    }
+
+    /// Digest of what is asked, to notice a request id that is used for two things.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let bytes = serde_json::to_vec(self).expect("every key of a command is a text");
+        hex(&Sha256::digest(bytes)[..16])
+    }
+}
+
+/// Why bytes are not a command. A member that meets one in its log must stop.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// Larger than any command.
+    #[error("DIR0001: the command has {0} bytes; the limit is {COMMAND_BYTES}")]
+    TooLarge(usize),
+    /// Written by a newer version.
+    #[error(
+        "DIR0001: the command has version {0}, this director knows {COMMAND_VERSION}; upgrade it"
+    )]
+    Version(u32),
+    /// Not a command, or one that this version does not know.
+    #[error("DIR0001: this director does not know the command ({0}); upgrade it")]
+    Unknown(#[from] serde_json::Error),
+}
+
+#[derive(Deserialize)]
+struct CommandVersion {
+    version: u32,
+}
+
+impl Command {
+    /// A command of this version.
+    #[must_use]
+    pub fn new(
+        at_ms: u64,
+        actor: impl Into<String>,
+        request_id: Option<RequestId>,
+        body: Body,
+    ) -> Self {
+        Self {
+            version: COMMAND_VERSION,
+            at_ms,
+            actor: actor.into(),
+            request_id,
+            body,
+        }
+    }
+
+    /// The bytes for the log.
+    ///
+    /// # Errors
+    /// When the command is larger than [`COMMAND_BYTES`].
+    pub fn encode(&self) -> Result<Vec<u8>, CommandError> {
+        let bytes = serde_json::to_vec(self)?;
+        if bytes.len() > COMMAND_BYTES {
+            return Err(CommandError::TooLarge(bytes.len()));
+        }
+        Ok(bytes)
+    }
+
+    /// Reads bytes of the log.
+    ///
+    /// # Errors
+    /// When they are not a command that this version knows: the member must stop.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CommandError> {
+        if bytes.len() > COMMAND_BYTES {
+            return Err(CommandError::TooLarge(bytes.len()));
+        }
+        let CommandVersion { version } = serde_json::from_slice(bytes)?;
+        if version != COMMAND_VERSION {
+            return Err(CommandError::Version(version));
+        }
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Commands about deployments. Every id, every default and every hash is already in them: apply
+//! invents nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use wharf_proto::ids::{DeploymentId, InstanceId, PlanId, ResourceId};
+
+use crate::{size::Size, state::DeploymentUser};
+
+/// An instance to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewInstance {
+    /// Its id.
+    pub id: InstanceId,
+    /// `storage-0`.
+    pub name: String,
+}
+
+/// A resource to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewResource {
+    /// Its id.
+    pub id: ResourceId,
+    /// `storage` or `monitoring`.
+    pub kind: String,
+    /// Name of the hardware profile.
+    pub instance_configuration_id: String,
+    /// Stack pack: `store`.
+    pub engine: String,
+    /// Its version.
+    pub engine_version: String,
+    /// Size of each instance, CPU and disk filled in.
+    pub size: Size,
+    /// Over how many zones.
+    pub zone_count: u32,
+    /// How many instances in each.
+    pub instances_per_zone: u32,
+    /// Tags that an allocator must carry.
+    pub required_tags: BTreeMap<String, String>,
+    /// `zone_count * instances_per_zone` instances.
+    pub instances: Vec<NewInstance>,
+}
+
+/// Makes a deployment and its first plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateDeployment {
+    /// Its id.
+    pub deployment_id: DeploymentId,
+    /// The plan's id.
+    pub plan_id: PlanId,
+    /// Its name.
+    pub name: String,
+    /// Its alias.
+    pub alias: String,
+    /// The template it was made from.
+    pub template_id: String,
+    /// Made and guarded by the platform; may wait for capacity that is not there yet.
+    pub system_owned: bool,
+    /// Its resources.
+    pub resources: Vec<NewResource>,
+    /// Users of its instances.
+    pub users: Vec<DeploymentUser>,
+    /// Sealed credentials, kept as the secret `deployment/<id>/credentials`.
+    pub sealed_credentials: String,
+}
+
+/// Asks for a deployment's deletion and makes the plan for it. A plan that waits or runs is
+/// ended first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteDeployment {
+    /// Which.
+    pub deployment_id: DeploymentId,
+    /// The plan's id.
+    pub plan_id: PlanId,
+    /// Refuse when the deployment has another version; zero does not check.
+    pub expected_version: u64,
+}
+
+/// Makes a plan that replaces the containers of these instances.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpgradeDeployment {
+    /// Which.
+    pub deployment_id: DeploymentId,
+    /// The plan's id.
+    pub plan_id: PlanId,
+    /// Why, for the plan's first line.
+    pub reason: String,
+}

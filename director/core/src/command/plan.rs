@@ -1,0 +1,149 @@
+//! Commands about plans: adoption, steps, end. The leader's planner and executor propose them
+//! from what they observed; each says what it starts from, so that a stale one is refused.
+
+use serde::{Deserialize, Serialize};
+use wharf_proto::ids::{AllocatorId, InstanceId, PlanId};
+
+use crate::state::{PlanStatus, StepKind, StepStatus};
+
+/// A berth that the planner chose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewBerth {
+    /// For which instance.
+    pub instance_id: InstanceId,
+    /// On which allocator.
+    pub allocator_id: AllocatorId,
+    /// The host port.
+    pub port: u16,
+}
+
+/// A step that the planner laid out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewStep {
+    /// What it does.
+    pub kind: StepKind,
+    /// On which instance.
+    pub instance_id: Option<InstanceId>,
+}
+
+/// Adopts a pending plan, if its parent is still current.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptPlan {
+    /// Which.
+    pub plan_id: PlanId,
+    /// The plan that was current when the planner looked.
+    pub parent: Option<PlanId>,
+    /// Berths of instances that have none yet.
+    pub berths: Vec<NewBerth>,
+    /// Its steps in order.
+    pub steps: Vec<NewStep>,
+}
+
+/// Ends a pending plan whose parent is no longer current.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupersedePlan {
+    /// Which.
+    pub plan_id: PlanId,
+}
+
+/// Says what a pending or running plan waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotePlan {
+    /// Which.
+    pub plan_id: PlanId,
+    /// In words.
+    pub reason: String,
+    /// The code of what it waits for; may be empty.
+    pub code: String,
+}
+
+/// A leader takes up a running plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartAttempt {
+    /// Which.
+    pub plan_id: PlanId,
+}
+
+/// A change of an instance that belongs to a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "change", deny_unknown_fields)]
+pub enum InstanceChange {
+    /// Its container is to run.
+    Run {
+        /// Which.
+        instance_id: InstanceId,
+    },
+    /// Its container is to be replaced by one of the current image and spec.
+    Replace {
+        /// Which.
+        instance_id: InstanceId,
+    },
+    /// Its container is to be stopped, the data kept.
+    Stop {
+        /// Which.
+        instance_id: InstanceId,
+    },
+    /// Its container and data are to be removed.
+    Remove {
+        /// Which.
+        instance_id: InstanceId,
+    },
+    /// Proxies may send requests to it, or may not.
+    Route {
+        /// Which.
+        instance_id: InstanceId,
+        /// May they.
+        routed: bool,
+    },
+    /// Its host refused the port: it gets another one.
+    Port {
+        /// Which.
+        instance_id: InstanceId,
+        /// The port that somebody else has.
+        refused: u16,
+        /// The new one.
+        port: u16,
+    },
+    /// The deployment of the plan is forgotten, with resources, instances and secrets.
+    ForgetDeployment,
+}
+
+/// Moves a step on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepTransition {
+    /// Of which plan.
+    pub plan_id: PlanId,
+    /// Which step, counted from zero.
+    pub step: u32,
+    /// The status it starts from; another one refuses the command.
+    pub from: StepStatus,
+    /// The status it gets.
+    pub to: StepStatus,
+    /// What it waits for now; may be empty.
+    pub waits_for: String,
+    /// Lines for its log.
+    pub log: Vec<String>,
+    /// Changes of instances that belong to it.
+    pub changes: Vec<InstanceChange>,
+}
+
+/// Ends a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanEnded {
+    /// Which.
+    pub plan_id: PlanId,
+    /// `Done` or `Failed`.
+    pub status: PlanStatus,
+    /// Why it failed.
+    pub reason: String,
+    /// The failure's code; empty when it is done.
+    pub error_code: String,
+}

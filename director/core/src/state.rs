@@ -1,0 +1,296 @@
+//! Everything that was decided: ordered maps, changed only by `apply`, so that every director
+//! has the same bytes. Bounded: 50 plans of a deployment, 10,000 audit lines, requests of 24 hours.
+//! Not here: anything observed (`observe`), which is the leader's memory.
+
+pub mod allocator;
+pub mod deployment;
+pub mod plan;
+pub mod platform;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use wharf_proto::ids::{
+    AllocatorId, DeploymentId, InstanceId, PlanId, ProxyId, RequestId, ResourceId,
+};
+
+pub use self::{
+    allocator::{AllocatorRecord, AssignmentRecord, PortRange},
+    deployment::{
+        DeploymentError, DeploymentRecord, DeploymentUser, InstanceBerth, InstanceRecord,
+        ResourceRecord, Want,
+    },
+    plan::{PlanKind, PlanRecord, PlanStatus, StepKind, StepLine, StepRecord, StepStatus},
+    platform::{
+        AuditEntry, HealthRecord, PlatformRecord, ProxyRecord, RememberedRequest, RequestAge, Role,
+        RouteRecord, SecretRecord, SettingRecord, UserRecord,
+    },
+};
+use crate::size::Size;
+
+/// Version of the snapshot's form.
+pub const SNAPSHOT_VERSION: u32 = 1;
+/// Highest feature level that this version of the code knows.
+pub const FEATURE_LEVEL: u64 = 1;
+/// Plans kept of a deployment.
+pub const PLANS_KEPT: usize = 50;
+/// Plans kept of deployments that are gone, all together.
+pub const FORGOTTEN_PLANS_KEPT: usize = 200;
+/// Audit lines kept.
+pub const AUDIT_KEPT: usize = 10_000;
+/// How long the answer of a request is remembered.
+pub const REQUEST_MEMORY_MS: u64 = 24 * 60 * 60 * 1000;
+/// Requests remembered at most; the oldest go first.
+pub const REQUESTS_KEPT: usize = 50_000;
+/// Problems of subjects remembered at most.
+pub const HEALTH_KEPT: usize = 10_000;
+/// Largest snapshot that is read.
+pub const SNAPSHOT_BYTES: usize = 1 << 30;
+
+/// The state of a platform.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The feature level that every member supports.
+    pub feature_level: u64,
+    /// The time of the last command; never runs backwards.
+    pub now_ms: u64,
+    /// Commands applied so far; tells readers whether anything changed.
+    pub revision: u64,
+    /// The platform's identity; none before it is set up.
+    pub platform: Option<PlatformRecord>,
+    /// Deployments.
+    pub deployments: BTreeMap<DeploymentId, DeploymentRecord>,
+    /// Which deployment has an alias.
+    pub aliases: BTreeMap<String, DeploymentId>,
+    /// Resources of all deployments.
+    pub resources: BTreeMap<ResourceId, ResourceRecord>,
+    /// Instances of all deployments.
+    pub instances: BTreeMap<InstanceId, InstanceRecord>,
+    /// Plans.
+    pub plans: BTreeMap<PlanId, Arc<PlanRecord>>,
+    /// Plans of each deployment, oldest first; of deployments that are gone too.
+    pub plan_history: BTreeMap<DeploymentId, VecDeque<PlanId>>,
+    /// Allocators.
+    pub allocators: BTreeMap<AllocatorId, AllocatorRecord>,
+    /// What is assigned to each allocator.
+    pub assignments: BTreeMap<AllocatorId, AssignmentRecord>,
+    /// Proxies.
+    pub proxies: BTreeMap<ProxyId, ProxyRecord>,
+    /// The routes' generation.
+    pub routes: RouteRecord,
+    /// Users of the platform by name.
+    pub users: BTreeMap<String, UserRecord>,
+    /// Settings by key.
+    pub settings: BTreeMap<String, SettingRecord>,
+    /// Sealed secrets by name, for example `deployment/<id>/credentials`.
+    pub secrets: BTreeMap<String, SecretRecord>,
+    /// The last problem of a subject, by `kind/subject`.
+    pub health: BTreeMap<String, HealthRecord>,
+    /// The last [`AUDIT_KEPT`] audit lines, oldest first.
+    pub audit: VecDeque<Arc<AuditEntry>>,
+    /// The number of the next audit line.
+    pub audit_next: u64,
+    /// Requests of the last 24 hours and their answers.
+    pub requests: BTreeMap<RequestId, Arc<RememberedRequest>>,
+    /// The same requests in the order of arrival.
+    pub request_ages: VecDeque<RequestAge>,
+}
+
+/// Why a snapshot is not readable.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Larger than any state may be.
+    #[error("DIR0002: the snapshot has {0} bytes; a state has at most {SNAPSHOT_BYTES}")]
+    TooLarge(usize),
+    /// It has another version.
+    #[error(
+        "DIR0002: the snapshot has version {0}, this director reads {SNAPSHOT_VERSION}; run the version that wrote it"
+    )]
+    Version(u32),
+    /// It is damaged or of a newer version.
+    #[error(
+        "DIR0002: the snapshot cannot be read ({0}); let this director rejoin with an empty data directory"
+    )]
+    Damaged(#[from] serde_json::Error),
+    /// It needs features that this version lacks.
+    #[error(
+        "DIR0002: the snapshot has feature level {0}, this director supports {FEATURE_LEVEL}; upgrade it"
+    )]
+    FeatureLevel(u64),
+}
+
+#[derive(Serialize)]
+struct SnapshotOut<'a> {
+    version: u32,
+    state: &'a State,
+}
+
+#[derive(Deserialize)]
+struct SnapshotVersion {
+    version: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SnapshotIn {
+    #[serde(rename = "version")]
+    _version: u32,
+    state: State,
+}
+
+impl State {
+    /// The whole state as bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(&SnapshotOut {
+            version: SNAPSHOT_VERSION,
+            state: self,
+        })
+        .expect("every key of the state is a text")
+    }
+
+    /// Reads bytes that [`Self::encode`] made.
+    ///
+    /// # Errors
+    /// When they are damaged or of a version that this code does not know.
+    pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        if bytes.len() > SNAPSHOT_BYTES {
+            return Err(SnapshotError::TooLarge(bytes.len()));
+        }
+        let SnapshotVersion { version } = serde_json::from_slice(bytes)?;
+        if version != SNAPSHOT_VERSION {
+            return Err(SnapshotError::Version(version));
+        }
+        let SnapshotIn { state, .. } = serde_json::from_slice(bytes)?;
+        if state.feature_level > FEATURE_LEVEL {
+            return Err(SnapshotError::FeatureLevel(state.feature_level));
+        }
+        Ok(state)
+    }
+
+    /// SHA-256 of the whole state, hex: equal on two members that applied the same commands.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hex(&Sha256::digest(self.encode()))
+    }
+
+    /// The deployment with that id, alias or name; a name only when one deployment alone has it.
+    #[must_use]
+    pub fn find_deployment(&self, text: &str) -> Option<&DeploymentRecord> {
+        if let Some(found) = self.deployments.get(text) {
+            return Some(found);
+        }
+        if let Some(id) = self.aliases.get(text) {
+            return self.deployments.get(id);
+        }
+        let mut named = self
+            .deployments
+            .values()
+            .filter(|deployment| deployment.name == text);
+        named.next().filter(|_| named.next().is_none())
+    }
+
+    /// The allocator with that id or host name.
+    #[must_use]
+    pub fn find_allocator(&self, text: &str) -> Option<&AllocatorRecord> {
+        if let Some(found) = self.allocators.get(text) {
+            return Some(found);
+        }
+        let mut named = self
+            .allocators
+            .values()
+            .filter(|allocator| allocator.host == text);
+        named.next().filter(|_| named.next().is_none())
+    }
+
+    /// The deployment's resources, in order.
+    pub fn resources_of<'a>(
+        &'a self,
+        deployment: &'a DeploymentRecord,
+    ) -> impl Iterator<Item = &'a ResourceRecord> + 'a {
+        deployment
+            .resources
+            .iter()
+            .filter_map(|id| self.resources.get(id))
+    }
+
+    /// The resource's instances, in order.
+    pub fn instances_of<'a>(
+        &'a self,
+        resource: &'a ResourceRecord,
+    ) -> impl Iterator<Item = &'a InstanceRecord> + 'a {
+        resource
+            .instances
+            .iter()
+            .filter_map(|id| self.instances.get(id))
+    }
+
+    /// Every instance of a deployment, in order.
+    pub fn deployment_instances<'a>(
+        &'a self,
+        deployment: &'a DeploymentRecord,
+    ) -> impl Iterator<Item = &'a InstanceRecord> + 'a {
+        self.resources_of(deployment)
+            .flat_map(|resource| self.instances_of(resource))
+    }
+
+    /// The instances that have their berth on an allocator.
+    pub fn allocator_instances<'a>(
+        &'a self,
+        allocator_id: &AllocatorId,
+    ) -> impl Iterator<Item = &'a InstanceRecord> + 'a {
+        self.assignments
+            .get(allocator_id)
+            .into_iter()
+            .flat_map(|assignment| assignment.instances.iter())
+            .filter_map(|id| self.instances.get(id))
+    }
+
+    /// What the instances on an allocator take of its capacity.
+    #[must_use]
+    pub fn used(&self, allocator_id: &AllocatorId) -> Size {
+        self.allocator_instances(allocator_id)
+            .fold(Size::default(), |sum, instance| sum.plus(instance.size))
+    }
+
+    /// The plans that wait or run, in the order of their ids.
+    pub fn open_plans(&self) -> impl Iterator<Item = &Arc<PlanRecord>> {
+        self.deployments
+            .values()
+            .filter_map(|deployment| deployment.pending_plan.as_ref())
+            .filter_map(|id| self.plans.get(id))
+    }
+
+    /// The deployment that the platform made for itself: where collectors ship to.
+    #[must_use]
+    pub fn system_deployment(&self) -> Option<&DeploymentRecord> {
+        self.deployments
+            .values()
+            .find(|deployment| deployment.system_owned)
+    }
+
+    /// A setting's value, or the default of that setting.
+    #[must_use]
+    pub fn setting<'a>(&'a self, key: &str) -> Option<&'a str> {
+        self.settings.get(key).map(|setting| setting.value.as_str())
+    }
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;
