@@ -2,7 +2,9 @@
 
 pub mod backoff;
 pub mod clock;
+pub mod data_dir;
+pub mod disk;
 pub mod journal;
-pub mod platform_file;
 pub mod random;
 pub mod task;
+pub mod tls;

@@ -239,7 +239,7 @@ fn a_write_that_fails_is_not_acknowledged_and_later_ones_work_again() {
     // Room again, with half of the refused write still in the file.
     let mut file = File::options().write(true).open(&active.path).unwrap();
     file.seek(SeekFrom::Start(active.bytes)).unwrap();
-    std::io::Write::write_all(&mut file, b"half a frame").unwrap();
+    io::Write::write_all(&mut file, b"half a frame").unwrap();
     writer.file = file;
     assert_eq!(group(&mut writer, "second"), Ok(1..2));
     drop(writer);

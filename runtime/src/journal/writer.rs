@@ -76,7 +76,11 @@ impl Writer {
     }
 
     /// Writes `first` and all appends that wait behind it. Returns the command that ended the group.
-    fn write_group(&mut self, first: Append, commands: &Receiver<Command>) -> Option<Command> {
+    pub(super) fn write_group(
+        &mut self,
+        first: Append,
+        commands: &Receiver<Command>,
+    ) -> Option<Command> {
         let durable = self.shared.next_seq();
         let mut next = durable;
         let mut group = Vec::new();

@@ -1,0 +1,136 @@
+//! A private key with its certificate chain, kept in one file so that replacing both is one write.
+//!
+//! Invariants: key and leaf belong together (checked when parsed); the file is PEM, mode 0600, key first,
+//! then leaf, then issuers; it is replaced atomically. The key is never printed. Not here: issuing.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use super::{Identity, TlsError, provider};
+use crate::data_dir;
+
+/// Usual name of the file in a role's data directory.
+pub const IDENTITY_FILE: &str = "identity.pem";
+/// No identity file is larger than this.
+const FILE_LIMIT: u64 = 256 * 1024;
+
+/// A private key, its certificate, and the certificates of its issuers.
+#[derive(Clone)]
+pub struct KeyedCert {
+    pem: String,
+    certified: Arc<CertifiedKey>,
+    not_before_ms: i64,
+    not_after_ms: i64,
+}
+
+impl fmt::Debug for KeyedCert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedCert")
+            .field("identity", &self.identity())
+            .field("not_after_ms", &self.not_after_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KeyedCert {
+    /// Reads a PEM text that has one private key and one or more certificates, the leaf first.
+    ///
+    /// # Errors
+    /// When something is missing or does not belong together.
+    pub fn from_pem(pem: &str) -> Result<Self, TlsError> {
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes())
+            .map_err(|error| TlsError::Pem(error.to_string()))?;
+        let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| TlsError::Pem(error.to_string()))?;
+        let leaf = chain.first().ok_or(TlsError::NoCertificate)?;
+        let (_, parsed) = X509Certificate::from_der(leaf)
+            .map_err(|error| TlsError::Certificate(error.to_string()))?;
+        let validity = parsed.validity();
+        let (not_before_ms, not_after_ms) = (
+            validity.not_before.timestamp() * 1000,
+            validity.not_after.timestamp() * 1000,
+        );
+        let certified = Arc::new(CertifiedKey::from_der(chain, key, &provider())?);
+        Ok(Self {
+            pem: pem.to_owned(),
+            certified,
+            not_before_ms,
+            not_after_ms,
+        })
+    }
+
+    /// Joins a key with the chain that was issued for it.
+    ///
+    /// # Errors
+    /// When they do not belong together.
+    pub fn from_parts(key_pem: &str, chain_pem: &str) -> Result<Self, TlsError> {
+        Self::from_pem(&format!("{}\n{}", key_pem.trim_end(), chain_pem))
+    }
+
+    /// Reads the file; `None` when there is none. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not what it should be.
+    pub fn load(path: impl AsRef<Path>) -> Result<Option<Self>, TlsError> {
+        let path = path.as_ref();
+        let io_error = |source| TlsError::Io {
+            path: path.to_path_buf(),
+            source,
+        };
+        let Some(bytes) = data_dir::read_limited(path, FILE_LIMIT).map_err(io_error)? else {
+            return Ok(None);
+        };
+        let pem = String::from_utf8(bytes).map_err(|error| TlsError::Pem(error.to_string()))?;
+        Self::from_pem(&pem).map(Some)
+    }
+
+    /// Writes the file: mode 0600, the old one or the whole new one. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn store(&self, path: impl AsRef<Path>) -> Result<(), TlsError> {
+        let path = path.as_ref();
+        data_dir::write_atomic(path, self.pem.as_bytes(), 0o600).map_err(|source| TlsError::Io {
+            path: path.to_path_buf(),
+            source,
+        })
+    }
+
+    /// Key and chain as PEM. Secret.
+    pub fn to_pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// What rustls serves.
+    pub fn certified_key(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.certified)
+    }
+
+    /// The chain, leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified.cert
+    }
+
+    /// Whom the leaf names.
+    pub fn identity(&self) -> Option<Identity> {
+        Identity::from_certificate(self.certified.cert.first()?)
+    }
+
+    /// End of the leaf's validity, unix milliseconds.
+    pub fn not_after_ms(&self) -> i64 {
+        self.not_after_ms
+    }
+
+    /// Whether two thirds of the leaf's life are over.
+    pub fn needs_renewal(&self, now_ms: i64) -> bool {
+        let life = self.not_after_ms.saturating_sub(self.not_before_ms);
+        now_ms >= self.not_after_ms - life / 3
+    }
+}
