@@ -1,0 +1,284 @@
+//! Single facts about [`reconcile`], each a small situation.
+
+use super::*;
+use crate::restart::FIRST_WAIT_MS;
+
+fn id(byte: u8) -> InstanceId {
+    InstanceId::from_bytes([byte; 16])
+}
+
+fn assignment(generation: u64, instances: &[(u8, &str, bool)], remove: &[u8]) -> AssignmentSpec {
+    AssignmentSpec {
+        generation,
+        instances: instances
+            .iter()
+            .map(|(byte, hash, run)| {
+                (
+                    id(*byte),
+                    InstanceSpec {
+                        spec_hash: (*hash).to_owned(),
+                        run: *run,
+                    },
+                )
+            })
+            .collect(),
+        remove: remove.iter().map(|byte| id(*byte)).collect(),
+    }
+}
+
+fn container(name: &str, instance: u8, hash: &str, state: RunState) -> ObservedContainer {
+    ObservedContainer {
+        id: name.to_owned(),
+        platform_id: "p".to_owned(),
+        instance_id: Some(id(instance)),
+        spec_hash: hash.to_owned(),
+        image_id: "image".to_owned(),
+        state,
+        created_ms: 0,
+        started_ms: None,
+    }
+}
+
+fn exited(at_ms: i64) -> RunState {
+    RunState::Exited(Exit {
+        code: 1,
+        out_of_memory: false,
+        at_ms,
+        error: String::new(),
+    })
+}
+
+fn decide(
+    assignment: Option<&AssignmentSpec>,
+    containers: &[ObservedContainer],
+    memory: &mut Memory,
+    now_ms: u64,
+) -> Plan {
+    let none = BTreeSet::new();
+    let data = BTreeSet::from([id(1)]);
+    reconcile(
+        Situation {
+            platform_id: "p",
+            image_id: "image",
+            assignment,
+            containers,
+            data: &data,
+            busy: &none,
+            now_ms,
+        },
+        memory,
+    )
+}
+
+fn actions(assignment: &AssignmentSpec, containers: &[ObservedContainer]) -> Vec<Action> {
+    let plan = decide(Some(assignment), containers, &mut Memory::default(), 0);
+    plan.actions.into_iter().map(|(_, action)| action).collect()
+}
+
+fn stop(container: &str, reason: Reason) -> Action {
+    Action::Stop {
+        container: container.to_owned(),
+        reason,
+    }
+}
+
+fn remove(container: &str, reason: Reason) -> Action {
+    Action::Remove {
+        container: container.to_owned(),
+        reason,
+    }
+}
+
+#[test]
+fn an_instance_without_a_container_gets_one_and_then_it_is_started() {
+    let wanted = assignment(1, &[(1, "a", true)], &[]);
+    assert_eq!(actions(&wanted, &[]), [Action::Create]);
+    assert_eq!(
+        actions(&wanted, &[container("c", 1, "a", RunState::Created)]),
+        [Action::Start {
+            container: "c".to_owned()
+        }]
+    );
+}
+
+#[test]
+fn a_running_container_is_adopted_once_and_left_alone() {
+    let wanted = assignment(1, &[(1, "a", true)], &[]);
+    let running = [container("c", 1, "a", RunState::Running)];
+    let mut memory = Memory::default();
+    let plan = decide(Some(&wanted), &running, &mut memory, 0);
+    assert_eq!(
+        (plan.actions.len(), plan.adopted.len(), plan.applied),
+        (0, 1, true)
+    );
+    assert!(
+        decide(Some(&wanted), &running, &mut memory, 1)
+            .adopted
+            .is_empty()
+    );
+}
+
+#[test]
+fn without_an_assignment_nothing_is_done() {
+    let running = [
+        container("c", 1, "a", RunState::Running),
+        container("d", 2, "a", exited(1)),
+    ];
+    let plan = decide(None, &running, &mut Memory::default(), 0);
+    assert!(plan.actions.is_empty());
+    assert!(!plan.applied);
+    assert_eq!(plan.instances.len(), 2);
+}
+
+#[test]
+fn another_revision_is_stopped_then_removed_and_its_data_kept() {
+    let wanted = assignment(2, &[(1, "b", true)], &[]);
+    assert_eq!(
+        actions(&wanted, &[container("c", 1, "a", RunState::Running)]),
+        [stop("c", Reason::Replaced)]
+    );
+    assert_eq!(
+        actions(&wanted, &[container("c", 1, "a", exited(1))]),
+        [remove("c", Reason::Replaced)]
+    );
+    assert_eq!(actions(&wanted, &[]), [Action::Create]);
+}
+
+#[test]
+fn another_image_is_another_container() {
+    let wanted = assignment(2, &[(1, "a", true)], &[]);
+    let mut old = container("c", 1, "a", RunState::Running);
+    old.image_id = "older".to_owned();
+    assert_eq!(actions(&wanted, &[old]), [stop("c", Reason::Replaced)]);
+}
+
+#[test]
+fn of_two_containers_the_right_living_one_is_kept() {
+    let wanted = assignment(1, &[(1, "a", true)], &[]);
+    let mut twin = container("b", 1, "a", RunState::Running);
+    twin.created_ms = 5;
+    let both = [twin, container("c", 1, "a", RunState::Running)];
+    assert_eq!(actions(&wanted, &both), [stop("b", Reason::Duplicate)]);
+}
+
+#[test]
+fn nothing_starts_while_another_container_of_the_instance_lives() {
+    let wanted = assignment(2, &[(1, "b", true)], &[]);
+    let both = [
+        container("new", 1, "b", RunState::Created),
+        container("old", 1, "a", RunState::Running),
+    ];
+    assert_eq!(actions(&wanted, &both), [stop("old", Reason::Replaced)]);
+    let changing = [
+        container("new", 1, "b", RunState::Created),
+        container("old", 1, "a", RunState::Changing),
+    ];
+    assert_eq!(actions(&wanted, &changing), []);
+}
+
+#[test]
+fn a_removed_instance_loses_its_container_first_and_its_data_last() {
+    let wanted = assignment(3, &[], &[1]);
+    assert_eq!(
+        actions(&wanted, &[container("c", 1, "a", RunState::Running)]),
+        [stop("c", Reason::Removed)]
+    );
+    assert_eq!(
+        actions(&wanted, &[container("c", 1, "a", exited(1))]),
+        [remove("c", Reason::Removed)]
+    );
+    assert_eq!(actions(&wanted, &[]), [Action::RemoveData]);
+}
+
+#[test]
+fn a_stray_is_stopped_by_the_second_generation_that_omits_it_and_never_removed() {
+    let running = [container("c", 9, "a", RunState::Running)];
+    let mut memory = Memory::default();
+    let first = assignment(5, &[], &[1]);
+    assert!(
+        decide(Some(&first), &running, &mut memory, 0)
+            .actions
+            .iter()
+            .all(|(id_, _)| *id_ != id(9))
+    );
+    let second = assignment(6, &[(2, "a", false)], &[]);
+    let plan = decide(Some(&second), &running, &mut memory, 1);
+    assert_eq!(plan.actions, [(id(9), stop("c", Reason::Stray))]);
+    let stopped = [container("c", 9, "a", exited(1))];
+    assert!(
+        decide(Some(&second), &stopped, &mut memory, 2)
+            .actions
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_crash_is_waited_for_and_a_crash_loop_is_called_one() {
+    let wanted = assignment(1, &[(1, "a", true)], &[]);
+    let mut memory = Memory::default();
+    let plan = decide(
+        Some(&wanted),
+        &[container("c", 1, "a", exited(1))],
+        &mut memory,
+        0,
+    );
+    assert_eq!((plan.actions.len(), plan.wake_ms), (0, Some(FIRST_WAIT_MS)));
+    let due = decide(
+        Some(&wanted),
+        &[container("c", 1, "a", exited(1))],
+        &mut memory,
+        1_000,
+    );
+    assert_eq!(
+        due.actions,
+        [(
+            id(1),
+            Action::Start {
+                container: "c".to_owned()
+            }
+        )]
+    );
+    for at in 2..6 {
+        decide(
+            Some(&wanted),
+            &[container("c", 1, "a", exited(at))],
+            &mut memory,
+            1_000,
+        );
+    }
+    let plan = decide(
+        Some(&wanted),
+        &[container("c", 1, "a", exited(5))],
+        &mut memory,
+        1_001,
+    );
+    assert_eq!(plan.instances[0].state, InstanceState::Failed);
+    assert_eq!(plan.instances[0].error_code, "ALL0015");
+}
+
+#[test]
+fn a_new_revision_forgives_the_failures_of_the_old_one() {
+    let mut memory = Memory::default();
+    let old = assignment(1, &[(1, "a", true)], &[]);
+    let failure = StartFailure {
+        code: "ALL0012".to_owned(),
+        text: "port taken".to_owned(),
+    };
+    decide(Some(&old), &[], &mut memory, 0);
+    memory.start_failed(&id(1), failure, 0);
+    let plan = decide(Some(&old), &[], &mut memory, 1);
+    assert_eq!(plan.instances[0].error_code, "ALL0012");
+    let new = assignment(2, &[(1, "b", true)], &[]);
+    assert_eq!(
+        decide(Some(&new), &[], &mut memory, 2).actions,
+        [(id(1), Action::Create)]
+    );
+}
+
+#[test]
+fn containers_of_another_platform_are_not_seen() {
+    let wanted = assignment(1, &[(1, "a", true)], &[2]);
+    let mut foreign = container("c", 2, "a", RunState::Running);
+    foreign.platform_id = "q".to_owned();
+    assert_eq!(actions(&wanted, &[foreign]), [Action::Create]);
+}
