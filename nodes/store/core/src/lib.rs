@@ -4,4 +4,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 pub mod columns;
+pub mod dateformat;
+pub mod datemath;
 pub mod error;
+pub mod interval;
+pub mod wildcard;
