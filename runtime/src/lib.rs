@@ -6,5 +6,6 @@ pub mod data_dir;
 pub mod disk;
 pub mod journal;
 pub mod random;
+pub mod role_files;
 pub mod task;
 pub mod tls;

@@ -1,0 +1,445 @@
+//! The command line: what can be typed. Nothing here acts; each command's code is in `commands/`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Wharfinger, a control plane for monitoring stacks: it places storage nodes on Docker hosts,
+/// routes clients to them, and watches every container of every host.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wharf",
+    version,
+    arg_required_else_help = true,
+    after_help = "Settings come from flags, then WHARF_* variables, then the profile that \
+                  `wharf up` wrote.\n\nExamples:\n  wharf up\n  wharf status\n  wharf top\n  \
+                  wharf logs -f my-container\n  wharf deployment create --name web --wait"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Settings that every command that talks to a director takes.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// Director to talk to, `host:port`
+    #[arg(long, global = true, env = "WHARF_DIRECTOR", value_name = "HOST:PORT", help_heading = "Connection")]
+    pub(crate) director: Option<String>,
+    /// Profile whose settings to use
+    #[arg(long, global = true, env = "WHARF_PROFILE", value_name = "NAME", help_heading = "Connection")]
+    pub(crate) profile: Option<String>,
+    /// User to log in as
+    #[arg(long, global = true, env = "WHARF_USERNAME", value_name = "NAME", help_heading = "Connection")]
+    pub(crate) username: Option<String>,
+    /// File that holds the password (or set WHARF_PASSWORD)
+    #[arg(long, global = true, env = "WHARF_PASSWORD_FILE", value_name = "FILE", help_heading = "Connection")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// The platform's CA certificate, PEM
+    #[arg(long, global = true, env = "WHARF_CA_FILE", value_name = "FILE", help_heading = "Connection")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// How to print: tables for people, the others for programs
+    #[arg(short, long, global = true, env = "WHARF_OUTPUT", value_enum, default_value_t = Output::Table)]
+    pub(crate) output: Output,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Aligned columns.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One YAML document.
+    Yaml,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring a platform up on this machine's Docker engine, or repair it
+    Up(UpArgs),
+    /// Stop and remove what `wharf up` made
+    Down(DownArgs),
+    /// Is the platform healthy, and if not, why and what to do
+    #[command(after_help = "Example:\n  wharf status -o json | jq '.healthy, .problems[].message'")]
+    Status(StatusArgs),
+    /// Live table of every container of every host
+    #[command(after_help = "Keys: q quit, s next sort column, r reverse, / filter, j k or arrows \
+                            move, space pause.\n\nExamples:\n  wharf top\n  wharf top --sort \
+                            memory --filter application=web\n  wharf top --once")]
+    Top(TopArgs),
+    /// Log lines of a container
+    #[command(after_help = "Examples:\n  wharf logs my-container\n  wharf logs -f my-container\n  \
+                            wharf logs --since 10m --tail 500 my-container")]
+    Logs(LogsArgs),
+    /// Deployments: what the platform runs for its users
+    #[command(subcommand, visible_alias = "deployments")]
+    Deployment(DeploymentCommand),
+    /// Plans: how a deployment gets to its desired state
+    #[command(subcommand, visible_alias = "plans")]
+    Plan(PlanCommand),
+    /// Allocators: the agents on hosts
+    #[command(subcommand, visible_alias = "allocators")]
+    Allocator(AllocatorCommand),
+    /// Proxies: the routers of client traffic
+    #[command(subcommand, visible_alias = "proxies")]
+    Proxy(ProxyCommand),
+    /// Containers of every host, with their last sample
+    #[command(subcommand, visible_alias = "containers")]
+    Container(ContainerCommand),
+    /// Templates: starting points of deployments
+    #[command(subcommand, visible_alias = "templates")]
+    Template(TemplateCommand),
+    /// Change a role's log level while it runs
+    #[command(after_help = "Example:\n  wharf log-level allocator wharf_allocator=debug")]
+    LogLevel(LogLevelArgs),
+    /// Run a role or a node (started by the platform, not by hand)
+    #[command(subcommand, hide = true)]
+    Run(RunCommand),
+}
+
+/// `wharf run`
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunCommand {
+    /// The director
+    Director(RoleArgs),
+    /// The allocator
+    Allocator(RoleArgs),
+    /// The proxy
+    Proxy(RoleArgs),
+    /// A storage node
+    Store(Box<StoreArgs>),
+}
+
+/// Where a role finds its files.
+#[derive(Debug, Args)]
+pub(crate) struct RoleArgs {
+    /// The platform's data directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+}
+
+/// Settings of a storage node; none of them is secret.
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// Where documents are kept
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Where identity.pem, ca.pem and users.json lie; without it the node serves plain HTTP on loopback to anybody
+    #[arg(long, value_name = "DIR")]
+    pub(crate) secrets_dir: Option<PathBuf>,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Memory it may use
+    #[arg(long, value_name = "N")]
+    pub(crate) memory_bytes: u64,
+    /// Disk it may use
+    #[arg(long, value_name = "N")]
+    pub(crate) disk_bytes: u64,
+    /// Its instance id
+    #[arg(long, default_value = "")]
+    pub(crate) instance_id: String,
+    /// Its instance name
+    #[arg(long, default_value = "storage-0")]
+    pub(crate) instance_name: String,
+    /// Its deployment's id
+    #[arg(long, default_value = "")]
+    pub(crate) deployment_id: String,
+    /// Its deployment's name
+    #[arg(long, default_value = "wharf")]
+    pub(crate) deployment_name: String,
+    /// Its resource's id
+    #[arg(long, default_value = "")]
+    pub(crate) resource_id: String,
+    /// The platform's id
+    #[arg(long, default_value = "")]
+    pub(crate) platform_id: String,
+}
+
+/// Which platform of this machine is meant.
+#[derive(Debug, Args)]
+pub(crate) struct PlatformArgs {
+    /// Name of the platform; containers and the data directory carry it
+    #[arg(long, env = "WHARF_NAME", default_value = "wharfinger", value_name = "NAME")]
+    pub(crate) name: String,
+    /// Data directory [default: /var/lib/wharfinger/NAME]
+    #[arg(long, env = "WHARF_DATA_DIR", value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Docker engine, `unix:///path` [default: DOCKER_HOST, else unix:///var/run/docker.sock]
+    #[arg(long, env = "DOCKER_HOST", value_name = "URL")]
+    pub(crate) docker_host: Option<String>,
+}
+
+/// `wharf up`
+#[derive(Debug, Args)]
+#[command(after_help = "Run again it repairs what is wrong and changes nothing that is \
+                        right.\n\nExamples:\n  wharf up\n  wharf up --name lab --port-base 22000")]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) platform: PlatformArgs,
+    /// Put every port within 3,000 of this one, so that two platforms live side by side
+    #[arg(long, env = "WHARF_PORT_BASE", value_name = "PORT")]
+    pub(crate) port_base: Option<u16>,
+    /// Address that other hosts reach this one at; without it everything stays on loopback
+    #[arg(long, env = "WHARF_ADVERTISE", value_name = "ADDRESS")]
+    pub(crate) advertise: Option<std::net::IpAddr>,
+    /// Memory that instances may be given together, in MiB [default: 85 % of the host's]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) capacity_memory_mib: Option<u64>,
+    /// Disk that instances may be given together, in MiB [default: 85 % of what is free]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) capacity_disk_mib: Option<u64>,
+    /// Give up when the platform is not healthy after this many seconds
+    #[arg(long, default_value_t = 120, value_name = "SECONDS")]
+    pub(crate) timeout: u64,
+}
+
+/// `wharf down`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  wharf down\n  wharf down --purge")]
+pub(crate) struct DownArgs {
+    #[command(flatten)]
+    pub(crate) platform: PlatformArgs,
+    /// Taken for the sake of symmetry with `up`; the platform's file knows its ports
+    #[arg(long, hide = true)]
+    pub(crate) port_base: Option<u16>,
+    /// As `--port-base`
+    #[arg(long, hide = true)]
+    pub(crate) advertise: Option<std::net::IpAddr>,
+    /// Remove the data, the image and the profile too
+    #[arg(long)]
+    pub(crate) purge: bool,
+}
+
+/// `wharf status`
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Exit with 6 when the platform is not healthy
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// How a list is asked for.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct ListArgs {
+    /// Rows to keep: `field=value`, `field!=value`, `field~text`, joined by ` and `
+    #[arg(long, default_value = "", value_name = "FILTER")]
+    pub(crate) filter: String,
+    /// Order of rows: a field, or `field desc`
+    #[arg(long, default_value = "", value_name = "FIELD")]
+    pub(crate) sort: String,
+    /// At most this many rows [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+}
+
+/// `wharf top`
+#[derive(Debug, Args)]
+pub(crate) struct TopArgs {
+    /// Column to sort by
+    #[arg(long, value_enum, default_value_t = TopSort::Cpu)]
+    pub(crate) sort: TopSort,
+    /// Rows to keep, as in `wharf container list`; a bare word matches the name
+    #[arg(long, default_value = "", value_name = "FILTER")]
+    pub(crate) filter: String,
+    /// Print one page and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Seconds between two readings
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600), value_name = "SECONDS")]
+    pub(crate) interval: u64,
+}
+
+/// Columns that `wharf top` sorts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TopSort {
+    /// Percent of one core, most first.
+    Cpu,
+    /// Bytes in use, most first.
+    Memory,
+    /// Bytes per second in and out, most first.
+    Network,
+    /// Bytes per second read and written, most first.
+    Block,
+    /// Name, from A.
+    Name,
+}
+
+/// `wharf logs`
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Container: id, the beginning of it, or name
+    pub(crate) container: String,
+    /// Go on with new lines until interrupted
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Begin with the last N lines
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(0..=10_000), value_name = "N")]
+    pub(crate) tail: u32,
+    /// Only lines newer than this: `90s`, `10m`, `2h`, `1d`
+    #[arg(long, value_name = "AGE")]
+    pub(crate) since: Option<String>,
+    /// Print each line's time before it
+    #[arg(short, long)]
+    pub(crate) timestamps: bool,
+}
+
+/// `wharf deployment`
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeploymentCommand {
+    /// Create a deployment from a template
+    #[command(after_help = "Examples:\n  wharf deployment create --name web --wait\n  wharf \
+                            deployment create --name big --memory-mib 4096 --disk-mib 40960")]
+    Create(CreateArgs),
+    /// List deployments
+    #[command(after_help = "Example:\n  wharf deployment list --filter 'health!=HEALTH_HEALTHY'")]
+    List(ListArgs),
+    /// Show a deployment with its instances
+    #[command(after_help = "Example:\n  wharf deployment show system")]
+    Show(DeploymentArgs),
+    /// Stop a deployment and remove its data
+    #[command(after_help = "Example:\n  wharf deployment delete web --yes --wait")]
+    Delete(DeleteArgs),
+    /// The address, user and password of a deployment
+    #[command(after_help = "Example:\n  wharf deployment credentials system -o json")]
+    Credentials(DeploymentArgs),
+}
+
+/// A deployment by id, alias or name.
+#[derive(Debug, Args)]
+pub(crate) struct DeploymentArgs {
+    /// Id, alias or name
+    pub(crate) deployment: String,
+}
+
+/// `wharf deployment create`
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// Name
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Host name label [default: made from the name]
+    #[arg(long, default_value = "")]
+    pub(crate) alias: String,
+    /// Template to start from
+    #[arg(long, default_value = "observability")]
+    pub(crate) template: String,
+    /// Memory of each storage node, MiB [default: the template's]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) memory_mib: Option<u64>,
+    /// Disk of each storage node, MiB [default: from the memory]
+    #[arg(long, value_name = "MIB")]
+    pub(crate) disk_mib: Option<u64>,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    /// Id of this request, for a retry that must not create twice [default: a new one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
+}
+
+/// Whether to stay until a plan has ended.
+#[derive(Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Follow the plan's steps until it ends; exit with 4 when it fails
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// With --wait: give up after this many seconds (the plan goes on)
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) wait_timeout: u64,
+}
+
+/// `wharf deployment delete`
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArgs {
+    /// Id, alias or name
+    pub(crate) deployment: String,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// `wharf plan`
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanCommand {
+    /// List plans, newest first
+    #[command(after_help = "Example:\n  wharf plan list --deployment web --limit 5")]
+    List {
+        /// Only of this deployment
+        #[arg(long, default_value = "")]
+        deployment: String,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Show a plan with its steps and their logs
+    Show(PlanArgs),
+    /// Follow a plan's steps until it ends; exit with 4 when it fails
+    #[command(after_help = "Example:\n  wharf plan follow 0123456789abcdef0123456789abcdef")]
+    Follow(PlanArgs),
+}
+
+/// A plan by id.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Plan id
+    pub(crate) plan_id: String,
+}
+
+/// `wharf allocator`
+#[derive(Debug, Subcommand)]
+pub(crate) enum AllocatorCommand {
+    /// List allocators
+    List(ListArgs),
+    /// Show an allocator
+    Show {
+        /// Id or host name
+        allocator: String,
+    },
+}
+
+/// `wharf proxy`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProxyCommand {
+    /// List proxies
+    List(ListArgs),
+}
+
+/// `wharf container`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContainerCommand {
+    /// List containers of every host
+    #[command(after_help = "Example:\n  wharf container list --filter 'application=web' --sort 'memory desc'")]
+    List(ListArgs),
+    /// Show a container
+    Show {
+        /// Id, the beginning of it, or name
+        container: String,
+    },
+}
+
+/// `wharf template`
+#[derive(Debug, Subcommand)]
+pub(crate) enum TemplateCommand {
+    /// List templates
+    List(ListArgs),
+    /// Show a template
+    Show {
+        /// Template id
+        template: String,
+    },
+}
+
+/// `wharf log-level`
+#[derive(Debug, Args)]
+pub(crate) struct LogLevelArgs {
+    /// Role to change, on every host
+    #[arg(value_parser = ["director", "allocator", "proxy"])]
+    pub(crate) role: String,
+    /// Level or filter: `info`, `debug`, `wharf_proxy=trace`
+    pub(crate) filter: String,
+}

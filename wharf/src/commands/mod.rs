@@ -1,0 +1,12 @@
+//! The operations commands, one file a noun. Each asks the director, prints the result by
+//! `print`, and returns a `Failure` that `main` prints once.
+
+pub(crate) mod allocator;
+pub(crate) mod container;
+pub(crate) mod deployment;
+pub(crate) mod listing;
+pub(crate) mod log_level;
+pub(crate) mod plan;
+pub(crate) mod proxy;
+pub(crate) mod status;
+pub(crate) mod template;

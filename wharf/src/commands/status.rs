@@ -1,0 +1,73 @@
+//! `wharf status`: is the platform healthy, and if not, why and what to do.
+
+use wharf_proto::v1::{GetStatusRequest, PlatformStatus};
+
+use crate::{
+    args::StatusArgs,
+    client::Client,
+    failure::{EXIT_UNHEALTHY, Failure},
+    print::{self, Table},
+};
+
+/// Runs the command.
+pub(crate) async fn run(client: &Client, args: &StatusArgs) -> Result<u8, Failure> {
+    let status = client.platform().get_status(GetStatusRequest {}).await?.into_inner();
+    let json = print::json(&status)?;
+    print::result(client.output(), &json, || render(&status, client.now_ms()));
+    Ok(if args.check && !status.healthy { EXIT_UNHEALTHY } else { 0 })
+}
+
+fn render(status: &PlatformStatus, now_ms: u64) -> String {
+    let mut text = format!(
+        "platform    {} ({}), version {}\nhealth      {}\nadmin       {}\nclients     {}\n",
+        print::printable(&status.name),
+        status.platform_id,
+        status.version,
+        if status.healthy { "healthy" } else { "NOT HEALTHY" },
+        status.admin_url,
+        status.proxy_url,
+    );
+    text.push_str(&format!(
+        "allocators  {} of {} connected\nproxies     {} of {} connected\ndeployments {} of {} healthy\ncontainers  {}\nplans       {} running\n",
+        status.allocators_connected,
+        status.allocators,
+        status.proxies_connected,
+        status.proxies,
+        status.deployments_healthy,
+        status.deployments,
+        status.containers,
+        status.plans_running,
+    ));
+    let mut directors = Table::new(&["DIRECTOR", "ADDRESS", "STATE", ">TERM", ">APPLIED", ">SNAPSHOT"]);
+    for member in &status.directors {
+        directors.row([
+            member.id.clone(),
+            member.address.clone(),
+            match (member.leader, member.voter) {
+                (true, _) => "leader".to_owned(),
+                (false, true) => "follower".to_owned(),
+                (false, false) => "learner".to_owned(),
+            },
+            member.term.to_string(),
+            member.applied_index.to_string(),
+            member.last_snapshot_index.to_string(),
+        ]);
+    }
+    text.push('\n');
+    text.push_str(&directors.render());
+    if !status.problems.is_empty() {
+        let mut problems = Table::new(&["CODE", "SINCE", "WHAT", "PROBLEM", "WHAT TO DO"]);
+        for problem in &status.problems {
+            problems.row([
+                problem.code.clone(),
+                print::age(now_ms, problem.since.as_ref()),
+                format!("{} {}", problem.subject_kind, problem.subject).trim().to_owned(),
+                problem.message.clone(),
+                problem.hint.clone(),
+            ]);
+        }
+        text.push('\n');
+        text.push_str(&problems.render());
+    }
+    text
+}

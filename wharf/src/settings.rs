@@ -1,0 +1,135 @@
+//! Which director to talk to, as whom: flags, then `WHARF_*` variables (which clap reads into the
+//! same fields), then the profile. The first that names a value wins, value by value.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    args::{GlobalArgs, Output},
+    failure::Failure,
+    profile::{self, Profile},
+};
+
+/// Settled settings.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) director: String,
+    pub(crate) username: String,
+    pub(crate) password: String,
+    pub(crate) ca_file: PathBuf,
+    pub(crate) output: Output,
+}
+
+/// Settles the settings from the command line and the user's profiles.
+pub(crate) fn settle(args: &GlobalArgs) -> Result<Settings, Failure> {
+    let password = match &args.password_file {
+        Some(path) => Some(read_password(path)?),
+        None => std::env::var("WHARF_PASSWORD").ok().filter(|text| !text.is_empty()),
+    };
+    let name = args.profile.as_deref().unwrap_or(profile::DEFAULT);
+    let stored = match profile::folder() {
+        Some(folder) => profile::read(&folder, name)?,
+        None => None,
+    };
+    if stored.is_none() && args.profile.is_some() {
+        return Err(Failure::new(
+            "CLI0005",
+            format!("there is no profile `{name}`"),
+            "run `wharf up`, which writes one, or name another with --profile",
+        ));
+    }
+    merge(args, password, stored)
+}
+
+fn merge(
+    args: &GlobalArgs,
+    password: Option<String>,
+    stored: Option<Profile>,
+) -> Result<Settings, Failure> {
+    let missing = |what: &str, flag: &str| {
+        Failure::new(
+            "CLI0005",
+            format!("no {what} is set"),
+            format!("run `wharf up`, which writes a profile, or give {flag}"),
+        )
+    };
+    // The stored password belongs to the stored user; it is never sent for another one.
+    let same_user = stored.as_ref().is_some_and(|profile| {
+        args.username.as_ref().is_none_or(|username| *username == profile.username)
+    });
+    let password = password
+        .or_else(|| stored.as_ref().filter(|_| same_user).map(|profile| profile.password.clone()));
+    Ok(Settings {
+        director: args
+            .director
+            .clone()
+            .or_else(|| stored.as_ref().map(|profile| profile.director.clone()))
+            .ok_or_else(|| missing("director", "--director"))?,
+        username: args
+            .username
+            .clone()
+            .or_else(|| stored.as_ref().map(|profile| profile.username.clone()))
+            .ok_or_else(|| missing("user", "--username"))?,
+        password: password.ok_or_else(|| missing("password", "--password-file"))?,
+        ca_file: args
+            .ca_file
+            .clone()
+            .or_else(|| stored.as_ref().map(|profile| profile.ca_file.clone()))
+            .ok_or_else(|| missing("CA certificate", "--ca-file"))?,
+        output: args.output,
+    })
+}
+
+fn read_password(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::new("CLI0005", format!("cannot read {}: {error}", path.display()), "")
+    })?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args() -> GlobalArgs {
+        GlobalArgs {
+            director: None,
+            profile: None,
+            username: None,
+            password_file: None,
+            ca_file: None,
+            output: Output::Table,
+        }
+    }
+
+    fn stored() -> Profile {
+        Profile {
+            director: "127.0.0.1:1".into(),
+            username: "admin".into(),
+            password: "secret".into(),
+            ca_file: "/ca.pem".into(),
+            platform: "p".into(),
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_profile_value_by_value() {
+        let args = GlobalArgs { director: Some("h:2".into()), ..args() };
+        let settings = merge(&args, None, Some(stored())).unwrap();
+        assert_eq!(settings.director, "h:2");
+        assert_eq!(settings.username, "admin");
+        assert_eq!(settings.password, "secret");
+    }
+
+    #[test]
+    fn the_stored_password_is_not_sent_for_another_user() {
+        let args = GlobalArgs { username: Some("eve".into()), ..args() };
+        let failure = merge(&args, None, Some(stored())).err().expect("no password is known");
+        assert_eq!(failure.code, "CLI0005");
+    }
+
+    #[test]
+    fn without_anything_the_hint_names_the_command_that_helps() {
+        let failure = merge(&args(), None, None).err().expect("nothing is set");
+        assert!(failure.hint.contains("wharf up"), "{failure}");
+    }
+}
