@@ -5,6 +5,7 @@ pub mod clock;
 pub mod data_dir;
 pub mod disk;
 pub mod journal;
+pub mod net;
 pub mod platform_file;
 pub mod random;
 pub mod role_files;

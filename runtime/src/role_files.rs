@@ -68,7 +68,9 @@ impl ProxyFile {
 }
 
 fn read<T: DeserializeOwned>(path: PathBuf) -> Result<T, PlatformFileError> {
-    let bytes = std::fs::read(&path)
-        .map_err(|source| PlatformFileError::Read { path: path.clone(), source })?;
+    let bytes = std::fs::read(&path).map_err(|source| PlatformFileError::Read {
+        path: path.clone(),
+        source,
+    })?;
     serde_json::from_slice(&bytes).map_err(|source| PlatformFileError::Parse { path, source })
 }

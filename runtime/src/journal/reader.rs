@@ -164,6 +164,10 @@ impl Reader {
                 return Ok(None);
             };
             self.seq = self.seq.max(segment.first_seq);
+            if self.seq >= segment.next_seq {
+                // Everything before was dropped and nothing has come since.
+                return Ok(None);
+            }
             if let Some(mut open) = kept.filter(|open| open.first_seq == segment.first_seq) {
                 open.next_seq = segment.next_seq;
                 open.file.get_mut().end = segment.bytes;

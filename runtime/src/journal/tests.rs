@@ -222,7 +222,7 @@ fn a_write_that_fails_is_not_acknowledged_and_later_ones_work_again() {
         dirty: false,
         buffer: Vec::new(),
     };
-    let mut group = |writer: &mut Writer, record: &'static str| {
+    let group = |writer: &mut Writer, record: &'static str| {
         let (answer, reply) = oneshot::channel();
         let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
         let append = Append {
