@@ -1,2 +1,68 @@
-//! The one binary.
-fn main() {}
+//! `wharf`: the one binary. Every role of the platform is a subcommand of it, and so is every
+//! command of the person who operates it. This file only picks which.
+
+mod args;
+mod client;
+mod commands;
+mod failure;
+mod logs;
+mod print;
+mod profile;
+mod roles;
+mod settings;
+mod top;
+mod up;
+
+use std::process::ExitCode;
+
+use args::{Cli, Command, RunCommand};
+use clap::Parser;
+use client::Client;
+use failure::{EXIT_FAILED, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    wharf_runtime::tls::install_provider();
+    let result = match cli.command {
+        Command::Run(RunCommand::Store(args)) => roles::store(*args),
+        Command::Run(RunCommand::Director(args)) => roles::director(&args),
+        Command::Run(RunCommand::Allocator(args)) => roles::allocator(&args),
+        Command::Run(RunCommand::Proxy(args)) => roles::proxy(&args),
+        _ => tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new("", format!("cannot start: {error}"), ""))
+            .and_then(|runtime| runtime.block_on(command(&cli))),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            print::remark(&failure.to_string());
+            ExitCode::from(failure.exit.max(EXIT_FAILED))
+        }
+    }
+}
+
+async fn command(cli: &Cli) -> Result<u8, Failure> {
+    match &cli.command {
+        Command::Up(args) => return up::up(args, cli.global.output).await,
+        Command::Down(args) => return up::down(args).await,
+        _ => {}
+    }
+    let client = Client::new(&settings::settle(&cli.global)?)?;
+    match &cli.command {
+        Command::Status(args) => commands::status::run(&client, args).await,
+        Command::Top(args) => top::run(&client, args).await,
+        Command::Logs(args) => logs::run(&client, args).await,
+        Command::Deployment(command) => commands::deployment::run(&client, command).await,
+        Command::Plan(command) => commands::plan::run(&client, command).await,
+        Command::Allocator(command) => commands::allocator::run(&client, command).await,
+        Command::Proxy(command) => commands::proxy::run(&client, command).await,
+        Command::Container(command) => commands::container::run(&client, command).await,
+        Command::Template(command) => commands::template::run(&client, command).await,
+        Command::LogLevel(args) => commands::log_level::run(&client, args).await,
+        // Handled above; the compiler cannot know.
+        Command::Up(_) | Command::Down(_) | Command::Run(_) => Ok(EXIT_FAILED),
+    }
+}

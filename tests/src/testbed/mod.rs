@@ -1,0 +1,74 @@
+//! The testbed: Docker engines of their own, each in a network namespace, on one machine. A test
+//! never touches the machine's engine. Everything lies below one folder and has names that begin
+//! with `wt-`, so that `scripts/testbed-sweep` removes what a killed run left.
+
+mod engine;
+mod host;
+
+pub use host::Host;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+/// Folder of every testbed on this machine.
+#[must_use]
+pub fn base_dir() -> PathBuf {
+    std::env::var_os("WHARF_TESTBED_DIR")
+        .map_or_else(|| PathBuf::from("/var/tmp/wharf-testbed"), PathBuf::from)
+}
+
+/// Runs a command that must succeed and gives its standard output.
+///
+/// # Panics
+/// When it cannot be run or fails; the message has what it said.
+pub fn must(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(
+        output.status.success(),
+        "{command:?} failed with {}:\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a command and gives what came of it.
+///
+/// # Panics
+/// When it cannot be run at all.
+pub fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"))
+}
+
+/// The dev binary, stripped, which is what test images carry. Built by `make build`.
+///
+/// # Panics
+/// When the binary has not been built.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let exe = std::env::current_exe().expect("a test knows its own path");
+    let built = exe
+        .ancestors()
+        .map(|folder| folder.join("wharf"))
+        .find(|path| path.is_file())
+        .expect("target/…/debug/wharf is missing: run `make build`");
+    let stripped = base_dir().join("wharf");
+    if !is_newer(&stripped, &built) {
+        std::fs::create_dir_all(base_dir()).expect("the testbed's folder can be made");
+        let fresh = base_dir().join(format!("wharf.{}", std::process::id()));
+        must(Command::new("strip").arg("-o").arg(&fresh).arg(&built));
+        std::fs::rename(&fresh, &stripped).expect("the stripped binary can be put in place");
+    }
+    stripped
+}
+
+fn is_newer(made: &Path, from: &Path) -> bool {
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    match (modified(made), modified(from)) {
+        (Some(made), Some(from)) => made >= from,
+        _ => false,
+    }
+}

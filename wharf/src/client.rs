@@ -1,0 +1,184 @@
+//! What commands ask: the director's services over one verified TLS channel, and a deployment's
+//! store through the proxy. Passwords travel in headers over TLS only.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use serde_json::Value;
+use tonic::{
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::Channel,
+};
+use wharf_proto::v1::Credentials;
+use wharf_runtime::{
+    clock,
+    net::{Addresses, ClientOptions, HttpsClient, channel},
+    tls::{CaCerts, Expect, ExpectedIdentity, ROLE_DIRECTOR, client_config},
+};
+use wharf_services::v1::{
+    allocators_client::AllocatorsClient, containers_client::ContainersClient,
+    deployments_client::DeploymentsClient, plans_client::PlansClient,
+    platform_client::PlatformClient, proxies_client::ProxiesClient,
+    templates_client::TemplatesClient,
+};
+
+use crate::{
+    args::Output,
+    failure::{EXIT_UNREACHABLE, Failure},
+    settings::Settings,
+};
+
+/// A request that is not answered within this is given up.
+const TIMEOUT: Duration = Duration::from_secs(20);
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// Puts the user's credentials into each call.
+#[derive(Clone)]
+pub(crate) struct Credentialed {
+    header: MetadataValue<Ascii>,
+}
+
+impl Interceptor for Credentialed {
+    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
+        request.metadata_mut().insert("authorization", self.header.clone());
+        Ok(request)
+    }
+}
+
+type Service = InterceptedService<Channel, Credentialed>;
+
+/// A connection to the platform as one user.
+pub(crate) struct Client {
+    channel: Channel,
+    credentialed: Credentialed,
+    ca: CaCerts,
+    ca_file: PathBuf,
+    output: Output,
+}
+
+impl Client {
+    /// Prepares the connection; it is made when the first call needs it.
+    pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
+        let ca = CaCerts::load(&settings.ca_file).map_err(|error| {
+            Failure::new(
+                "CLI0005",
+                format!("cannot use the CA file {}: {error}", settings.ca_file.display()),
+                "give the platform's ca.pem with --ca-file",
+            )
+        })?;
+        let expect = Expect::Identity(ExpectedIdentity::role(ROLE_DIRECTOR));
+        let config = client_config(&ca, expect, None).map_err(|error| internal(&error))?;
+        let header = format!("Basic {}", basic(&settings.username, &settings.password));
+        let mut header: MetadataValue<Ascii> = header.parse().map_err(|error| internal(&error))?;
+        header.set_sensitive(true);
+        Ok(Self {
+            channel: channel(&Addresses::new([settings.director.clone()]), config),
+            credentialed: Credentialed { header },
+            ca,
+            ca_file: settings.ca_file.clone(),
+            output: settings.output,
+        })
+    }
+
+    pub(crate) fn output(&self) -> Output {
+        self.output
+    }
+
+    pub(crate) fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        u64::try_from(clock::now_ms()).unwrap_or(0)
+    }
+
+    fn service(&self) -> Service {
+        InterceptedService::new(self.channel.clone(), self.credentialed.clone())
+    }
+
+    pub(crate) fn platform(&self) -> PlatformClient<Service> {
+        PlatformClient::new(self.service())
+    }
+
+    pub(crate) fn deployments(&self) -> DeploymentsClient<Service> {
+        DeploymentsClient::new(self.service())
+    }
+
+    pub(crate) fn plans(&self) -> PlansClient<Service> {
+        PlansClient::new(self.service())
+    }
+
+    pub(crate) fn templates(&self) -> TemplatesClient<Service> {
+        TemplatesClient::new(self.service())
+    }
+
+    pub(crate) fn allocators(&self) -> AllocatorsClient<Service> {
+        AllocatorsClient::new(self.service())
+    }
+
+    pub(crate) fn proxies(&self) -> ProxiesClient<Service> {
+        ProxiesClient::new(self.service())
+    }
+
+    pub(crate) fn containers(&self) -> ContainersClient<Service> {
+        ContainersClient::new(self.service()).max_decoding_message_size(16 << 20)
+    }
+
+    /// A client of a deployment's store.
+    pub(crate) fn store(&self, credentials: &Credentials) -> Result<StoreClient, Failure> {
+        let config = client_config(&self.ca, Expect::Name, None).map_err(|error| internal(&error))?;
+        let options = ClientOptions { timeout: TIMEOUT, ..ClientOptions::default() };
+        Ok(StoreClient {
+            http: HttpsClient::new(config, options),
+            url: credentials.url.clone(),
+            authorization: format!("Basic {}", basic(&credentials.username, &credentials.password)),
+        })
+    }
+}
+
+fn basic(username: &str, password: &str) -> String {
+    base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"))
+}
+
+fn internal(error: &dyn std::error::Error) -> Failure {
+    Failure::new("CLI0002", error.to_string(), "")
+}
+
+/// The Elasticsearch API of one deployment.
+pub(crate) struct StoreClient {
+    http: HttpsClient,
+    url: String,
+    authorization: String,
+}
+
+impl StoreClient {
+    /// Posts JSON and gives the JSON of a successful answer.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let unanswered = |what: String| {
+            Failure::new("CLI0011", what, "wharf status").exit(EXIT_UNREACHABLE)
+        };
+        let request = Request::post(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .header("authorization", &self.authorization)
+            .body(Full::new(Bytes::from(body.to_string())))
+            .map_err(|error| internal(&error))?;
+        let answer = self
+            .http
+            .fetch(request, MAX_ANSWER_BYTES)
+            .await
+            .map_err(|error| unanswered(format!("the store did not answer: {error}")))?;
+        let value: Value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
+        if answer.status().is_success() {
+            return Ok(value);
+        }
+        let reason = value["error"]["reason"].as_str().unwrap_or("no reason given").to_owned();
+        Err(unanswered(format!("the store answered {}: {reason}", answer.status())))
+    }
+}

@@ -1,0 +1,300 @@
+//! What `wharf up` writes into the data directory before the first role starts: the platform's
+//! file, its authority, an identity per role, each role's own file. Every file is written once and
+//! kept; run again, only what is missing or about to expire is made. Not here: starting anything.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use argon2::{
+    Argon2, PasswordHasher,
+    password_hash::{SaltString, rand_core::OsRng},
+};
+use serde::Serialize;
+use wharf_runtime::{
+    data_dir::write_atomic,
+    platform_file::{PlatformFile, Ports},
+    random,
+    role_files::{DirectorBootstrap, ProxyFile},
+    tls::{Authority, Identity, KeyedCert, LeafSpec, ROLE_ALLOCATOR, ROLE_DIRECTOR, ROLE_PROXY},
+};
+
+use crate::failure::Failure;
+
+/// What the user chose.
+#[derive(Debug, Clone)]
+pub(super) struct Choice {
+    pub(super) name: String,
+    pub(super) data_dir: PathBuf,
+    pub(super) ports: Option<Ports>,
+    pub(super) advertised_address: String,
+    pub(super) zone: String,
+    pub(super) host: String,
+}
+
+/// The platform's files, and the admin's password when it was made just now.
+pub(super) struct Written {
+    pub(super) platform: PlatformFile,
+    pub(super) allocator_id: String,
+    pub(super) new_password: Option<String>,
+}
+
+pub(super) const ADMIN: &str = "admin";
+
+/// Makes what is missing.
+pub(super) fn ensure(choice: &Choice, now_ms: i64) -> Result<Written, Failure> {
+    let dir = &choice.data_dir;
+    for (folder, mode) in [
+        ("", 0o755),
+        ("director", 0o700),
+        ("director/ca", 0o700),
+        ("allocator", 0o700),
+        ("proxy", 0o700),
+        ("instances", 0o700),
+    ] {
+        make_folder(&dir.join(folder), mode)?;
+    }
+    let platform = platform_file(choice)?;
+    let authority = authority(dir, &platform, now_ms)?;
+    let existing = exists(&DirectorBootstrap::path(dir)).then(|| DirectorBootstrap::read(dir));
+    let (bootstrap, new_password) = match existing {
+        Some(read) => (read.map_err(|error| damaged(&error))?, None),
+        None => {
+            let password = random::password(24);
+            let bootstrap = DirectorBootstrap {
+                director_id: random::new_id(),
+                raft_id: 1,
+                admin_username: ADMIN.to_owned(),
+                admin_password_hash: hash(&password)?,
+                allocator_id: random::new_id(),
+                proxy_id: random::new_id(),
+                system_template: "observability".to_owned(),
+            };
+            (bootstrap, Some(password))
+        }
+    };
+    let key = dir.join("director/platform.key");
+    if !exists(&key) {
+        write(&key, hex::encode(random::bytes::<32>()).as_bytes(), 0o600)?;
+    }
+    for (role, id) in [
+        (ROLE_DIRECTOR, &bootstrap.director_id),
+        (ROLE_ALLOCATOR, &bootstrap.allocator_id),
+        (ROLE_PROXY, &bootstrap.proxy_id),
+    ] {
+        identity(dir, &platform, &authority, role, id, now_ms)?;
+    }
+    write_json(&ProxyFile::path(dir), &ProxyFile { proxy_id: bootstrap.proxy_id.clone() }, 0o644)?;
+    let allocator_id = bootstrap.allocator_id.clone();
+    // Last: with this file there, everything above is there too.
+    if new_password.is_some() {
+        write_json(&DirectorBootstrap::path(dir), &bootstrap, 0o600)?;
+    }
+    Ok(Written { platform, allocator_id, new_password })
+}
+
+fn platform_file(choice: &Choice) -> Result<PlatformFile, Failure> {
+    let path = PlatformFile::path(&choice.data_dir);
+    if exists(&path) {
+        let found = PlatformFile::read(&choice.data_dir).map_err(|error| damaged(&error))?;
+        let asked = choice.ports.unwrap_or(found.ports);
+        if found.name != choice.name || asked != found.ports {
+            return Err(Failure::new(
+                "CLI0022",
+                format!(
+                    "{} belongs to the platform `{}` with admin port {}",
+                    choice.data_dir.display(),
+                    found.name,
+                    found.ports.admin
+                ),
+                "leave --port-base out, or give another --name and --data-dir",
+            ));
+        }
+        return Ok(found);
+    }
+    let ports = choice.ports.unwrap_or_default();
+    let loopback = choice.advertised_address == "127.0.0.1";
+    let platform = PlatformFile {
+        platform_id: random::new_id(),
+        name: choice.name.clone(),
+        domain: "localhost".to_owned(),
+        advertised_address: choice.advertised_address.clone(),
+        bind_address: if loopback { "127.0.0.1" } else { "0.0.0.0" }.to_owned(),
+        zone: choice.zone.clone(),
+        host: choice.host.clone(),
+        ports,
+        directors: vec![format!("{}:{}", choice.advertised_address, ports.internal)],
+    };
+    write_json(&path, &platform, 0o644)?;
+    Ok(platform)
+}
+
+fn authority(dir: &Path, platform: &PlatformFile, now_ms: i64) -> Result<Authority, Failure> {
+    let path = dir.join("director/ca/authority.pem");
+    let authority = if exists(&path) {
+        let pem = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+        Authority::from_pem(&pem).map_err(|error| damaged(&error))?
+    } else {
+        let made = Authority::create(&platform.platform_id, now_ms).map_err(|error| damaged(&error))?;
+        write(&path, made.to_pem().as_bytes(), 0o600)?;
+        made
+    };
+    let public = dir.join("ca.pem");
+    if std::fs::read_to_string(&public).ok().as_deref() != Some(authority.certificate_pem()) {
+        write(&public, authority.certificate_pem().as_bytes(), 0o644)?;
+    }
+    Ok(authority)
+}
+
+fn identity(
+    dir: &Path,
+    platform: &PlatformFile,
+    authority: &Authority,
+    role: &str,
+    id: &str,
+    now_ms: i64,
+) -> Result<(), Failure> {
+    let path = dir.join(role).join("identity.pem");
+    let found = KeyedCert::load(&path).ok().flatten();
+    if found.is_some_and(|cert| !cert.needs_renewal(now_ms)) {
+        return Ok(());
+    }
+    let identity = Identity::new(&platform.platform_id, role, id).map_err(|error| damaged(&error))?;
+    let mut spec = LeafSpec::for_identity(identity).with_host("localhost").with_host("127.0.0.1");
+    if platform.advertised_address != "127.0.0.1" {
+        spec = spec.with_host(&platform.advertised_address);
+    }
+    if role == ROLE_PROXY {
+        spec = spec.with_host(&format!("proxy.{}", platform.domain));
+    }
+    let cert = authority.issue(&spec, now_ms).map_err(|error| damaged(&error))?;
+    cert.store(&path).map_err(|error| damaged(&error))
+}
+
+fn hash(password: &str) -> Result<String, Failure> {
+    let salt = SaltString::generate(&mut OsRng);
+    Argon2::default()
+        .hash_password(password.as_bytes(), &salt)
+        .map(|hash| hash.to_string())
+        .map_err(|error| Failure::new("CLI0021", format!("cannot hash the password: {error}"), ""))
+}
+
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    let made = if path.is_dir() {
+        Ok(())
+    } else {
+        std::fs::DirBuilder::new().recursive(true).mode(mode).create(path)
+    };
+    made.and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)))
+        .map_err(|error| unwritable(path, &error))
+}
+
+pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    write_atomic(path, bytes, mode).map_err(|error| unwritable(path, &error))
+}
+
+fn write_json(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), Failure> {
+    let bytes = serde_json::to_vec_pretty(value)
+        .map_err(|error| Failure::new("CLI0021", error.to_string(), ""))?;
+    if std::fs::read(path).ok().as_deref() == Some(bytes.as_slice()) {
+        return Ok(());
+    }
+    write(path, &bytes, mode)
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => "run as root, or give a --data-dir of your own",
+        io::ErrorKind::StorageFull => "make room on that file system, or give another --data-dir",
+        io::ErrorKind::ReadOnlyFilesystem => "give a --data-dir on a file system that can be written",
+        _ => "give another --data-dir",
+    };
+    Failure::new("CLI0020", format!("cannot write {}: {error}", path.display()), hint)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new("CLI0021", format!("cannot read {}: {error}", path.display()), "run as root")
+}
+
+fn damaged(error: &dyn std::error::Error) -> Failure {
+    Failure::new(
+        "CLI0021",
+        error.to_string(),
+        "restore the file that is named, or remove the platform with `wharf down --purge`",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const NOW: i64 = 1_790_000_000_000;
+
+    fn choice(dir: &Path) -> Choice {
+        Choice {
+            name: "lab".into(),
+            data_dir: dir.to_path_buf(),
+            ports: Ports::from_base(22_000),
+            advertised_address: "127.0.0.1".into(),
+            zone: "zone-1".into(),
+            host: "h".into(),
+        }
+    }
+
+    fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(contents(&path));
+            } else {
+                found.push((path.clone(), std::fs::read(&path).unwrap()));
+            }
+        }
+        found.sort();
+        found
+    }
+
+    #[test]
+    fn run_again_it_changes_no_byte_and_gives_no_password() {
+        wharf_runtime::tls::install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let first = ensure(&choice(dir.path()), NOW).unwrap();
+        assert!(first.new_password.is_some());
+        let before = contents(dir.path());
+        let second = ensure(&choice(dir.path()), NOW + 60_000).unwrap();
+        assert!(second.new_password.is_none());
+        assert_eq!(contents(dir.path()), before);
+    }
+
+    #[test]
+    fn no_secret_is_readable_by_others_and_no_password_is_on_disk() {
+        wharf_runtime::tls::install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let password = ensure(&choice(dir.path()), NOW).unwrap().new_password.unwrap();
+        for (path, bytes) in contents(dir.path()) {
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            assert!(!text.contains(&password), "{} holds the password", path.display());
+            let secret = text.contains("PRIVATE KEY") || path.ends_with("platform.key");
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert!(!secret || mode == 0o600, "{} has mode {mode:o}", path.display());
+        }
+    }
+
+    #[test]
+    fn the_folder_of_another_platform_is_refused() {
+        wharf_runtime::tls::install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        ensure(&choice(dir.path()), NOW).unwrap();
+        let other = Choice { name: "other".into(), ..choice(dir.path()) };
+        assert_eq!(ensure(&other, NOW).err().map(|failure| failure.code), Some("CLI0022".into()));
+    }
+}
