@@ -2,7 +2,7 @@
 //! access rules are `wharf_proto::access`'s. Nothing is written by hand here.
 
 /// Services of the package `wharf.v1`.
-#[allow(missing_docs, clippy::all, clippy::pedantic)]
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::pedantic)]
 pub mod v1 {
     include!(concat!(env!("OUT_DIR"), "/wharf.v1.rs"));
 }

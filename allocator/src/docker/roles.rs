@@ -1,0 +1,389 @@
+//! The containers of director, allocator and proxy: what each is made from, and keeping it so.
+//!
+//! Invariants: a role's container carries a hash of everything it was made from, so one that is right
+//! is left alone and one that is not is replaced; a replacement is made only after the old one
+//! stopped; only the allocator reaches the engine's socket and the host's files, and no role is
+//! privileged; the secrets of a host's other roles are hidden from the proxy and the director. Not
+//! here: which roles a host has (`host_roles_task.rs`, `host.rs`).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+};
+
+use bollard::models::{
+    ContainerCreateBody, HostConfig, Mount, MountBindOptions, MountBindOptionsPropagationEnum,
+    RestartPolicy, RestartPolicyNameEnum,
+};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use wharf_allocator_core::observed::RunState;
+
+use super::{
+    apply::{self, ApplyError, bind, confined, log_config, open_files},
+    engine::{Engine, EngineError, socket_path},
+    labels,
+    observe::{Seen, inspect, list_ids, seen},
+};
+use crate::host::{Role, RoleSpec};
+
+/// Where the allocator's container sees the host's root.
+pub const HOST_ROOT: &str = "/host";
+/// Names [`HOST_ROOT`] to the allocator's process.
+pub const ENV_HOST_ROOT: &str = "WHARF_HOST_ROOT";
+/// Names the engine's socket, as the allocator's container sees it.
+pub const ENV_DOCKER_HOST: &str = "WHARF_DOCKER_HOST";
+
+/// What [`ensure`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It ran and was right.
+    Unchanged,
+    /// It was right and stood still.
+    Started,
+    /// There was none.
+    Created,
+    /// It was of another image or another make.
+    Replaced,
+}
+
+/// The request that makes a role's container; the engine's root directory is mounted for the
+/// allocator where it is known.
+#[must_use]
+pub fn body(
+    spec: &RoleSpec,
+    engine_root: Option<&Path>,
+    root_is_shared: bool,
+) -> ContainerCreateBody {
+    let role = spec.role.as_str();
+    let data = spec.data_dir.display().to_string();
+    let mut host = HostConfig {
+        network_mode: Some("host".to_owned()),
+        log_config: Some(log_config()),
+        ulimits: Some(vec![open_files(65_536)]),
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::ALWAYS),
+            maximum_retry_count: None,
+        }),
+        mounts: Some(vec![bind(&spec.data_dir, &data, false)]),
+        ..confined()
+    };
+    let mut env = Vec::new();
+    match spec.role {
+        Role::Allocator => {
+            host.cap_add = Some(
+                ["DAC_READ_SEARCH", "SYS_PTRACE", "NET_RAW"]
+                    .map(str::to_owned)
+                    .to_vec(),
+            );
+            // Reading /proc/<pid> of processes outside a profile is what the default one forbids.
+            host.security_opt = Some(vec![
+                "no-new-privileges".to_owned(),
+                "apparmor=unconfined".to_owned(),
+            ]);
+            let mounts = host.mounts.get_or_insert_default();
+            mounts.extend(host_mounts(engine_root, root_is_shared));
+            env.push(format!("{ENV_HOST_ROOT}={HOST_ROOT}"));
+            // Through the root's mount, not as a file of its own: an engine that restarts makes a
+            // new socket, and a mounted file would go on being the old one.
+            env.push(format!(
+                "{ENV_DOCKER_HOST}={}",
+                seen_inside(&spec.docker_host)
+            ));
+        }
+        Role::Director => hide(&mut host, &spec.data_dir, &["instances"]),
+        Role::Proxy => hide(
+            &mut host,
+            &spec.data_dir,
+            &["instances", "director", "allocator"],
+        ),
+    }
+    let mut body = ContainerCreateBody {
+        image: Some(spec.image_id.clone()),
+        cmd: Some(vec![role.to_owned(), "--data-dir".to_owned(), data]),
+        env: (!env.is_empty()).then_some(env),
+        stop_timeout: Some(i64::from(apply::STOP_SECONDS)),
+        host_config: Some(host),
+        labels: Some(HashMap::from([
+            (labels::PLATFORM.to_owned(), spec.platform_id.clone()),
+            (labels::ROLE.to_owned(), role.to_owned()),
+        ])),
+        ..ContainerCreateBody::default()
+    };
+    let hash = hash(&body);
+    body.labels
+        .get_or_insert_default()
+        .insert(labels::SPEC.to_owned(), hash);
+    body
+}
+
+fn host_mounts(engine_root: Option<&Path>, root_is_shared: bool) -> Vec<Mount> {
+    // A mount that appears on the host later is seen inside only where the host shares its root.
+    let propagation = if root_is_shared {
+        MountBindOptionsPropagationEnum::RSLAVE
+    } else {
+        MountBindOptionsPropagationEnum::RPRIVATE
+    };
+    let root = Mount {
+        bind_options: Some(MountBindOptions {
+            propagation: Some(propagation),
+            ..MountBindOptions::default()
+        }),
+        ..bind(Path::new("/"), HOST_ROOT, true)
+    };
+    let mut mounts = vec![
+        root,
+        bind(Path::new("/proc"), "/host/proc", true),
+        bind(Path::new("/sys/fs/cgroup"), "/host/sys/fs/cgroup", true),
+    ];
+    if let Some(engine_root) = engine_root {
+        mounts.push(bind(engine_root, &engine_root.display().to_string(), true));
+    }
+    mounts
+}
+
+/// Covers folders of other roles with empty ones.
+fn hide(host: &mut HostConfig, data_dir: &Path, folders: &[&str]) {
+    let tmpfs = host.tmpfs.get_or_insert_default();
+    for folder in folders {
+        let path = data_dir.join(folder).display().to_string();
+        tmpfs.insert(path, "ro,noexec,nosuid,size=4k".to_owned());
+    }
+}
+
+/// The engine's address as the allocator's container reaches it.
+fn seen_inside(docker_host: &str) -> String {
+    let path = socket_path(docker_host).unwrap_or_else(|_| "/var/run/docker.sock".to_owned());
+    // A link like /var/run -> /run would lead back into the container's own root.
+    let real = std::fs::canonicalize(&path).unwrap_or_else(|_| PathBuf::from(path));
+    format!("unix://{HOST_ROOT}{}", real.display())
+}
+
+/// Whether mounts that appear under `/` are passed on.
+#[must_use]
+pub fn root_is_shared() -> bool {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    shares_root(&mounts)
+}
+
+fn shares_root(mountinfo: &str) -> bool {
+    mountinfo.lines().any(|line| {
+        let mut fields = line.split(' ');
+        fields.nth(4) == Some("/")
+            && fields
+                .skip(1)
+                .take_while(|field| *field != "-")
+                .any(|field| field.starts_with("shared:") || field.starts_with("master:"))
+    })
+}
+
+/// A hash of the request that does not depend on the order of its maps.
+fn hash(body: &ContainerCreateBody) -> String {
+    let value = serde_json::to_value(body).unwrap_or_default();
+    let mut text = String::new();
+    canonical(&value, &mut text);
+    hex::encode(&Sha256::digest(text.as_bytes())[..16])
+}
+
+fn canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            out.push('{');
+            for (key, value) in map.iter().collect::<BTreeMap<_, _>>() {
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                canonical(value, out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Value::Array(list) => {
+            out.push('[');
+            for value in list {
+                canonical(value, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        other => out.push_str(&other.to_string()),
+    }
+}
+
+/// Makes the role's container what it should be and running.
+///
+/// # Errors
+/// When its name is taken by a container that is not this platform's, or the engine refuses.
+pub async fn ensure(engine: &Engine, spec: &RoleSpec) -> Result<(String, Outcome), ApplyError> {
+    for folder in ["director", "allocator", "proxy", "instances"] {
+        // Covered folders must exist; that of a role that is not here is simply empty.
+        let dir = spec.data_dir.join(folder);
+        if let Err(source) = make_dir(&dir) {
+            tracing::debug!(dir = %dir.display(), %source, "a folder of the data directory is not made");
+        }
+    }
+    let (engine_root, shared) = match spec.role {
+        Role::Allocator => {
+            let facts = engine.facts().await?;
+            let root = PathBuf::from(facts.root_dir);
+            (root.is_absolute().then_some(root), root_is_shared())
+        }
+        _ => (None, false),
+    };
+    let body = body(spec, engine_root.as_deref(), shared);
+    let wanted = body
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(labels::SPEC))
+        .cloned();
+    let wanted = wanted.unwrap_or_default();
+    let name = labels::role_container(&spec.platform_name, spec.role.as_str());
+    // A name may be taken by somebody who made the same container at the same time.
+    for _ in 0..3 {
+        let found = of_role(engine, &spec.platform_id, spec.role).await?;
+        let right = |one: &Seen| {
+            one.name == name
+                && one.observed.spec_hash == wanted
+                && one.observed.image_id == spec.image_id
+        };
+        let mut outcome = Outcome::Created;
+        let mut kept = None;
+        for one in &found {
+            if kept.is_none() && right(one) {
+                kept = Some(one);
+            } else {
+                apply::stop(engine, &one.observed.id).await?;
+                apply::remove(engine, &one.observed.id, true).await?;
+                outcome = Outcome::Replaced;
+            }
+        }
+        if let Some(kept) = kept {
+            let id = kept.observed.id.clone();
+            if matches!(kept.observed.state, RunState::Running | RunState::Changing) {
+                return Ok((id, Outcome::Unchanged));
+            }
+            start(engine, &id).await?;
+            return Ok((id, Outcome::Started));
+        }
+        match apply::create(engine, &name, body.clone()).await {
+            Ok(id) => {
+                start(engine, &id).await?;
+                return Ok((id, outcome));
+            }
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(error.into()),
+        }
+        if of_role(engine, &spec.platform_id, spec.role)
+            .await?
+            .is_empty()
+        {
+            break;
+        }
+    }
+    Err(ApplyError::NameTaken(name))
+}
+
+async fn start(engine: &Engine, id: &str) -> Result<(), ApplyError> {
+    match apply::start(engine, id).await {
+        Err(EngineError::Refused {
+            message, status, ..
+        }) if status != 404 => Err(ApplyError::Start(message)),
+        other => Ok(other?),
+    }
+}
+
+/// The containers of one role.
+///
+/// # Errors
+/// When the engine does not answer.
+pub async fn of_role(
+    engine: &Engine,
+    platform_id: &str,
+    role: Role,
+) -> Result<Vec<Seen>, EngineError> {
+    let mut found = Vec::new();
+    for id in list_ids(engine, &labels::role_filter(platform_id, role.as_str())).await? {
+        if let Some(container) = inspect(engine, &id).await? {
+            let one = seen(&container);
+            if one.observed.platform_id == platform_id && one.role == role.as_str() {
+                found.push(one);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn make_dir(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(role: Role) -> RoleSpec {
+        RoleSpec {
+            role,
+            platform_id: "f".repeat(32),
+            platform_name: "test".into(),
+            data_dir: PathBuf::from("/var/lib/wharfinger/test"),
+            image_id: "sha256:1".into(),
+            docker_host: "unix:///nonexistent/docker.sock".into(),
+        }
+    }
+
+    #[test]
+    fn only_the_allocator_has_capabilities_and_the_hosts_files() {
+        for role in Role::ALL {
+            let host = body(&spec(role), None, true).host_config.unwrap();
+            assert_eq!(host.privileged, None);
+            assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
+            let mounts = host.mounts.unwrap();
+            let reaches = mounts
+                .iter()
+                .any(|mount| mount.source.as_deref() == Some("/"));
+            assert_eq!(
+                (host.cap_add.is_some(), reaches),
+                (role == Role::Allocator, role == Role::Allocator)
+            );
+            assert!(
+                mounts[1..]
+                    .iter()
+                    .all(|mount| mount.read_only == Some(true))
+            );
+        }
+        let proxy = body(&spec(Role::Proxy), None, true).host_config.unwrap();
+        assert!(
+            proxy
+                .tmpfs
+                .unwrap()
+                .contains_key("/var/lib/wharfinger/test/director")
+        );
+    }
+
+    #[test]
+    fn the_same_role_hashes_the_same_and_another_image_does_not() {
+        let hash_of =
+            |spec: &RoleSpec| body(spec, None, true).labels.unwrap()[labels::SPEC].clone();
+        let one = spec(Role::Proxy);
+        for _ in 0..20 {
+            assert_eq!(hash_of(&one), hash_of(&one.clone()));
+        }
+        let other = RoleSpec {
+            image_id: "sha256:2".into(),
+            ..one.clone()
+        };
+        assert_ne!(hash_of(&one), hash_of(&other));
+    }
+
+    #[test]
+    fn a_shared_root_is_told_from_a_private_one() {
+        let shared = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
+        let private = "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n23 22 0:5 / /proc rw shared:3 - proc proc rw\n";
+        assert!(shares_root(shared));
+        assert!(!shares_root(private));
+    }
+}
