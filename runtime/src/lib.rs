@@ -1,13 +1,28 @@
-//! The one impure toolbox: tasks, clock, randomness, journal, TLS, network, configuration, telemetry.
+//! The one impure toolbox: what every role needs of the machine, once.
+//!
+//! - [`task`]: named tasks, shutdown, panics that are never lost; the only `tokio::spawn`
+//! - [`clock`], [`random`], [`backoff`]: time, ids and secrets, waiting between tries
+//! - [`journal`]: append-only, checksummed, group-fsynced; the store's translog, the collectors' spool
+//! - [`tls`]: the platform's authority, identities in certificates, settings of listeners and clients
+//! - [`net`]: listeners that serve HTTP over TLS, gRPC channels, an HTTPS client
+//! - [`config`]: flags, `WHARF_*` variables and a file, in that order
+//! - [`data_dir`], [`disk`]: a locked directory, atomic writes, room left
+//! - [`telemetry`], [`metrics`], [`health_server`], [`self_usage`]: the log, numbers, and who is well
+//!
+//! Invariants: nothing here knows a noun of the platform beyond its certificates' identity. Not here:
+//! decisions (the cores), contracts (`wharf-proto`), Docker, Raft.
 
 pub mod backoff;
 pub mod clock;
+pub mod config;
 pub mod data_dir;
 pub mod disk;
+pub mod health_server;
 pub mod journal;
+pub mod metrics;
 pub mod net;
-pub mod platform_file;
 pub mod random;
-pub mod role_files;
+pub mod self_usage;
 pub mod task;
+pub mod telemetry;
 pub mod tls;

@@ -1,0 +1,220 @@
+//! The loopback listener of a role: `/health`, `/metrics`, and `/log-level` to read and change the log.
+//!
+//! Invariants: loopback addresses only; `/health` answers 200 or 503 with why; bodies are at most
+//! [`MAX_BODY`] bytes. Not here: what healthy means (the role says).
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use tokio::net::TcpListener;
+
+use crate::metrics::Metrics;
+use crate::net::{Limits, serve_plain};
+use crate::task::Shutdown;
+use crate::telemetry::LogLevel;
+
+/// Largest body that is read.
+pub const MAX_BODY: usize = 2 * 1024;
+
+/// What a role says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Health {
+    /// Whether it does its work.
+    pub healthy: bool,
+    /// Anything worth telling, an object usually.
+    pub details: serde_json::Value,
+}
+
+/// What the listener tells.
+#[derive(Clone)]
+pub struct HealthServer {
+    health: Arc<dyn Fn() -> Health + Send + Sync>,
+    metrics: Metrics,
+    log_level: Option<LogLevel>,
+}
+
+impl fmt::Debug for HealthServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HealthServer").finish_non_exhaustive()
+    }
+}
+
+impl HealthServer {
+    /// Asks `health` on every request, which must not block.
+    pub fn new(metrics: Metrics, health: impl Fn() -> Health + Send + Sync + 'static) -> Self {
+        Self {
+            health: Arc::new(health),
+            metrics,
+            log_level: None,
+        }
+    }
+
+    /// Also lets the log level be read and changed.
+    #[must_use]
+    pub fn with_log_level(mut self, level: LogLevel) -> Self {
+        self.log_level = Some(level);
+        self
+    }
+
+    /// Serves on `listener` until `shutdown`. Refuses at once when it is not a loopback address.
+    pub async fn run(self, listener: TcpListener, shutdown: Shutdown) {
+        if !listener
+            .local_addr()
+            .is_ok_and(|addr| addr.ip().is_loopback())
+        {
+            tracing::error!("health and metrics are served on loopback only; not served");
+            return;
+        }
+        let limits = Limits {
+            max_connections: 64,
+            ..Limits::default()
+        };
+        let factory = move |_: &_| {
+            let server = self.clone();
+            service_fn(move |request| {
+                let server = server.clone();
+                async move { Ok::<_, Infallible>(server.answer(request).await) }
+            })
+        };
+        serve_plain(listener, factory, shutdown, limits).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        match (&method, path.as_str()) {
+            (&Method::GET, "/health") => {
+                let health = (self.health)();
+                let status = if health.healthy {
+                    StatusCode::OK
+                } else {
+                    StatusCode::SERVICE_UNAVAILABLE
+                };
+                let body =
+                    serde_json::json!({ "healthy": health.healthy, "details": health.details });
+                respond(status, "application/json", body.to_string())
+            }
+            (&Method::GET, "/metrics") => respond(
+                StatusCode::OK,
+                "text/plain; version=0.0.4",
+                self.metrics.render(),
+            ),
+            (&Method::GET, "/log-level") => match &self.log_level {
+                Some(level) => text(StatusCode::OK, level.get()),
+                None => text(StatusCode::NOT_FOUND, "the log level is fixed".to_owned()),
+            },
+            (&Method::PUT, "/log-level") => self.set_log_level(request).await,
+            _ => text(
+                StatusCode::NOT_FOUND,
+                "there are GET /health, GET /metrics, GET and PUT /log-level".to_owned(),
+            ),
+        }
+    }
+
+    async fn set_log_level(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let Some(level) = &self.log_level else {
+            return text(StatusCode::NOT_FOUND, "the log level is fixed".to_owned());
+        };
+        let Ok(body) = Limited::new(request.into_body(), MAX_BODY).collect().await else {
+            return text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the filter is too long".to_owned(),
+            );
+        };
+        let body = body.to_bytes();
+        match level.set(String::from_utf8_lossy(&body).trim()) {
+            Ok(()) => text(StatusCode::OK, level.get()),
+            Err(error) => text(StatusCode::BAD_REQUEST, error.to_string()),
+        }
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    respond(status, "text/plain", body + "\n")
+}
+
+fn respond(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{ClientOptions, HttpsClient, bind};
+    use crate::task;
+    use crate::tls::{Authority, Expect, client_config};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    async fn get(client: &HttpsClient, uri: String) -> (StatusCode, String) {
+        let request = Request::get(uri).body(Full::default()).unwrap();
+        let answer = client.fetch(request, 100_000).await.unwrap();
+        (
+            answer.status(),
+            String::from_utf8(answer.body().to_vec()).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn health_and_metrics_are_served_on_loopback() {
+        let well = Arc::new(AtomicBool::new(true));
+        let metrics = Metrics::new();
+        metrics.counter("x_total", "x", &[]).inc();
+        let server = {
+            let well = Arc::clone(&well);
+            HealthServer::new(metrics, move || Health {
+                healthy: well.load(Ordering::SeqCst),
+                details: serde_json::json!({ "members": 1 }),
+            })
+        };
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let shutdown = Shutdown::new();
+        let done = task::spawn("health", server.run(listener, shutdown.clone()));
+
+        let ca = Authority::create("x", 0).unwrap().certs();
+        let config = client_config(&ca, Expect::Name, None).unwrap();
+        let client = HttpsClient::new(config, ClientOptions::default());
+        let (status, body) = get(&client, format!("http://{addr}/health")).await;
+        assert_eq!(
+            (status, body.as_str()),
+            (
+                StatusCode::OK,
+                r#"{"healthy":true,"details":{"members":1}}"#
+            )
+        );
+        well.store(false, Ordering::SeqCst);
+        let (status, _) = get(&client, format!("http://{addr}/health")).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        let (_, body) = get(&client, format!("http://{addr}/metrics")).await;
+        assert!(body.contains("x_total 1\n"), "{body}");
+        for path in ["log-level", "other"] {
+            let (status, _) = get(&client, format!("http://{addr}/{path}")).await;
+            assert_eq!(status, StatusCode::NOT_FOUND);
+        }
+        shutdown.trigger();
+        done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_address_that_others_reach_is_not_served() {
+        let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+        let server = HealthServer::new(Metrics::new(), || Health {
+            healthy: true,
+            details: serde_json::Value::Null,
+        });
+        // Returns although nobody asks it to stop.
+        server.run(listener, Shutdown::new()).await;
+    }
+}

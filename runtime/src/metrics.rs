@@ -1,0 +1,264 @@
+//! Counters and gauges of a process, written out as Prometheus reads them.
+//!
+//! Invariants: names and labels are those that Prometheus allows (others are replaced by `_`); asking
+//! twice for a series gives the same one; no more than [`MAX_SERIES`] series, further ones count into
+//! nowhere. Not here: serving them (`health_server`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Bound of series in one registry.
+pub const MAX_SERIES: usize = 10_000;
+
+/// Only goes up. Clones are the same counter.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    /// One more.
+    pub fn inc(&self) {
+        self.add(1);
+    }
+
+    /// `n` more.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The count.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Goes up and down. Clones are the same gauge.
+#[derive(Clone, Debug, Default)]
+pub struct Gauge(Arc<AtomicI64>);
+
+impl Gauge {
+    /// Sets it.
+    pub fn set(&self, value: i64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// Moves it by `n`.
+    pub fn add(&self, n: i64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+type Ask = Arc<dyn Fn() -> f64 + Send + Sync>;
+
+#[derive(Clone)]
+enum Series {
+    Counter(Counter),
+    Gauge(Gauge),
+    Asked(Ask),
+}
+
+struct Family {
+    help: String,
+    kind: &'static str,
+    series: BTreeMap<String, Series>,
+}
+
+/// The metrics of a process. Clones are the same registry.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    families: Arc<Mutex<BTreeMap<String, Family>>>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// An empty registry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The counter of this name (`…_total`) and these labels.
+    pub fn counter(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> Counter {
+        let made = Series::Counter(Counter::default());
+        match self.series(name, help, "counter", labels, made) {
+            Some(Series::Counter(counter)) => counter,
+            _ => Counter::default(),
+        }
+    }
+
+    /// The gauge of this name and these labels.
+    pub fn gauge(&self, name: &str, help: &str, labels: &[(&str, &str)]) -> Gauge {
+        let made = Series::Gauge(Gauge::default());
+        match self.series(name, help, "gauge", labels, made) {
+            Some(Series::Gauge(gauge)) => gauge,
+            _ => Gauge::default(),
+        }
+    }
+
+    /// A gauge whose value is asked for when the metrics are read.
+    pub fn gauge_from(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+        ask: impl Fn() -> f64 + Send + Sync + 'static,
+    ) {
+        self.series(name, help, "gauge", labels, Series::Asked(Arc::new(ask)));
+    }
+
+    /// Adds what every process tells: its memory, CPU time and panics.
+    pub fn with_process(self) -> Self {
+        use crate::self_usage::SelfUsage;
+        let usage = || SelfUsage::read().unwrap_or_default();
+        let memory = "resident memory of the process";
+        self.gauge_from("process_resident_memory_bytes", memory, &[], move || {
+            usage().resident_bytes as f64
+        });
+        let cpu = "user and system CPU time of the process";
+        self.gauge_from("process_cpu_seconds", cpu, &[], move || {
+            usage().cpu_ms as f64 / 1000.0
+        });
+        let panics = "tasks that panicked";
+        self.gauge_from("wharf_task_panics", panics, &[], || {
+            crate::task::panics() as f64
+        });
+        self
+    }
+
+    /// Everything in Prometheus's text format.
+    pub fn render(&self) -> String {
+        let mut out = String::new();
+        let mut asked = Vec::new();
+        {
+            let families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
+            for (name, family) in &*families {
+                let series = family.series.clone();
+                asked.push((name.clone(), family.help.clone(), family.kind, series));
+            }
+        }
+        // Asked outside the lock, because a callback may itself count something.
+        for (name, help, kind, series) in asked {
+            let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+            // Writing to a string cannot fail.
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            for (labels, series) in series {
+                let _ = match series {
+                    Series::Counter(counter) => writeln!(out, "{name}{labels} {}", counter.get()),
+                    Series::Gauge(gauge) => writeln!(out, "{name}{labels} {}", gauge.get()),
+                    Series::Asked(ask) => writeln!(out, "{name}{labels} {}", ask()),
+                };
+            }
+        }
+        out
+    }
+
+    fn series(
+        &self,
+        name: &str,
+        help: &str,
+        kind: &'static str,
+        labels: &[(&str, &str)],
+        made: Series,
+    ) -> Option<Series> {
+        let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
+        let count: usize = families.values().map(|family| family.series.len()).sum();
+        let family = families
+            .entry(allowed(name, true))
+            .or_insert_with(|| Family {
+                help: help.to_owned(),
+                kind,
+                series: BTreeMap::new(),
+            });
+        let labels = label_text(labels);
+        if !family.series.contains_key(&labels) && (count >= MAX_SERIES || family.kind != kind) {
+            return None;
+        }
+        Some(family.series.entry(labels).or_insert(made).clone())
+    }
+}
+
+fn label_text(labels: &[(&str, &str)]) -> String {
+    if labels.is_empty() {
+        return String::new();
+    }
+    let escape = |value: &str| {
+        value
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n")
+    };
+    let pairs: Vec<_> = labels
+        .iter()
+        .map(|(name, value)| format!("{}=\"{}\"", allowed(name, false), escape(value)))
+        .collect();
+    format!("{{{}}}", pairs.join(","))
+}
+
+fn allowed(name: &str, colon: bool) -> String {
+    let fits = |(at, c): (usize, char)| {
+        let good = c.is_ascii_alphabetic()
+            || c == '_'
+            || (colon && c == ':')
+            || (at > 0 && c.is_ascii_digit());
+        if good { c } else { '_' }
+    };
+    name.chars().enumerate().map(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn series_are_rendered_as_prometheus_reads_them() {
+        let metrics = Metrics::new();
+        metrics
+            .counter("wharf_requests_total", "requests", &[("code", "2\"x\\\n")])
+            .add(3);
+        metrics
+            .counter("wharf_requests_total", "requests", &[("code", "2\"x\\\n")])
+            .inc();
+        metrics.gauge("wharf_open", "open\nones", &[]).set(-2);
+        metrics.gauge_from("wharf.asked", "asked", &[("a-b", "1")], || 1.5);
+        let expected = "# HELP wharf_asked asked\n# TYPE wharf_asked gauge\n\
+                        wharf_asked{a_b=\"1\"} 1.5\n\
+                        # HELP wharf_open open\\nones\n# TYPE wharf_open gauge\nwharf_open -2\n\
+                        # HELP wharf_requests_total requests\n# TYPE wharf_requests_total counter\n\
+                        wharf_requests_total{code=\"2\\\"x\\\\\\n\"} 4\n";
+        assert_eq!(metrics.render(), expected);
+    }
+
+    #[test]
+    fn series_are_bounded_and_a_name_keeps_its_kind() {
+        let metrics = Metrics::new();
+        for i in 0..MAX_SERIES + 5 {
+            metrics
+                .counter("n_total", "n", &[("i", &i.to_string())])
+                .inc();
+        }
+        assert_eq!(metrics.render().lines().count(), MAX_SERIES + 2);
+        metrics.gauge("n_total", "n", &[]).set(1);
+        assert_eq!(metrics.render().lines().count(), MAX_SERIES + 2);
+    }
+
+    #[test]
+    fn a_process_tells_its_memory() {
+        let text = Metrics::new().with_process().render();
+        assert!(text.contains("process_resident_memory_bytes "), "{text}");
+        assert!(
+            !text.contains("process_resident_memory_bytes 0\n"),
+            "{text}"
+        );
+    }
+}

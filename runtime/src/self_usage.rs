@@ -1,0 +1,75 @@
+//! What this process itself uses: resident memory and CPU time, from `/proc/self`.
+//!
+//! Invariants: bytes and milliseconds, whatever units the kernel writes. Not here: other processes (the
+//! collectors read those).
+
+use std::fs;
+use std::io;
+
+/// The kernel's `USER_HZ`, which is 100 on every Linux that user space sees.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// Resources of this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SelfUsage {
+    /// Resident memory.
+    pub resident_bytes: u64,
+    /// User and system CPU time since the process began.
+    pub cpu_ms: u64,
+}
+
+impl SelfUsage {
+    /// Reads it. Two small reads of memory-backed files.
+    ///
+    /// # Errors
+    /// When `/proc` is not there or not as expected.
+    pub fn read() -> io::Result<Self> {
+        let status = fs::read_to_string("/proc/self/status")?;
+        let stat = fs::read_to_string("/proc/self/stat")?;
+        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "/proc/self is not as expected");
+        Ok(Self {
+            resident_bytes: resident_bytes(&status).ok_or_else(wrong)?,
+            cpu_ms: cpu_ms(&stat).ok_or_else(wrong)?,
+        })
+    }
+}
+
+fn resident_bytes(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+fn cpu_ms(stat: &str) -> Option<u64> {
+    // The name in parentheses may hold spaces and parentheses, so count from behind the last one.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    user.checked_add(system)?
+        .checked_mul(1000 / TICKS_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_lines_are_understood() {
+        assert_eq!(
+            resident_bytes("Name:\twharf\nVmRSS:\t   12 kB\n"),
+            Some(12_288)
+        );
+        assert_eq!(resident_bytes("Name:\twharf\n"), None);
+        let stat = "7 (a b) c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20";
+        assert_eq!(cpu_ms(stat), Some(2_000));
+        assert_eq!(cpu_ms("7 (x) S 1"), None);
+    }
+
+    #[test]
+    fn this_process_uses_memory() {
+        assert!(SelfUsage::read().unwrap().resident_bytes > 0);
+    }
+}
