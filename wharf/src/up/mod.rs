@@ -1,0 +1,330 @@
+//! `wharf up` and `wharf down`: a whole platform on this machine's engine, and its end. `up` writes
+//! the files that roles read, loads this binary as their image, starts the allocator - which
+//! starts director and proxy by the same code - and waits until the first document is found. Every
+//! step can be run again: it repairs and changes nothing that is right.
+
+mod files;
+mod preflight;
+mod wait;
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use wharf_allocator::{
+    files::{AllocatorFile, Capacity, HostRoles},
+    host::{HostError, HostRunner, Outcome, Role},
+};
+use wharf_runtime::{
+    clock,
+    platform_file::{PlatformFile, Ports},
+};
+
+use crate::{
+    args::{DownArgs, Output, PlatformArgs, UpArgs},
+    failure::{EXIT_NOT_FOUND, EXIT_UNREACHABLE, Failure},
+    print,
+    profile::{self, Profile},
+};
+
+const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
+/// Name of the platform that writes the default profile.
+const DEFAULT_NAME: &str = "wharfinger";
+const MIB: u64 = 1 << 20;
+
+/// Prints a line per step with its seconds.
+struct Progress {
+    started: Instant,
+    step: Instant,
+    steps: Vec<(String, f64)>,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { started: now, step: now, steps: Vec::new() }
+    }
+
+    fn done(&mut self, what: &str) {
+        let seconds = self.step.elapsed().as_secs_f64();
+        print::remark(&format!("  {seconds:6.1} s  {what}"));
+        self.steps.push((what.to_owned(), seconds));
+        self.step = Instant::now();
+    }
+}
+
+/// Brings a platform up, or repairs it.
+pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
+    let mut progress = Progress::new();
+    let data_dir = data_dir(&args.platform)?;
+    let docker_host = docker_host(&args.platform);
+    preflight::name(&args.platform.name)?;
+    preflight::clock(clock::now_ms())?;
+    preflight::room(&data_dir)?;
+    let choice = choice(args, &data_dir)?;
+
+    // The engine is asked before anything is written, so that a refusal leaves nothing behind.
+    let planned = planned_platform(&choice)?;
+    let runner =
+        HostRunner::connect(&docker_host, &planned, &data_dir).await.map_err(|e| engine(&e))?;
+    let facts = runner.facts().await.map_err(|e| engine(&e))?;
+    if !PlatformFile::path(&data_dir).exists() {
+        let bind = if args.advertise.is_some() { IpAddr::from([0, 0, 0, 0]) } else { IpAddr::from([127, 0, 0, 1]) };
+        preflight::ports(bind, &planned.ports)?;
+    }
+    progress.done(&format!("Docker {} answers at {docker_host}", facts.version));
+
+    let written = files::ensure(&choice, clock::now_ms())?;
+    let platform = &written.platform;
+    let runner =
+        HostRunner::connect(&docker_host, platform, &data_dir).await.map_err(|e| engine(&e))?;
+    allocator_file(args, &data_dir, &written.allocator_id, &docker_host, facts.memory_bytes)?;
+    progress.done(&format!("files in {}", data_dir.display()));
+
+    let image =
+        runner.ensure_image(Path::new("/proc/self/exe")).await.map_err(|e| engine(&e))?;
+    let roles = HostRoles { image: image.id.clone(), director: true, proxy: true, ..HostRoles::read(&data_dir).ok().flatten().unwrap_or_default() };
+    roles.write(&data_dir).map_err(|error| Failure::new("CLI0020", error.to_string(), "run as root"))?;
+    progress.done(&format!("image {}", image.tag));
+    let ready = Instant::now();
+
+    let (_, outcome) =
+        runner.ensure_role(Role::Allocator, &image.id).await.map_err(|e| engine(&e))?;
+    progress.done(match outcome {
+        Outcome::Unchanged => "allocator runs",
+        _ => "allocator started",
+    });
+
+    let ca_file = data_dir.join("ca.pem");
+    let profile_name = if platform.name == DEFAULT_NAME { profile::DEFAULT } else { &platform.name };
+    let admin = admin(&written, profile_name, &ca_file)?;
+    let deadline = Instant::now() + Duration::from_secs(args.timeout);
+    wait::healthy(&admin, deadline, |what| progress.done(what)).await?;
+    let first_document = ready.elapsed().as_secs_f64();
+    let _ = runner.prune_images(&image.id).await;
+
+    finish(&written, &admin, profile_name, &progress, first_document, output);
+    Ok(0)
+}
+
+/// The admin's profile: the one that was written before, or a new one with the new password.
+fn admin(written: &files::Written, name: &str, ca_file: &Path) -> Result<Profile, Failure> {
+    let platform = &written.platform;
+    let folder = profile::folder().ok_or_else(|| {
+        Failure::new("CLI0004", "neither XDG_CONFIG_HOME nor HOME is set", "set HOME")
+    })?;
+    let stored = profile::read(&folder, name)?.filter(|profile| profile.platform == platform.name);
+    let password = match (&written.new_password, stored) {
+        (Some(password), _) => password.clone(),
+        (None, Some(profile)) => profile.password,
+        (None, None) => std::env::var("WHARF_PASSWORD").map_err(|_| {
+            Failure::new(
+                "CLI0005",
+                format!("no profile `{name}` holds the admin's password"),
+                "run as the user who ran `wharf up` first, or set WHARF_PASSWORD",
+            )
+        })?,
+    };
+    let profile = Profile {
+        director: format!("{}:{}", platform.advertised_address, platform.ports.admin),
+        username: files::ADMIN.to_owned(),
+        password,
+        ca_file: ca_file.to_path_buf(),
+        platform: platform.name.clone(),
+    };
+    profile::write(&folder, name, &profile)?;
+    Ok(profile)
+}
+
+fn finish(
+    written: &files::Written,
+    admin: &Profile,
+    profile_name: &str,
+    progress: &Progress,
+    first_document_seconds: f64,
+    output: Output,
+) {
+    let whole = progress.started.elapsed().as_secs_f64();
+    let url = format!("https://{}", admin.director);
+    let steps: Vec<_> = progress
+        .steps
+        .iter()
+        .map(|(what, seconds)| serde_json::json!({"step": what, "seconds": seconds}))
+        .collect();
+    let json = serde_json::json!({
+        "platform": written.platform.name,
+        "platform_id": written.platform.platform_id,
+        "url": url,
+        "username": admin.username,
+        "password": written.new_password,
+        "ca_file": admin.ca_file,
+        "profile": profile_name,
+        "seconds": whole,
+        "first_document_seconds": first_document_seconds,
+        "steps": steps,
+    });
+    print::result(output, &json, || {
+        let mut text = format!(
+            "\nThe platform `{}` is healthy: {first_document_seconds:.1} s from image to first document, {whole:.1} s in all.\n\n  admin API  {url}\n  user       {}\n",
+            written.platform.name, admin.username
+        );
+        if let Some(password) = &written.new_password {
+            text.push_str(&format!("  password   {password}   (shown this once; the profile keeps it)\n"));
+        }
+        text.push_str(&format!(
+            "  CA file    {}\n  profile    {profile_name}\n\nNext: wharf status, wharf top, wharf deployment credentials system\n",
+            admin.ca_file.display()
+        ));
+        text
+    });
+}
+
+/// Removes what `up` made on this engine.
+pub(crate) async fn down(args: &DownArgs) -> Result<u8, Failure> {
+    preflight::name(&args.platform.name)?;
+    let data_dir = data_dir(&args.platform)?;
+    if !PlatformFile::path(&data_dir).exists() {
+        return Err(Failure::new(
+            "CLI0027",
+            format!("there is no platform at {}", data_dir.display()),
+            "give --name or --data-dir of one that was brought up",
+        )
+        .exit(EXIT_NOT_FOUND));
+    }
+    let platform = PlatformFile::read(&data_dir)
+        .map_err(|error| Failure::new("CLI0021", error.to_string(), "remove the folder by hand"))?;
+    if platform.name != args.platform.name {
+        return Err(Failure::new(
+            "CLI0022",
+            format!("{} belongs to the platform `{}`", data_dir.display(), platform.name),
+            format!("--name {}", platform.name),
+        ));
+    }
+    let runner = HostRunner::connect(&docker_host(&args.platform), &platform, &data_dir)
+        .await
+        .map_err(|e| engine(&e))?;
+    let removed = runner.remove_all(args.purge).await.map_err(|e| engine(&e))?;
+    if args.purge
+        && let Some(folder) = profile::folder()
+    {
+        let name = if platform.name == DEFAULT_NAME { profile::DEFAULT } else { &platform.name };
+        profile::remove(&folder, name, &platform.name)?;
+    }
+    print::line(&format!(
+        "removed {} containers and {} images{}",
+        removed.containers.len(),
+        removed.images.len(),
+        if args.purge { ", the data and the profile".to_owned() } else { format!("; the data stays in {}", data_dir.display()) }
+    ));
+    Ok(0)
+}
+
+fn choice(args: &UpArgs, data_dir: &Path) -> Result<files::Choice, Failure> {
+    let ports = match args.port_base {
+        Some(base) => Some(Ports::from_base(base).ok_or_else(|| {
+            Failure::new(
+                "CLI0023",
+                format!("no room for every port above {base}"),
+                format!("give a --port-base from 1024 to {}", Ports::MAX_BASE),
+            )
+        })?),
+        None => None,
+    };
+    Ok(files::Choice {
+        name: args.platform.name.clone(),
+        data_dir: data_dir.to_path_buf(),
+        ports,
+        advertised_address: args
+            .advertise
+            .map_or_else(|| "127.0.0.1".to_owned(), |address| address.to_string()),
+        zone: "zone-1".to_owned(),
+        host: host_name(),
+    })
+}
+
+/// The platform as it is, or as it would be made: enough to talk to the engine about it.
+fn planned_platform(choice: &files::Choice) -> Result<PlatformFile, Failure> {
+    if PlatformFile::path(&choice.data_dir).exists() {
+        return PlatformFile::read(&choice.data_dir)
+            .map_err(|error| Failure::new("CLI0021", error.to_string(), "wharf down --purge"));
+    }
+    Ok(PlatformFile {
+        platform_id: String::new(),
+        name: choice.name.clone(),
+        domain: "localhost".to_owned(),
+        advertised_address: choice.advertised_address.clone(),
+        bind_address: choice.advertised_address.clone(),
+        zone: choice.zone.clone(),
+        host: choice.host.clone(),
+        ports: choice.ports.unwrap_or_default(),
+        directors: Vec::new(),
+    })
+}
+
+/// Writes what the allocator may hand out, unless it has been written.
+fn allocator_file(
+    args: &UpArgs,
+    data_dir: &Path,
+    allocator_id: &str,
+    docker_host: &str,
+    host_memory_bytes: u64,
+) -> Result<(), Failure> {
+    let unusable = |error: &dyn std::error::Error| {
+        Failure::new("CLI0021", error.to_string(), "remove the file that is named, then run this again")
+    };
+    let found = AllocatorFile::read(data_dir).map_err(|error| unusable(&error))?;
+    let space = wharf_runtime::disk::space(data_dir)
+        .map_err(|error| Failure::new("CLI0020", error.to_string(), "give another --data-dir"))?;
+    let mut file = found.unwrap_or_else(|| AllocatorFile {
+        allocator_id: allocator_id.to_owned(),
+        capacity: Capacity {
+            memory_bytes: host_memory_bytes / 100 * 85,
+            disk_bytes: space.available_bytes / 100 * 85,
+            cpu_millis: 0,
+        },
+        tags: std::collections::BTreeMap::new(),
+        docker_host: docker_host.to_owned(),
+    });
+    docker_host.clone_into(&mut file.docker_host);
+    if let Some(mib) = args.capacity_memory_mib {
+        file.capacity.memory_bytes = mib.saturating_mul(MIB);
+    }
+    if let Some(mib) = args.capacity_disk_mib {
+        file.capacity.disk_bytes = mib.saturating_mul(MIB);
+    }
+    file.write(data_dir).map_err(|error| unusable(&error))
+}
+
+fn data_dir(args: &PlatformArgs) -> Result<PathBuf, Failure> {
+    let dir = args
+        .data_dir
+        .clone()
+        .unwrap_or_else(|| Path::new("/var/lib/wharfinger").join(&args.name));
+    if dir.is_absolute() {
+        return Ok(dir);
+    }
+    std::path::absolute(&dir).map_err(|error| {
+        Failure::new("CLI0020", format!("{}: {error}", dir.display()), "give an absolute --data-dir")
+    })
+}
+
+fn docker_host(args: &PlatformArgs) -> String {
+    args.docker_host
+        .clone()
+        .filter(|host| !host.is_empty())
+        .unwrap_or_else(|| DEFAULT_DOCKER_HOST.to_owned())
+}
+
+fn host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .ok()
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "localhost".to_owned())
+}
+
+fn engine(error: &HostError) -> Failure {
+    Failure::new(error.code(), error.to_string(), "").exit(EXIT_UNREACHABLE)
+}

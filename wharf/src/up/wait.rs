@@ -1,0 +1,114 @@
+//! The waiting of `wharf up`: until the director answers, the platform is healthy and the first
+//! document is found through the proxy. Each thing that comes is told once; when the time is up,
+//! what is still missing is told.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use wharf_proto::v1::{GetCredentialsRequest, GetStatusRequest, PlatformStatus};
+
+use crate::{
+    args::Output,
+    client::Client,
+    failure::{EXIT_UNHEALTHY, Failure},
+    profile::Profile,
+    settings::Settings,
+};
+
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+const DOCUMENTS: &str = "/metrics-*,logs-*/_search?ignore_unavailable=true&allow_no_indices=true";
+
+/// Waits until the platform answers, is healthy and holds a document.
+pub(super) async fn healthy(
+    admin: &Profile,
+    deadline: Instant,
+    mut done: impl FnMut(&str),
+) -> Result<(), Failure> {
+    let client = Client::new(&Settings {
+        director: admin.director.clone(),
+        username: admin.username.clone(),
+        password: admin.password.clone(),
+        ca_file: admin.ca_file.clone(),
+        output: Output::Table,
+    })?;
+    let mut told = Told::default();
+    loop {
+        let missing = match client.platform().get_status(GetStatusRequest {}).await {
+            Err(status) if status.code() == tonic::Code::Unauthenticated => return Err(status.into()),
+            Err(status) => format!("the director, which does not answer yet ({})", status.message()),
+            Ok(answer) => {
+                let status = answer.into_inner();
+                told.tell(&status, &mut done);
+                if status.healthy && status.deployments > 0 {
+                    match first_document(&client).await {
+                        Ok(()) => {
+                            done("first document found through the proxy");
+                            return Ok(());
+                        }
+                        Err(why) => format!("the first document ({why})"),
+                    }
+                } else {
+                    match status.problems.first() {
+                        Some(problem) => {
+                            format!("{} {}: {}", problem.code, problem.subject, problem.message)
+                        }
+                        None => "the deployment `system`".to_owned(),
+                    }
+                }
+            }
+        };
+        if Instant::now() >= deadline {
+            return Err(Failure::new(
+                "CLI0026",
+                format!("the platform did not become healthy in time; it waits for {missing}"),
+                "wharf status; docker logs of the role that is named; wharf up again goes on from here",
+            )
+            .exit(EXIT_UNHEALTHY));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn first_document(client: &Client) -> Result<(), String> {
+    let request = GetCredentialsRequest { deployment: "system".to_owned() };
+    let credentials = client
+        .deployments()
+        .get_credentials(request)
+        .await
+        .map_err(|status| status.message().to_owned())?
+        .into_inner();
+    let store = client.store(&credentials).map_err(|failure| failure.message)?;
+    let answer = store
+        .post(DOCUMENTS, &json!({"size": 1}))
+        .await
+        .map_err(|failure| failure.message)?;
+    match answer["hits"]["hits"].as_array() {
+        Some(hits) if !hits.is_empty() => Ok(()),
+        _ => Err("none yet".to_owned()),
+    }
+}
+
+/// What has been told already.
+#[derive(Default)]
+struct Told {
+    director: bool,
+    allocator: bool,
+    proxy: bool,
+    deployment: bool,
+}
+
+impl Told {
+    fn tell(&mut self, status: &PlatformStatus, done: &mut impl FnMut(&str)) {
+        let mut once = |seen: &mut bool, now: bool, what: &str| {
+            if now && !*seen {
+                *seen = true;
+                done(what);
+            }
+        };
+        once(&mut self.director, true, "director answers");
+        once(&mut self.allocator, status.allocators_connected > 0, "allocator connected");
+        once(&mut self.proxy, status.proxies_connected > 0, "proxy connected");
+        let deployed = status.deployments > 0 && status.deployments_healthy == status.deployments;
+        once(&mut self.deployment, deployed, "deployment `system` healthy");
+    }
+}
