@@ -7,6 +7,7 @@
 //! - [`net`]: listeners that serve HTTP over TLS, gRPC channels, an HTTPS client
 //! - [`config`]: flags, `WHARF_*` variables and a file, in that order
 //! - [`data_dir`], [`disk`]: a locked directory, atomic writes, room left
+//! - [`platform_file`], [`role_files`]: the files that `wharf up` writes for a host and its roles
 //! - [`telemetry`], [`metrics`], [`health_server`], [`self_usage`]: the log, numbers, and who is well
 //!
 //! Invariants: nothing here knows a noun of the platform beyond its certificates' identity. Not here:
@@ -21,7 +22,9 @@ pub mod health_server;
 pub mod journal;
 pub mod metrics;
 pub mod net;
+pub mod platform_file;
 pub mod random;
+pub mod role_files;
 pub mod self_usage;
 pub mod task;
 pub mod telemetry;
