@@ -378,6 +378,33 @@ mod tests {
         assert_eq!(tasks.shutdown().await.ended, 1);
     }
 
+    /// Ends the process, so it does its work only in a process of its own, started by the test below.
+    #[tokio::test]
+    async fn child_with_a_critical_task() {
+        let Ok(how) = std::env::var("WHARF_TEST_CRITICAL") else {
+            return;
+        };
+        let tasks = Tasks::new();
+        tasks.spawn_critical("heart", async move {
+            assert_ne!(how, "panics", "planted");
+        });
+        std::future::pending::<()>().await;
+    }
+
+    #[test]
+    fn a_critical_task_that_panics_or_ends_unasked_ends_the_process() {
+        for how in ["panics", "ends"] {
+            let status = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "task::tests::child_with_a_critical_task"])
+                .env("WHARF_TEST_CRITICAL", how)
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .status()
+                .unwrap();
+            assert_eq!(status.code(), Some(CRITICAL_EXIT_CODE), "{how}");
+        }
+    }
+
     #[tokio::test]
     async fn a_task_knows_its_name_and_hands_its_panic_on() {
         assert_eq!(

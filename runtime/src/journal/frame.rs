@@ -19,6 +19,8 @@ const FRAME_MAGIC: [u8; 3] = [0xF5, b'W', b'j'];
 const FLAG_ZSTD: u8 = 1;
 /// Below this, compression costs more than it saves.
 const COMPRESS_FROM: usize = 256;
+/// Bytes that are checked in vain while looking for a whole frame behind damage.
+const RESYNCHRONISE_BYTES: u64 = 4 << 30;
 
 /// The header of a segment whose first record has this sequence number.
 pub(crate) fn segment_header(first_seq: u64) -> [u8; SEGMENT_HEADER] {
@@ -113,13 +115,40 @@ pub(crate) fn encode(out: &mut Vec<u8>, seq: u64, durable: u64, record: &[u8], c
     out.extend_from_slice(stored);
 }
 
-/// The offset in `bytes`, at or after `from`, of something that may be a frame.
-pub(crate) fn next_candidate(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    let found = rest
-        .windows(FRAME_MAGIC.len())
-        .position(|window| window == FRAME_MAGIC)?;
-    Some(from + found)
+/// The header of the whole frame at `at`, when it is one of a record at or after `at_least`.
+pub(crate) fn whole_at(bytes: &[u8], at: usize, at_least: u64) -> Option<FrameHeader> {
+    let rest = bytes.get(at..)?;
+    let header = FrameHeader::parse(rest).filter(|header| header.seq >= at_least)?;
+    let payload = rest.get(FRAME_HEADER..usize::try_from(header.frame_len()).ok()?)?;
+    header
+        .matches(&rest[..FRAME_HEADER], payload)
+        .then_some(header)
+}
+
+/// The first whole frame at or after `from` of a record at or after `at_least`, behind damage.
+pub(crate) fn resynchronise(
+    bytes: &[u8],
+    from: usize,
+    at_least: u64,
+) -> Option<(usize, FrameHeader)> {
+    let mut at = from;
+    let mut checked = 0;
+    loop {
+        let rest = bytes.get(at..)?;
+        at += rest
+            .windows(FRAME_MAGIC.len())
+            .position(|window| window == FRAME_MAGIC)?;
+        // Records may hold what looks like headers; without a bound each costs a checksum of all that
+        // follows.
+        checked += FrameHeader::parse(&bytes[at..]).map_or(0, |header| header.frame_len());
+        if let Some(header) = whole_at(bytes, at, at_least) {
+            return Some((at, header));
+        }
+        if checked > RESYNCHRONISE_BYTES {
+            return None;
+        }
+        at += 1;
+    }
 }
 
 fn checksum(header: &[u8], payload: &[u8]) -> u32 {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Shared;
-use super::frame::{FRAME_HEADER, FrameHeader, SEGMENT_HEADER};
+use super::frame::{self, FRAME_HEADER, FrameHeader, SEGMENT_HEADER};
 use super::segment::Segment;
 use crate::task;
 
@@ -241,28 +241,14 @@ impl OpenSegment {
     fn resynchronise(&mut self, read: &[u8], wanted: u64) -> io::Result<Option<(u64, Bytes)>> {
         let mut rest = read.to_vec();
         self.file.read_to_end(&mut rest)?;
-        let mut probe = 1;
-        while let Some(at) = super::frame::next_candidate(&rest, probe) {
-            probe = at + 1;
-            let candidate = &rest[at..];
-            let Some(header) = FrameHeader::parse(candidate) else {
-                continue;
-            };
-            let Some(payload) = candidate.get(FRAME_HEADER..header.frame_len() as usize) else {
-                continue;
-            };
-            if header.seq < wanted || !header.matches(&candidate[..FRAME_HEADER], payload) {
-                continue;
-            }
-            let Some(record) = header.record(payload.to_vec()) else {
-                continue;
-            };
-            let behind = rest.len() - at - header.frame_len() as usize;
-            self.file
-                .seek_relative(-i64::try_from(behind).unwrap_or(0))?;
-            return Ok(Some((header.seq, record)));
-        }
-        Ok(None)
+        let Some((at, header)) = frame::resynchronise(&rest, 1, wanted) else {
+            return Ok(None);
+        };
+        let end = at + header.frame_len() as usize;
+        let record = header.record(rest[at + FRAME_HEADER..end].to_vec());
+        self.file
+            .seek_relative(-i64::try_from(rest.len() - end).unwrap_or(0))?;
+        Ok(record.map(|record| (header.seq, record)))
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::frame::{self, FRAME_HEADER, FrameHeader, SEGMENT_HEADER};
+use super::frame::{self, SEGMENT_HEADER};
 use super::segment::{Segment, segment_path, segment_seq, sync_dir};
 
 /// What a journal found when it was opened.
@@ -189,7 +189,7 @@ fn scan_segment(
     };
     let mut at = SEGMENT_HEADER;
     while at < bytes.len() {
-        if let Some(header) = whole_frame(&bytes, at, scan.next_seq) {
+        if let Some(header) = frame::whole_at(&bytes, at, scan.next_seq) {
             if header.seq > scan.next_seq {
                 gaps.push(Gap {
                     segment: index,
@@ -204,16 +204,7 @@ fn scan_segment(
             at += header.frame_len() as usize;
             continue;
         }
-        let mut probe = at + 1;
-        let resumed = loop {
-            match frame::next_candidate(&bytes, probe) {
-                None => break None,
-                Some(candidate) => match whole_frame(&bytes, candidate, scan.next_seq) {
-                    Some(header) => break Some((candidate, header)),
-                    None => probe = candidate + 1,
-                },
-            }
-        };
+        let resumed = frame::resynchronise(&bytes, at + 1, scan.next_seq);
         gaps.push(Gap {
             segment: index,
             offset: at as u64,
@@ -230,11 +221,4 @@ fn scan_segment(
         }
     }
     Ok(scan)
-}
-
-fn whole_frame(bytes: &[u8], at: usize, at_least: u64) -> Option<FrameHeader> {
-    let rest = &bytes[at..];
-    let header = FrameHeader::parse(rest)?;
-    let payload = rest.get(FRAME_HEADER..usize::try_from(header.frame_len()).ok()?)?;
-    (header.seq >= at_least && header.matches(&rest[..FRAME_HEADER], payload)).then_some(header)
 }

@@ -181,10 +181,12 @@ impl Writer {
     /// Removes every segment that holds only records before `before`; returns the bytes given back.
     fn trim(&mut self, before: u64) -> io::Result<u64> {
         let next_seq = self.shared.next_seq();
-        if before >= next_seq && self.shared.active_has_records() {
-            self.repair()?;
-            self.roll(next_seq)?;
-        }
+        let rolled = if before >= next_seq && self.shared.active_has_records() {
+            self.repair().and_then(|()| self.roll(next_seq))
+        } else {
+            Ok(())
+        };
+        // On a full disk there is no room for a new segment, and the old ones must go all the more.
         let mut freed = 0;
         while let Some(segment) = self.shared.oldest_before(before) {
             self.remove(&segment)?;
@@ -192,8 +194,9 @@ impl Writer {
         }
         if freed > 0 {
             sync_dir(&self.dir)?;
+            return Ok(freed);
         }
-        Ok(freed)
+        rolled.map(|()| 0)
     }
 
     fn drop_oldest(&mut self) -> io::Result<Option<Dropped>> {
