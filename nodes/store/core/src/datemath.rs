@@ -57,6 +57,9 @@ fn apply(math: &str, whole: &str, start: i64, round_up: bool, zone: &TimeZone) -
             format!("{why} for date math [{whole}]"),
         )
     };
+    if !math.is_ascii() {
+        return Err(refuse("operator not supported"));
+    }
     let bytes = math.as_bytes();
     let mut at = 0;
     let mut time = start;

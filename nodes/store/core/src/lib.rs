@@ -3,9 +3,12 @@
 //! has a limit. Not here: engines, HTTP, journals (`wharf-store`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+pub mod analysis;
 pub mod columns;
 pub mod dateformat;
 pub mod datemath;
+pub mod document;
 pub mod error;
 pub mod interval;
+pub mod mapping;
 pub mod wildcard;

@@ -1,0 +1,623 @@
+//! One field's definition: its type and parameters, read from a mapping and shown again.
+//! Invariants: parameters that are not known are refused by name; `params` is exactly what was given without `type`,
+//! `fields` and defaults; a definition is immutable. Not here: where the field stands in the tree (`mapping`), values.
+
+use crate::analysis::{Analyzer, lowercase};
+use crate::columns::ColumnKind;
+use crate::dateformat::DateFormat;
+use crate::error::{EsError, EsResult};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A field's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FieldType {
+    /// One term.
+    Keyword,
+    /// One term that is the same in every document.
+    ConstantKeyword,
+    /// One term, meant for patterns.
+    Wildcard,
+    /// Analysed text.
+    Text,
+    /// Analysed text without relevance.
+    MatchOnlyText,
+    /// 64 bits.
+    Long,
+    /// 32 bits.
+    Integer,
+    /// 16 bits.
+    Short,
+    /// 8 bits.
+    Byte,
+    /// Up to `i64::MAX` here.
+    UnsignedLong,
+    /// 64 bits.
+    Double,
+    /// 32 bits.
+    Float,
+    /// 16 bits.
+    HalfFloat,
+    /// A whole number divided by a factor.
+    ScaledFloat,
+    /// True or false.
+    Boolean,
+    /// Milliseconds.
+    Date,
+    /// Nanoseconds; searched in milliseconds here.
+    DateNanos,
+    /// An address.
+    Ip,
+    /// An object whose leaves are terms.
+    Flattened,
+    /// Kept in `_source`, not searchable: the type's name.
+    Stored(&'static str),
+}
+
+/// Types that are kept in `_source` and cannot be searched.
+const STORED: [&str; 17] = [
+    "geo_point",
+    "geo_shape",
+    "point",
+    "shape",
+    "binary",
+    "date_range",
+    "integer_range",
+    "long_range",
+    "float_range",
+    "double_range",
+    "ip_range",
+    "histogram",
+    "aggregate_metric_double",
+    "completion",
+    "dense_vector",
+    "knn_vector",
+    "rank_feature",
+];
+
+impl FieldType {
+    /// By its name in a mapping.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "keyword" => Self::Keyword,
+            "constant_keyword" => Self::ConstantKeyword,
+            "wildcard" => Self::Wildcard,
+            "text" => Self::Text,
+            "match_only_text" => Self::MatchOnlyText,
+            "long" => Self::Long,
+            "integer" => Self::Integer,
+            "short" => Self::Short,
+            "byte" => Self::Byte,
+            "unsigned_long" => Self::UnsignedLong,
+            "double" => Self::Double,
+            "float" => Self::Float,
+            "half_float" => Self::HalfFloat,
+            "scaled_float" => Self::ScaledFloat,
+            "boolean" => Self::Boolean,
+            "date" => Self::Date,
+            "date_nanos" => Self::DateNanos,
+            "ip" => Self::Ip,
+            "flattened" | "flat_object" => Self::Flattened,
+            _ => {
+                return STORED
+                    .iter()
+                    .find(|known| **known == name)
+                    .map(|known| Self::Stored(known));
+            }
+        })
+    }
+
+    /// Its name in a mapping.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keyword => "keyword",
+            Self::ConstantKeyword => "constant_keyword",
+            Self::Wildcard => "wildcard",
+            Self::Text => "text",
+            Self::MatchOnlyText => "match_only_text",
+            Self::Long => "long",
+            Self::Integer => "integer",
+            Self::Short => "short",
+            Self::Byte => "byte",
+            Self::UnsignedLong => "unsigned_long",
+            Self::Double => "double",
+            Self::Float => "float",
+            Self::HalfFloat => "half_float",
+            Self::ScaledFloat => "scaled_float",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::DateNanos => "date_nanos",
+            Self::Ip => "ip",
+            Self::Flattened => "flattened",
+            Self::Stored(name) => name,
+        }
+    }
+
+    /// Whether it is analysed text, which has no column.
+    #[must_use]
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::MatchOnlyText)
+    }
+
+    /// Whether it is a whole or floating number.
+    #[must_use]
+    pub const fn is_number(self) -> bool {
+        matches!(self.column(), Some(ColumnKind::Long | ColumnKind::Double))
+    }
+
+    /// Whether it is a date.
+    #[must_use]
+    pub const fn is_date(self) -> bool {
+        matches!(self, Self::Date | Self::DateNanos)
+    }
+
+    /// Whether its values are terms.
+    #[must_use]
+    pub const fn is_term(self) -> bool {
+        matches!(self.column(), Some(ColumnKind::Keyword))
+    }
+
+    /// The column that holds its values.
+    #[must_use]
+    pub const fn column(self) -> Option<ColumnKind> {
+        Some(match self {
+            Self::Keyword | Self::ConstantKeyword | Self::Wildcard | Self::Flattened => {
+                ColumnKind::Keyword
+            }
+            Self::Long | Self::Integer | Self::Short | Self::Byte | Self::UnsignedLong => {
+                ColumnKind::Long
+            }
+            Self::Double | Self::Float | Self::HalfFloat | Self::ScaledFloat => ColumnKind::Double,
+            Self::Boolean => ColumnKind::Bool,
+            Self::Date | Self::DateNanos => ColumnKind::Date,
+            Self::Ip => ColumnKind::Ip,
+            Self::Text | Self::MatchOnlyText | Self::Stored(_) => return None,
+        })
+    }
+
+    /// The type that `_field_caps` reports (families are reported as one).
+    #[must_use]
+    pub const fn family(self) -> &'static str {
+        match self {
+            Self::ConstantKeyword | Self::Wildcard => "keyword",
+            Self::MatchOnlyText => "text",
+            other => other.name(),
+        }
+    }
+}
+
+/// What a field is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldDef {
+    /// Its type.
+    pub kind: FieldType,
+    /// Terms longer than this (UTF-16 units) are not indexed.
+    pub ignore_above: Option<usize>,
+    /// Taken in place of an explicit null.
+    pub null_value: Option<Value>,
+    /// Of dates.
+    pub format: Arc<DateFormat>,
+    /// Of `scaled_float`.
+    pub scaling_factor: f64,
+    /// Whether terms are searchable.
+    pub index: bool,
+    /// Whether there is a column.
+    pub doc_values: bool,
+    /// Wrong values are left out instead of refused.
+    pub ignore_malformed: bool,
+    /// Numbers in strings and fractions are taken.
+    pub coerce: bool,
+    /// The value of a `constant_keyword`.
+    pub constant: Option<Arc<str>>,
+    /// Of text.
+    pub analyzer: Analyzer,
+    /// Of text in queries.
+    pub search_analyzer: Analyzer,
+    /// Keywords are lower-cased.
+    pub lowercase: bool,
+    /// Full paths that get the values too.
+    pub copy_to: Vec<String>,
+    /// Deepest object in a `flattened` one.
+    pub depth_limit: usize,
+    /// The parameters as given.
+    pub params: Map<String, Value>,
+    /// Multi-fields.
+    pub fields: BTreeMap<String, Arc<FieldDef>>,
+}
+
+/// Parameters that are understood, or have no effect on answers here.
+const KNOWN: [&str; 36] = [
+    "type",
+    "fields",
+    "ignore_above",
+    "null_value",
+    "format",
+    "scaling_factor",
+    "index",
+    "doc_values",
+    "ignore_malformed",
+    "coerce",
+    "value",
+    "analyzer",
+    "search_analyzer",
+    "search_quote_analyzer",
+    "normalizer",
+    "copy_to",
+    "depth_limit",
+    "store",
+    "norms",
+    "index_options",
+    "meta",
+    "boost",
+    "similarity",
+    "term_vector",
+    "eager_global_ordinals",
+    "split_queries_on_whitespace",
+    "fielddata",
+    "fielddata_frequency_filter",
+    "position_increment_gap",
+    "index_prefixes",
+    "index_phrases",
+    "locale",
+    "time_series_dimension",
+    "time_series_metric",
+    "ignore_z_value",
+    "metrics",
+];
+/// Further ones of types that are only stored.
+const KNOWN_STORED: [&str; 12] = [
+    "default_metric",
+    "dims",
+    "dimension",
+    "method",
+    "similarity",
+    "orientation",
+    "strategy",
+    "precision",
+    "tree",
+    "contexts",
+    "max_input_length",
+    "positive_score_impact",
+];
+
+impl FieldDef {
+    /// Reads a definition. `path` is for messages.
+    ///
+    /// # Errors
+    /// `mapper_parsing_exception` naming the field and the parameter.
+    pub fn parse(
+        path: &str,
+        kind: FieldType,
+        body: &Map<String, Value>,
+        multi: bool,
+    ) -> EsResult<Self> {
+        let mut def = Self {
+            kind,
+            ignore_above: None,
+            null_value: None,
+            format: Arc::new(DateFormat::default()),
+            scaling_factor: 1.0,
+            index: true,
+            doc_values: !kind.is_text(),
+            ignore_malformed: false,
+            coerce: true,
+            constant: None,
+            analyzer: Analyzer::Standard,
+            search_analyzer: Analyzer::Standard,
+            lowercase: false,
+            copy_to: Vec::new(),
+            depth_limit: 20,
+            params: Map::new(),
+            fields: BTreeMap::new(),
+        };
+        let mut search_analyzer = None;
+        for (name, value) in body {
+            let known = KNOWN.contains(&name.as_str())
+                || matches!(kind, FieldType::Stored(_)) && KNOWN_STORED.contains(&name.as_str());
+            if !known {
+                return Err(EsError::mapper_parsing(format!(
+                    "unknown parameter [{}] on mapper [{path}] of type [{}]",
+                    name.chars().take(80).collect::<String>(),
+                    kind.name()
+                )));
+            }
+            match name.as_str() {
+                "type" => continue,
+                "fields" => {
+                    def.fields = Self::multi_fields(path, value, multi)?;
+                    continue;
+                }
+                "ignore_above" => def.ignore_above = Some(whole(path, name, value)?),
+                "depth_limit" => def.depth_limit = whole(path, name, value)?.min(100),
+                "null_value" => def.null_value = (!value.is_null()).then(|| value.clone()),
+                "format" if kind.is_date() => {
+                    def.format =
+                        Arc::new(DateFormat::new(&text(path, name, value)?).map_err(|error| {
+                            EsError::mapper_parsing(format!(
+                                "Failed to parse mapping [_doc]: {}",
+                                error.reason()
+                            ))
+                            .caused_by(error)
+                        })?);
+                }
+                "scaling_factor" => {
+                    let factor = value
+                        .as_f64()
+                        .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+                    def.scaling_factor = factor
+                        .filter(|factor| factor.is_finite() && *factor > 0.0)
+                        .ok_or_else(|| {
+                            EsError::mapper_parsing(format!(
+                                "[scaling_factor] must be a positive number, got [{value}]"
+                            ))
+                        })?;
+                }
+                "index" => def.index = flag(path, name, value)?,
+                "doc_values" => def.doc_values = flag(path, name, value)? && !kind.is_text(),
+                "ignore_malformed" => def.ignore_malformed = flag(path, name, value)?,
+                "coerce" => def.coerce = flag(path, name, value)?,
+                "value" => def.constant = Some(text(path, name, value)?.into()),
+                "analyzer" => {
+                    def.analyzer = analyzer(path, &text(path, name, value)?)?;
+                    search_analyzer.get_or_insert(def.analyzer);
+                }
+                "search_analyzer" => {
+                    search_analyzer = Some(analyzer(path, &text(path, name, value)?)?)
+                }
+                "normalizer" => match text(path, name, value)?.as_str() {
+                    "lowercase" => def.lowercase = true,
+                    other => {
+                        return Err(EsError::mapper_parsing(format!(
+                            "normalizer [{other}] not found for field [{path}]"
+                        )));
+                    }
+                },
+                "copy_to" => {
+                    let targets = match value {
+                        Value::Array(targets) => targets.as_slice(),
+                        one => std::slice::from_ref(one),
+                    };
+                    def.copy_to = targets
+                        .iter()
+                        .map(|target| text(path, name, target))
+                        .collect::<EsResult<_>>()?;
+                }
+                _ => {}
+            }
+            def.params.insert(name.clone(), value.clone());
+        }
+        def.search_analyzer = search_analyzer.unwrap_or_default();
+        if kind == FieldType::ScaledFloat && !body.contains_key("scaling_factor") {
+            return Err(EsError::mapper_parsing(format!(
+                "Failed to parse mapping [_doc]: Field [{path}] misses required parameter [scaling_factor]"
+            )));
+        }
+        Ok(def)
+    }
+
+    fn multi_fields(
+        path: &str,
+        value: &Value,
+        nested: bool,
+    ) -> EsResult<BTreeMap<String, Arc<Self>>> {
+        let wrong = |what: &str| {
+            EsError::mapper_parsing(format!(
+                "expected map for property [fields] on field [{path}] but got {what}"
+            ))
+        };
+        if nested {
+            return Err(EsError::mapper_parsing(format!(
+                "Encountered a multi-field [{path}] which itself contains a multi-field. Defining chained multi-fields is not supported."
+            )));
+        }
+        let body = match value {
+            Value::Object(body) => body,
+            Value::Array(items) if items.is_empty() => return Ok(BTreeMap::new()),
+            other => return Err(wrong(&other.to_string())),
+        };
+        let mut fields = BTreeMap::new();
+        for (name, definition) in body {
+            if name.contains('.') || name.is_empty() {
+                return Err(EsError::mapper_parsing(format!(
+                    "Field name [{name}] which is a multi field of [{path}] cannot contain '.'"
+                )));
+            }
+            let path = format!("{path}.{name}");
+            let definition = definition.as_object().ok_or_else(|| wrong("no object"))?;
+            let kind = kind_of(&path, definition)?.ok_or_else(|| no_type(&path))?;
+            fields.insert(
+                name.clone(),
+                Arc::new(Self::parse(&path, kind, definition, true)?),
+            );
+        }
+        Ok(fields)
+    }
+
+    /// Whether the field can be asked for in queries.
+    #[must_use]
+    pub const fn is_searchable(&self) -> bool {
+        !matches!(self.kind, FieldType::Stored(_)) && (self.index || self.doc_values)
+    }
+
+    /// Whether the field can be aggregated and sorted by.
+    #[must_use]
+    pub const fn is_aggregatable(&self) -> bool {
+        self.doc_values && self.kind.column().is_some()
+    }
+
+    /// A term as it is indexed.
+    #[must_use]
+    pub fn normalized<'t>(&self, term: &'t str) -> Cow<'t, str> {
+        if self.lowercase {
+            lowercase(term)
+        } else {
+            Cow::Borrowed(term)
+        }
+    }
+
+    /// Whether a term is too long to be indexed.
+    #[must_use]
+    pub fn ignores(&self, term: &str) -> bool {
+        self.ignore_above
+            .is_some_and(|most| term.len() > most && term.encode_utf16().count() > most)
+    }
+
+    /// As `_mapping` shows it.
+    #[must_use]
+    pub fn render(&self) -> Value {
+        let mut out = Map::new();
+        out.insert("type".into(), self.kind.name().into());
+        out.extend(self.params.clone());
+        if !self.fields.is_empty() {
+            let fields = self
+                .fields
+                .iter()
+                .map(|(name, def)| (name.clone(), def.render()))
+                .collect();
+            out.insert("fields".into(), Value::Object(fields));
+        }
+        Value::Object(out)
+    }
+
+    /// This definition with another's changes.
+    ///
+    /// # Errors
+    /// `illegal_argument_exception` naming what cannot be changed.
+    pub fn merged(&self, path: &str, other: &Self) -> EsResult<Self> {
+        if self.kind != other.kind {
+            return Err(EsError::illegal_argument(format!(
+                "mapper [{path}] cannot be changed from type [{}] to type [{}]",
+                self.kind.name(),
+                other.kind.name()
+            )));
+        }
+        let mut conflicts = String::new();
+        let shown = |params: &Map<String, Value>, name: &str| match params.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => default_of(self.kind, name).to_owned(),
+        };
+        for name in FIXED {
+            let (old, new) = (shown(&self.params, name), shown(&other.params, name));
+            // The value of a constant may be given once.
+            let first = name == "value" && !self.params.contains_key(name);
+            if old != new && !first && !(name == "value" && !other.params.contains_key(name)) {
+                conflicts.push_str(&format!(
+                    "\n\tCannot update parameter [{name}] from [{old}] to [{new}]"
+                ));
+            }
+        }
+        if !conflicts.is_empty() {
+            return Err(EsError::illegal_argument(format!(
+                "Mapper for [{path}] conflicts with existing mapper:{conflicts}"
+            )));
+        }
+        let mut merged = other.clone();
+        if merged.constant.is_none()
+            && let Some(value) = &self.constant
+        {
+            merged.constant = Some(value.clone());
+            merged.params.insert("value".into(), value.as_ref().into());
+        }
+        for (name, old) in &self.fields {
+            let field = match merged.fields.get(name) {
+                Some(new) => Arc::new(old.merged(&format!("{path}.{name}"), new)?),
+                None => old.clone(),
+            };
+            merged.fields.insert(name.clone(), field);
+        }
+        Ok(merged)
+    }
+}
+
+/// Parameters that decide what is written, so they cannot be changed afterwards.
+const FIXED: [&str; 10] = [
+    "index",
+    "doc_values",
+    "store",
+    "analyzer",
+    "normalizer",
+    "format",
+    "scaling_factor",
+    "value",
+    "null_value",
+    "index_options",
+];
+
+fn default_of(kind: FieldType, name: &str) -> &'static str {
+    match name {
+        "index" => "true",
+        "doc_values" if !kind.is_text() => "true",
+        "doc_values" | "store" => "false",
+        "analyzer" => "default",
+        "format" => crate::dateformat::DEFAULT_FORMAT,
+        _ => "null",
+    }
+}
+
+/// The type that a definition names; `None` for none (an object).
+pub(super) fn kind_of(path: &str, body: &Map<String, Value>) -> EsResult<Option<FieldType>> {
+    match body.get("type") {
+        None => Ok(None),
+        Some(Value::String(name)) => FieldType::by_name(name).map(Some).ok_or_else(|| {
+            EsError::mapper_parsing(format!(
+                "Failed to parse mapping [_doc]: No handler for type [{}] declared on field [{}]",
+                name.chars().take(80).collect::<String>(),
+                path.rsplit('.').next().unwrap_or(path)
+            ))
+        }),
+        Some(_) => Err(no_type(path)),
+    }
+}
+
+pub(super) fn no_type(path: &str) -> EsError {
+    EsError::mapper_parsing(format!(
+        "Failed to parse mapping [_doc]: No type specified for field [{path}]"
+    ))
+}
+
+fn analyzer(path: &str, name: &str) -> EsResult<Analyzer> {
+    Analyzer::by_name(name).ok_or_else(|| {
+        EsError::mapper_parsing(format!(
+            "Failed to parse mapping [_doc]: analyzer [{name}] has not been configured in mappings (field [{path}])"
+        ))
+    })
+}
+
+fn text(path: &str, name: &str, value: &Value) -> EsResult<String> {
+    match value {
+        Value::String(text) if text.len() <= 4096 => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        _ => Err(EsError::mapper_parsing(format!(
+            "[{name}] on mapper [{path}] must be a string"
+        ))),
+    }
+}
+
+fn whole(path: &str, name: &str, value: &Value) -> EsResult<usize> {
+    value
+        .as_u64()
+        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+        .and_then(|number| usize::try_from(number).ok())
+        .ok_or_else(|| {
+            EsError::mapper_parsing(format!(
+                "[{name}] on mapper [{path}] must be a positive number"
+            ))
+        })
+}
+
+fn flag(path: &str, name: &str, value: &Value) -> EsResult<bool> {
+    match value {
+        Value::Bool(flag) => Ok(*flag),
+        Value::String(text) if text == "true" => Ok(true),
+        Value::String(text) if text == "false" => Ok(false),
+        other => Err(EsError::mapper_parsing(format!(
+            "Failed to parse value [{other}] of [{name}] on mapper [{path}] as only [true] or [false] are allowed."
+        ))),
+    }
+}
