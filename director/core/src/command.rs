@@ -45,6 +45,10 @@ pub struct Command {
     /// Made by the client; the same id gets the first answer again. None for the leader's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
+    /// Digest of what the client asked for, made by the API: a repeated request has other ids,
+    /// salts and nonces in its body, yet is the same. None: the body's own digest counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
     /// What to do.
     pub body: Body,
 }
@@ -227,8 +231,16 @@ impl Command {
             at_ms,
             actor: actor.into(),
             request_id,
+            asked: None,
             body,
         }
+    }
+
+    /// Says what the client asked for, so that the repeated request is known again.
+    #[must_use]
+    pub fn asked(mut self, digest: impl Into<String>) -> Self {
+        self.asked = Some(digest.into());
+        self
     }
 
     /// The bytes for the log.

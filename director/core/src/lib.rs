@@ -2,8 +2,15 @@
 //! routes, health. Pure: time, ids and randomness are arguments; the shell (`wharf-director`) has
 //! Raft, sessions and the API. Entry points: `command::Command`, `apply::apply`, `state::State`.
 
+pub mod apply;
 pub mod command;
+pub mod deployment;
+pub mod observe;
 pub mod outcome;
+pub mod placement;
+pub mod reconcile;
 pub mod refusal;
+pub mod settings;
 pub mod size;
 pub mod state;
+pub mod template;

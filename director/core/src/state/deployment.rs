@@ -147,6 +147,9 @@ pub struct InstanceRecord {
     pub routed: bool,
     /// Grows when its container is to be replaced.
     pub revision: u64,
+    /// The spec that its container is to run, decided when it was told to; kept, so that another
+    /// way to compute it replaces nothing before a plan says so.
+    pub spec_hash: String,
     /// Ports that its host refused because somebody else has them.
     pub refused_ports: BTreeSet<u16>,
 }

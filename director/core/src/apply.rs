@@ -1,0 +1,158 @@
+//! Applying a command: deterministic, no clock, no randomness. A refusal changes nothing but the
+//! audit log and the memory of requests. The same request id gets the first answer for 24 hours.
+//! Not here: what may be proposed (the API's checks come before, and again here where two
+//! proposals can race).
+
+pub mod allocator;
+pub mod deployment;
+pub mod plan;
+pub mod platform;
+pub mod user;
+
+use std::sync::Arc;
+
+use wharf_proto::ids::RequestId;
+
+use crate::{
+    command::{ACTOR_BYTES, Body, Command},
+    outcome::Outcome,
+    refusal::{Refusal, RefusalKind, codes, cut},
+    state::{
+        AUDIT_KEPT, AuditEntry, REQUEST_MEMORY_MS, REQUESTS_KEPT, RememberedRequest, RequestAge,
+        State,
+    },
+};
+
+/// Applies a command and answers it.
+pub fn apply(state: &mut State, command: &Command) -> Outcome {
+    state.revision = state.revision.saturating_add(1);
+    state.now_ms = state.now_ms.max(command.at_ms);
+    forget_requests(state);
+    let digest = command.request_id.as_ref().map(|_| match &command.asked {
+        Some(asked) => cut(asked, 64).to_owned(),
+        None => command.body.digest(),
+    });
+    if let (Some(id), Some(digest)) = (&command.request_id, &digest)
+        && let Some(remembered) = state.requests.get(id)
+    {
+        if remembered.digest == *digest {
+            return remembered.outcome.clone();
+        }
+        return reused(id).into();
+    }
+    let outcome = dispatch(state, &command.body).unwrap_or_else(Outcome::Refused);
+    if command.body.audited() && outcome != Outcome::Unchanged {
+        audit(state, command, &outcome);
+    }
+    if let (Some(id), Some(digest)) = (&command.request_id, digest) {
+        remember(state, id, digest, &outcome);
+    }
+    outcome
+}
+
+/// The answer that a request got before, so that the API need not propose it again. `None`: not
+/// seen in the last 24 hours.
+#[must_use]
+pub fn remembered<'a>(state: &'a State, id: &RequestId) -> Option<&'a RememberedRequest> {
+    state.requests.get(id).map(Arc::as_ref)
+}
+
+fn dispatch(state: &mut State, body: &Body) -> Result<Outcome, Refusal> {
+    match body {
+        Body::BootstrapPlatform(body) => platform::bootstrap(state, body),
+        Body::RaiseFeatureLevel(body) => platform::raise_feature_level(state, body),
+        Body::CreateDeployment(body) => deployment::create(state, body),
+        Body::DeleteDeployment(body) => deployment::delete(state, body),
+        Body::UpgradeDeployment(body) => deployment::upgrade(state, body),
+        Body::AdoptPlan(body) => plan::adopt(state, body),
+        Body::SupersedePlan(body) => plan::supersede(state, body),
+        Body::NotePlan(body) => plan::note(state, body),
+        Body::StartAttempt(body) => plan::start_attempt(state, body),
+        Body::StepTransition(body) => plan::step(state, body),
+        Body::PlanEnded(body) => plan::ended(state, body),
+        Body::RegisterAllocator(body) => allocator::register(state, body),
+        Body::UpdateAllocator(body) => allocator::update(state, body),
+        Body::ForgetAllocator(body) => allocator::forget(state, body),
+        Body::RegisterProxy(body) => allocator::register_proxy(state, body),
+        Body::ForgetProxy(body) => allocator::forget_proxy(state, body),
+        Body::PublishRoutes(body) => platform::publish_routes(state, body),
+        Body::SetSetting(body) => platform::set_setting(state, body),
+        Body::CreateUser(body) => user::create(state, body),
+        Body::UpdateUser(body) => user::update(state, body),
+        Body::DeleteUser(body) => user::delete(state, body),
+        Body::PutSecret(body) => platform::put_secret(state, body),
+        Body::RemoveSecret(body) => platform::remove_secret(state, body),
+        Body::ReportHealthTransition(body) => platform::report_health(state, body),
+        Body::NoteAudit(_) => Ok(Outcome::Done),
+    }
+}
+
+fn reused(id: &RequestId) -> Refusal {
+    Refusal::new(
+        RefusalKind::InvalidArgument,
+        codes::REQUEST_REUSED,
+        format!("the request id {id} was used for another request"),
+    )
+    .field("mutation.request_id")
+    .hint("make a new request id for each request")
+}
+
+fn audit(state: &mut State, command: &Command, outcome: &Outcome) {
+    let action = match &command.body {
+        Body::NoteAudit(note) => cut(&note.action, 64).to_owned(),
+        body => body.name().to_owned(),
+    };
+    let entry = AuditEntry {
+        number: state.audit_next,
+        at_ms: state.now_ms,
+        actor: cut(&command.actor, ACTOR_BYTES).to_owned(),
+        action,
+        subject: cut(&command.body.subject(), 256).to_owned(),
+        result: match outcome {
+            Outcome::Refused(refusal) => refusal.code.clone(),
+            _ => "done".to_owned(),
+        },
+    };
+    state.audit_next = state.audit_next.saturating_add(1);
+    state.audit.push_back(Arc::new(entry));
+    while state.audit.len() > AUDIT_KEPT {
+        state.audit.pop_front();
+    }
+}
+
+fn remember(state: &mut State, id: &RequestId, digest: String, outcome: &Outcome) {
+    let remembered = RememberedRequest {
+        at_ms: state.now_ms,
+        digest,
+        outcome: outcome.clone(),
+    };
+    state.requests.insert(id.clone(), Arc::new(remembered));
+    state.request_ages.push_back(RequestAge {
+        at_ms: state.now_ms,
+        id: id.clone(),
+    });
+}
+
+fn forget_requests(state: &mut State) {
+    while let Some(oldest) = state.request_ages.front() {
+        let age = state.now_ms.saturating_sub(oldest.at_ms);
+        if age <= REQUEST_MEMORY_MS && state.request_ages.len() <= REQUESTS_KEPT {
+            break;
+        }
+        if let Some(oldest) = state.request_ages.pop_front() {
+            state.requests.remove(&oldest.id);
+        }
+    }
+}
+
+/// Checks a client's expected version; zero does not check.
+fn check_version(noun: &str, expected: u64, found: u64) -> Result<(), Refusal> {
+    if expected == 0 || expected == found {
+        Ok(())
+    } else {
+        Err(Refusal::version(noun, expected, found))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! Deployments before they are commands: what a user may ask for, and what becomes of it.
+
+pub mod expand;
+pub mod validate;
