@@ -45,7 +45,6 @@ impl Drain for ToTracing {
 }
 
 /// A logger for the `raft` crate.
-#[must_use]
 pub(crate) fn logger() -> Logger {
     Logger::root(ToTracing, o!())
 }

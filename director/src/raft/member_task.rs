@@ -244,9 +244,7 @@ impl<S: RaftStore, M: StateMachine> MemberThread<S, M> {
     fn pump(&mut self) -> Result<(), MemberError> {
         let outbox: &mut dyn Outbox = &mut self.outbox;
         let effects = self.member.pump(outbox)?;
-        if !effects.is_empty() {
-            self.deliver(effects);
-        }
+        // Who is answered finds a status that holds the answer.
         let status = self.member.status();
         self.status.send_if_modified(|held| {
             let changed = *held != status;
@@ -255,6 +253,9 @@ impl<S: RaftStore, M: StateMachine> MemberThread<S, M> {
             }
             changed
         });
+        if !effects.is_empty() {
+            self.deliver(effects);
+        }
         Ok(())
     }
 

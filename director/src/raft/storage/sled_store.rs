@@ -219,7 +219,9 @@ impl SledStore {
         };
         let get = |key: &[u8]| self.db.get(key).map_err(|error| damaged(error.to_string()));
         match get(KEY_FORMAT)? {
-            None if self.db.is_empty() => return Ok(()),
+            None if self.db.is_empty() && !snapshot_file::holds_any(&self.snapshots) => {
+                return Ok(());
+            }
             None => return Err(damaged("it has no format number".into())),
             Some(bytes) => {
                 let found = bytes.as_ref().try_into().map_or(0, u32::from_be_bytes);

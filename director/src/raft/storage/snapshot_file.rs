@@ -119,6 +119,16 @@ fn parse(mut bytes: Vec<u8>) -> Option<Snapshot> {
     })
 }
 
+/// Whether a snapshot was ever finished here.
+#[must_use]
+pub fn holds_any(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|listing| {
+        listing
+            .flatten()
+            .any(|entry| entry.path().extension().is_some_and(|end| end == "snap"))
+    })
+}
+
 /// Removes every snapshot file but the one named; a file that cannot be removed is only logged.
 pub fn remove_others(directory: &Path, index: u64, term: u64) {
     let keep = path_of(directory, index, term);

@@ -1,0 +1,166 @@
+//! Growing, shrinking and replacing the group.
+
+use super::world::World;
+use crate::raft::{MemberChange, ProposeError, Role};
+
+fn voters(world: &World, id: u64) -> Vec<u64> {
+    world.ledger(id).membership.voters.clone()
+}
+
+fn work(world: &mut World, count: usize) {
+    for _ in 0..count {
+        world.until("a leader", |world| world.leader().is_some());
+        let leader = world.leader().unwrap();
+        let request = world.new_request();
+        world.propose_at(leader, request);
+        for _ in 0..50 {
+            world.step();
+            if world.acknowledged.contains_key(&request) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn one_member_grows_to_three_and_to_five() {
+    let mut world = World::new(21);
+    work(&mut world, 60);
+    for id in 2..=5 {
+        world.add_joining(id);
+        world.change(&[MemberChange::AddLearner(id)]);
+        world.change(&[MemberChange::Promote(id)]);
+        work(&mut world, 5);
+    }
+    world.heal();
+    for id in 1..=5 {
+        assert_eq!(voters(&world, id), [1, 2, 3, 4, 5]);
+        world.check_acknowledged(id).unwrap();
+    }
+}
+
+#[test]
+fn a_removed_leader_steps_down_and_the_others_go_on() {
+    for seed in 30..36 {
+        let mut world = World::of_three(seed);
+        world.heal();
+        let leader = world.leader().unwrap();
+        world.change(&[MemberChange::Remove(leader)]);
+        world.until("another leader", |world| {
+            world.leader().is_some_and(|new| new != leader)
+        });
+        work(&mut world, 5);
+        world.heal();
+        let new = world.leader().unwrap();
+        assert_eq!(voters(&world, new).len(), 2);
+        world.check_acknowledged(new).unwrap();
+        let status = world.nodes[&leader].member.as_ref().unwrap().status();
+        assert_ne!(status.role, Role::Leader);
+    }
+}
+
+#[test]
+fn members_are_replaced_at_once_through_a_joint_membership() {
+    for seed in 40..46 {
+        let mut world = World::of_three(seed);
+        for id in [4, 5] {
+            world.add_joining(id);
+            world.change(&[MemberChange::AddLearner(id)]);
+        }
+        world.drop_percent = 5;
+        world.max_delay = 3;
+        world.change(&[
+            MemberChange::Promote(4),
+            MemberChange::Promote(5),
+            MemberChange::Remove(2),
+            MemberChange::Remove(3),
+        ]);
+        world.until("the joint membership is left", |world| {
+            world.leader().is_some_and(|leader| {
+                let membership = &world.ledger(leader).membership;
+                membership.outgoing.is_empty() && membership.voters == [1, 4, 5]
+            })
+        });
+        work(&mut world, 5);
+        world.heal();
+        for id in [1, 4, 5] {
+            world.check_acknowledged(id).unwrap();
+        }
+    }
+}
+
+#[test]
+fn membership_changes_survive_crashes_of_everybody() {
+    for seed in 50..60 {
+        let mut world = World::new(seed);
+        world.add_joining(2);
+        world.add_joining(3);
+        for change in [
+            MemberChange::AddLearner(2),
+            MemberChange::Promote(2),
+            MemberChange::AddLearner(3),
+            MemberChange::Promote(3),
+        ] {
+            world.change(&[change]);
+            for id in 1..=3 {
+                if world.random.chance(60) {
+                    let downtime = world.random.below(10);
+                    world.crash(id, downtime);
+                }
+            }
+        }
+        world.heal();
+        for id in 1..=3 {
+            assert_eq!(voters(&world, id), [1, 2, 3], "seed {seed}");
+            world.check_acknowledged(id).unwrap();
+        }
+    }
+}
+
+#[test]
+fn senseless_changes_are_refused_by_name() {
+    let mut world = World::of_three(61);
+    world.heal();
+    let leader = world.leader().unwrap();
+    let member = world
+        .nodes
+        .get_mut(&leader)
+        .unwrap()
+        .member
+        .as_mut()
+        .unwrap();
+    let mut ask = |changes: &[MemberChange]| member.propose_change(1, changes, Vec::new());
+    for changes in [
+        vec![],
+        vec![MemberChange::AddLearner(0)],
+        vec![MemberChange::AddLearner(leader)],
+        vec![MemberChange::Promote(9)],
+        vec![MemberChange::Remove(9)],
+        vec![
+            MemberChange::Remove(1),
+            MemberChange::Remove(2),
+            MemberChange::Remove(3),
+        ],
+    ] {
+        assert!(
+            matches!(ask(&changes), Err(ProposeError::InvalidChange(_))),
+            "{changes:?}"
+        );
+    }
+    assert_eq!(ask(&[MemberChange::AddLearner(7)]), Ok(()));
+    assert_eq!(
+        ask(&[MemberChange::AddLearner(8)]),
+        Err(ProposeError::ChangePending)
+    );
+}
+
+#[test]
+fn a_learner_that_has_nothing_yet_is_not_promoted() {
+    let mut world = World::new(62);
+    world.change(&[MemberChange::AddLearner(2)]);
+    let member = world.nodes.get_mut(&1).unwrap().member.as_mut().unwrap();
+    assert!(matches!(
+        member.propose_change(99, &[MemberChange::Promote(2)], Vec::new()),
+        Err(ProposeError::Behind { member: 2, .. })
+    ));
+}
