@@ -90,7 +90,7 @@ where
         let _ = started.send(Ok(()));
         drop(started);
         let run = catch_unwind(AssertUnwindSafe(|| {
-            MemberThread::new(member, outbox, status_in).run(&inbox)
+            MemberThread::new(member, outbox, status_in).run(inbox)
         }));
         ended_in.send_replace(true);
         let reason = match run {
@@ -139,7 +139,7 @@ impl<S: RaftStore, M: StateMachine> MemberThread<S, M> {
         }
     }
 
-    fn run(mut self, inbox: &Receiver<Request>) -> Result<(), MemberError> {
+    fn run(mut self, inbox: Receiver<Request>) -> Result<(), MemberError> {
         self.pump()?;
         let mut next_tick = Instant::now() + TICK;
         loop {
