@@ -1,0 +1,72 @@
+//! Which headers pass. Hop-by-hop headers stay at their hop (RFC 9110 7.6.1), and what a client
+//! says about who it is forwarded for is not believed.
+
+/// Headers of one connection, never passed on.
+pub const HOP_BY_HOP: [&str; 8] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Headers that only a proxy in front may set; a client's are dropped.
+pub const FORWARDING: [&str; 5] =
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// Whether a request's header goes to the instance. `named` are the names that its `connection`
+/// header lists, lower case.
+#[must_use]
+pub fn passes(name: &str, named: &[String]) -> bool {
+    !HOP_BY_HOP.contains(&name) && !FORWARDING.contains(&name) && !named.iter().any(|n| n == name)
+}
+
+/// Whether an answer's header goes to the client.
+#[must_use]
+pub fn answer_passes(name: &str, named: &[String]) -> bool {
+    !HOP_BY_HOP.contains(&name) && !named.iter().any(|n| n == name)
+}
+
+/// The names in a `connection` header, lower case; at most 32 are looked at.
+#[must_use]
+pub fn connection_names(value: &str) -> Vec<String> {
+    value.split(',').take(32).map(|name| name.trim().to_ascii_lowercase()).collect()
+}
+
+/// Whether the requests of this user agent are the collectors' own, which are counted, not
+/// logged: logging them would make documents of documents.
+#[must_use]
+pub fn is_collector(user_agent: Option<&str>) -> bool {
+    user_agent.is_some_and(|agent| agent.starts_with("wharf-collectors/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_connection_header_names_stays_at_its_hop() {
+        let named = connection_names("close, X-Private");
+        assert!(!passes("x-private", &named));
+        assert!(passes("x-public", &named));
+        assert!(!passes("transfer-encoding", &[]));
+        assert!(!answer_passes("x-private", &named));
+    }
+
+    #[test]
+    fn a_client_cannot_say_whom_it_speaks_for() {
+        for name in FORWARDING {
+            assert!(!passes(name, &[]), "{name} of a client must be dropped");
+        }
+    }
+
+    #[test]
+    fn only_the_collectors_own_agent_is_silent() {
+        assert!(is_collector(Some("wharf-collectors/0.1.0")));
+        assert!(!is_collector(Some("curl/8 wharf-collectors/")));
+        assert!(!is_collector(None));
+    }
+}
