@@ -35,6 +35,8 @@ pub struct Host {
     pub memory_bytes: u64,
     /// Cores.
     pub cpus: u32,
+    /// Open files that the engine may grant; zero when unknown.
+    pub open_files: u32,
 }
 
 /// What the container gets.
@@ -80,6 +82,18 @@ pub fn limits(asked: Asked, host: Host) -> (Limits, Vec<String>) {
         }
         millis = most;
     }
+    let mut open_files = if asked.open_files > 0 {
+        asked.open_files
+    } else {
+        DEFAULT_OPEN_FILES
+    };
+    if host.open_files > 0 && open_files > host.open_files {
+        lowered.push(format!(
+            "open files lowered from {open_files} to {}",
+            host.open_files
+        ));
+        open_files = host.open_files;
+    }
     let limits = Limits {
         memory_bytes: memory,
         nano_cpus: millis * 1_000_000,
@@ -88,11 +102,7 @@ pub fn limits(asked: Asked, host: Host) -> (Limits, Vec<String>) {
         } else {
             DEFAULT_PIDS
         },
-        open_files: if asked.open_files > 0 {
-            asked.open_files
-        } else {
-            DEFAULT_OPEN_FILES
-        },
+        open_files,
     };
     (limits, lowered)
 }
@@ -107,6 +117,7 @@ mod tests {
         let host = Host {
             memory_bytes: 64 << 30,
             cpus: 8,
+            open_files: 0,
         };
         let (two, lowered) = limits(
             Asked {
@@ -134,6 +145,7 @@ mod tests {
         let host = Host {
             memory_bytes: 1 << 30,
             cpus: 2,
+            open_files: 5,
         };
         let asked = Asked {
             memory_bytes: 4 << 30,
@@ -148,17 +160,17 @@ mod tests {
                 memory_bytes: 1 << 30,
                 nano_cpus: 2_000_000_000,
                 pids: 7,
-                open_files: 9
+                open_files: 5
             }
         );
-        assert_eq!(lowered.len(), 2);
+        assert_eq!(lowered.len(), 3);
     }
 
     proptest! {
         #[test]
         fn no_limit_is_above_the_host(memory in any::<u64>(), cpu in any::<u32>(), has in (6_u64 << 20).., cpus in 1_u32..512) {
             let asked = Asked { memory_bytes: memory, cpu_millis: cpu, ..Default::default() };
-            let (got, _) = limits(asked, Host { memory_bytes: has, cpus });
+            let (got, _) = limits(asked, Host { memory_bytes: has, cpus, open_files: 0 });
             prop_assert!(got.memory_bytes <= has);
             prop_assert!(got.nano_cpus <= u64::from(cpus) * 1_000_000_000);
         }

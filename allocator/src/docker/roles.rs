@@ -12,15 +12,14 @@ use std::{
 };
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, Mount, MountBindOptions, MountBindOptionsPropagationEnum,
-    RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, HostConfig, Mount, RestartPolicy, RestartPolicyNameEnum,
 };
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use wharf_allocator_core::observed::RunState;
 
 use super::{
-    apply::{self, ApplyError, bind, confined, log_config, open_files},
+    apply::{self, ApplyError, bind, confined, log_config},
     engine::{Engine, EngineError, socket_path},
     labels,
     observe::{Seen, inspect, list_ids, seen},
@@ -50,17 +49,12 @@ pub enum Outcome {
 /// The request that makes a role's container; the engine's root directory is mounted for the
 /// allocator where it is known.
 #[must_use]
-pub fn body(
-    spec: &RoleSpec,
-    engine_root: Option<&Path>,
-    root_is_shared: bool,
-) -> ContainerCreateBody {
+pub fn body(spec: &RoleSpec, engine_root: Option<&Path>) -> ContainerCreateBody {
     let role = spec.role.as_str();
     let data = spec.data_dir.display().to_string();
     let mut host = HostConfig {
         network_mode: Some("host".to_owned()),
         log_config: Some(log_config()),
-        ulimits: Some(vec![open_files(65_536)]),
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::ALWAYS),
             maximum_retry_count: None,
@@ -82,7 +76,7 @@ pub fn body(
                 "apparmor=unconfined".to_owned(),
             ]);
             let mounts = host.mounts.get_or_insert_default();
-            mounts.extend(host_mounts(engine_root, root_is_shared));
+            mounts.extend(host_mounts(engine_root));
             env.push(format!("{ENV_HOST_ROOT}={HOST_ROOT}"));
             // Through the root's mount, not as a file of its own: an engine that restarts makes a
             // new socket, and a mounted file would go on being the old one.
@@ -117,22 +111,12 @@ pub fn body(
     body
 }
 
-fn host_mounts(engine_root: Option<&Path>, root_is_shared: bool) -> Vec<Mount> {
-    // A mount that appears on the host later is seen inside only where the host shares its root.
-    let propagation = if root_is_shared {
-        MountBindOptionsPropagationEnum::RSLAVE
-    } else {
-        MountBindOptionsPropagationEnum::RPRIVATE
-    };
-    let root = Mount {
-        bind_options: Some(MountBindOptions {
-            propagation: Some(propagation),
-            ..MountBindOptions::default()
-        }),
-        ..bind(Path::new("/"), HOST_ROOT, true)
-    };
+fn host_mounts(engine_root: Option<&Path>) -> Vec<Mount> {
+    // No propagation is asked for at the root: the engine then takes rslave, as it must for what holds
+    // its own directory, and a private copy where the host does not share its root. Asked for
+    // explicitly, it would be refused there.
     let mut mounts = vec![
-        root,
+        bind(Path::new("/"), HOST_ROOT, true),
         bind(Path::new("/proc"), "/host/proc", true),
         bind(Path::new("/sys/fs/cgroup"), "/host/sys/fs/cgroup", true),
     ];
@@ -157,24 +141,6 @@ fn seen_inside(docker_host: &str) -> String {
     // A link like /var/run -> /run would lead back into the container's own root.
     let real = std::fs::canonicalize(&path).unwrap_or_else(|_| PathBuf::from(path));
     format!("unix://{HOST_ROOT}{}", real.display())
-}
-
-/// Whether mounts that appear under `/` are passed on.
-#[must_use]
-pub fn root_is_shared() -> bool {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    shares_root(&mounts)
-}
-
-fn shares_root(mountinfo: &str) -> bool {
-    mountinfo.lines().any(|line| {
-        let mut fields = line.split(' ');
-        fields.nth(4) == Some("/")
-            && fields
-                .skip(1)
-                .take_while(|field| *field != "-")
-                .any(|field| field.starts_with("shared:") || field.starts_with("master:"))
-    })
 }
 
 /// A hash of the request that does not depend on the order of its maps.
@@ -221,15 +187,14 @@ pub async fn ensure(engine: &Engine, spec: &RoleSpec) -> Result<(String, Outcome
             tracing::debug!(dir = %dir.display(), %source, "a folder of the data directory is not made");
         }
     }
-    let (engine_root, shared) = match spec.role {
-        Role::Allocator => {
-            let facts = engine.facts().await?;
-            let root = PathBuf::from(facts.root_dir);
-            (root.is_absolute().then_some(root), root_is_shared())
-        }
-        _ => (None, false),
+    let engine_root = match spec.role {
+        Role::Allocator => Some(PathBuf::from(engine.facts().await?.root_dir)),
+        Role::Director | Role::Proxy => None,
     };
-    let body = body(spec, engine_root.as_deref(), shared);
+    let body = body(
+        spec,
+        engine_root.as_deref().filter(|root| root.is_absolute()),
+    );
     let wanted = body
         .labels
         .as_ref()
@@ -338,7 +303,7 @@ mod tests {
     #[test]
     fn only_the_allocator_has_capabilities_and_the_hosts_files() {
         for role in Role::ALL {
-            let host = body(&spec(role), None, true).host_config.unwrap();
+            let host = body(&spec(role), None).host_config.unwrap();
             assert_eq!(host.privileged, None);
             assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
             let mounts = host.mounts.unwrap();
@@ -355,7 +320,7 @@ mod tests {
                     .all(|mount| mount.read_only == Some(true))
             );
         }
-        let proxy = body(&spec(Role::Proxy), None, true).host_config.unwrap();
+        let proxy = body(&spec(Role::Proxy), None).host_config.unwrap();
         assert!(
             proxy
                 .tmpfs
@@ -366,8 +331,7 @@ mod tests {
 
     #[test]
     fn the_same_role_hashes_the_same_and_another_image_does_not() {
-        let hash_of =
-            |spec: &RoleSpec| body(spec, None, true).labels.unwrap()[labels::SPEC].clone();
+        let hash_of = |spec: &RoleSpec| body(spec, None).labels.unwrap()[labels::SPEC].clone();
         let one = spec(Role::Proxy);
         for _ in 0..20 {
             assert_eq!(hash_of(&one), hash_of(&one.clone()));
@@ -377,13 +341,5 @@ mod tests {
             ..one.clone()
         };
         assert_ne!(hash_of(&one), hash_of(&other));
-    }
-
-    #[test]
-    fn a_shared_root_is_told_from_a_private_one() {
-        let shared = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n";
-        let private = "22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n23 22 0:5 / /proc rw shared:3 - proc proc rw\n";
-        assert!(shares_root(shared));
-        assert!(!shares_root(private));
     }
 }
