@@ -4,6 +4,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
 pub mod analysis;
+pub mod bulk;
 pub mod columns;
 pub mod dateformat;
 pub mod datemath;
@@ -11,4 +12,5 @@ pub mod document;
 pub mod error;
 pub mod interval;
 pub mod mapping;
+pub mod query;
 pub mod wildcard;

@@ -7,11 +7,14 @@ mod caps;
 mod definition;
 mod dynamic;
 mod field;
+mod kind;
+mod schema;
 
 pub use caps::{FieldCaps, render_field_caps};
 pub use definition::{Dynamic, Node, ObjectDef, ObjectKind};
 pub use dynamic::{Sample, TemplateRule};
-pub use field::{FieldDef, FieldType};
+pub use field::FieldDef;
+pub use kind::FieldType;
 
 use crate::error::{EsError, EsResult};
 use definition::Definition;

@@ -3,7 +3,8 @@
 //! Not here: field numbers and limits (`mapping`).
 
 use super::dynamic::TemplateRule;
-use super::field::{FieldDef, FieldType, kind_of, no_type};
+use super::field::{FieldDef, kind_of, no_type};
+use super::kind::FieldType;
 use crate::error::{EsError, EsResult};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;

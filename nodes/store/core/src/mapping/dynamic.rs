@@ -4,7 +4,7 @@
 
 use super::Mapping;
 use super::definition::type_exists;
-use super::field::FieldType;
+use super::kind::FieldType;
 use crate::dateformat::{DEFAULT_FORMAT, DateFormat, looks_like_date};
 use crate::error::{EsError, EsResult};
 use crate::wildcard::glob_any;
