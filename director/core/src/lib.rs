@@ -5,9 +5,12 @@
 pub mod apply;
 pub mod command;
 pub mod deployment;
+pub mod health;
+pub mod listing;
 pub mod observe;
 pub mod outcome;
 pub mod placement;
+pub mod plan;
 pub mod reconcile;
 pub mod refusal;
 pub mod settings;

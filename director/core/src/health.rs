@@ -1,0 +1,548 @@
+//! Health from state and observations: of instances, deployments, the platform, with coded
+//! problems and hints. Known while the store is dead, because nothing here asks it. Silence counts
+//! from the leader's start at the earliest: a new leader gives everybody a grace. Not here: who is
+//! told (the shell).
+
+use wharf_proto::{times, v1};
+
+use crate::{
+    command::{Body, ReportHealthTransition},
+    observe::{Health, InstanceState, Observations},
+    plan::step::describe,
+    refusal::codes,
+    settings,
+    state::{
+        AllocatorRecord, DeploymentRecord, InstanceRecord, PlanKind, ResourceRecord, State, Want,
+    },
+};
+
+/// How long the loss of documents stays a problem.
+const DROPS_SHOWN_MS: u64 = 10 * 60 * 1000;
+
+/// How long something may last before it is a problem, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Graces {
+    /// Silence of an allocator.
+    pub allocator_ms: u64,
+    /// Silence of a proxy.
+    pub proxy_ms: u64,
+    /// Time without a shipped document.
+    pub collector_ms: u64,
+    /// Waiting of a plan.
+    pub plan_ms: u64,
+}
+
+impl Graces {
+    /// The graces that the settings name.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        Self {
+            allocator_ms: settings::duration_ms(state, "health.allocator_grace_seconds"),
+            proxy_ms: settings::duration_ms(state, "health.proxy_grace_seconds"),
+            collector_ms: settings::duration_ms(state, "health.collector_grace_seconds"),
+            plan_ms: settings::duration_ms(state, "health.plan_grace_seconds"),
+        }
+    }
+}
+
+/// An instance as users see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceView {
+    /// What it does.
+    pub state: v1::InstanceState,
+    /// How it is.
+    pub health: Health,
+    /// Why it is not healthy; empty when it is.
+    pub reason: String,
+}
+
+/// A deployment as users see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentView {
+    /// How it is.
+    pub health: Health,
+    /// Why it is not healthy; empty when it is.
+    pub problems: Vec<String>,
+}
+
+/// What is wrong with the platform; the order is that of urgency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// For example `DIR0101`, or the host's own `ALL0003`.
+    pub code: String,
+    /// `allocator`, `deployment`, `proxy`, `plan`, `host`, `collector`, `platform`.
+    pub subject_kind: &'static str,
+    /// Its id.
+    pub subject_id: String,
+    /// Its name, for people.
+    pub subject: String,
+    /// What is wrong.
+    pub message: String,
+    /// What the user can do.
+    pub hint: String,
+    /// Since when.
+    pub since_ms: u64,
+    /// Less is worse.
+    pub rank: u8,
+}
+
+impl From<&Problem> for v1::Problem {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            code: problem.code.clone(),
+            subject_kind: problem.subject_kind.to_owned(),
+            subject: problem.subject.clone(),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+            since: Some(times::timestamp(problem.since_ms)),
+        }
+    }
+}
+
+fn seconds(ms: u64) -> u64 {
+    ms / 1000
+}
+
+/// How an instance is.
+#[must_use]
+pub fn instance(
+    state: &State,
+    observed: &Observations,
+    instance: &InstanceRecord,
+    graces: &Graces,
+    now_ms: u64,
+) -> InstanceView {
+    let view = |state, health, reason: String| InstanceView {
+        state,
+        health,
+        reason,
+    };
+    let Some(berth) = &instance.berth else {
+        return view(
+            v1::InstanceState::Pending,
+            Health::Unknown,
+            "not yet placed".to_owned(),
+        );
+    };
+    if instance.want == Want::Reserved {
+        return view(
+            v1::InstanceState::Pending,
+            Health::Unknown,
+            "not yet started".to_owned(),
+        );
+    }
+    let host = state
+        .allocators
+        .get(&berth.allocator_id)
+        .map_or(berth.allocator_id.as_str(), |known| known.host.as_str());
+    if let Some(silence_ms) = observed.allocator_silence_ms(&berth.allocator_id, now_ms)
+        && silence_ms > graces.allocator_ms
+    {
+        return view(
+            v1::InstanceState::Lost,
+            Health::Unknown,
+            format!(
+                "the allocator on {host} has been silent for {} s",
+                seconds(silence_ms)
+            ),
+        );
+    }
+    let Some(seen) = observed.instance(&berth.allocator_id, &instance.id) else {
+        return view(
+            v1::InstanceState::Pending,
+            Health::Unknown,
+            format!("the allocator on {host} has not yet reported it"),
+        );
+    };
+    let word = match seen.state {
+        InstanceState::Unknown => v1::InstanceState::Unspecified,
+        InstanceState::Pending => v1::InstanceState::Pending,
+        InstanceState::Starting => v1::InstanceState::Starting,
+        InstanceState::Running => v1::InstanceState::Running,
+        InstanceState::Stopped => v1::InstanceState::Stopped,
+        InstanceState::Failed => v1::InstanceState::Failed,
+    };
+    match (seen.state, seen.health) {
+        (InstanceState::Running, Health::Healthy) => view(word, Health::Healthy, String::new()),
+        (InstanceState::Running, Health::Degraded) => view(word, Health::Degraded, describe(seen)),
+        (InstanceState::Running | InstanceState::Starting, Health::Unknown)
+        | (InstanceState::Unknown | InstanceState::Pending, _) => {
+            view(word, Health::Unknown, describe(seen))
+        }
+        _ => view(word, Health::Unhealthy, describe(seen)),
+    }
+}
+
+fn sum(healths: &[Health]) -> Health {
+    let healthy = healths
+        .iter()
+        .filter(|health| **health == Health::Healthy)
+        .count();
+    let degraded = healths.contains(&Health::Degraded);
+    if healths.is_empty() || healths.iter().all(|health| *health == Health::Unknown) {
+        Health::Unknown
+    } else if healthy == healths.len() {
+        Health::Healthy
+    } else if healthy > 0 || degraded {
+        Health::Degraded
+    } else {
+        Health::Unhealthy
+    }
+}
+
+/// How a resource is.
+#[must_use]
+pub fn resource(
+    state: &State,
+    observed: &Observations,
+    record: &ResourceRecord,
+    graces: &Graces,
+    now_ms: u64,
+) -> Health {
+    let healths: Vec<Health> = state
+        .instances_of(record)
+        .map(|known| instance(state, observed, known, graces, now_ms).health)
+        .collect();
+    sum(&healths)
+}
+
+/// How a deployment is, and why.
+#[must_use]
+pub fn deployment(
+    state: &State,
+    observed: &Observations,
+    record: &DeploymentRecord,
+    graces: &Graces,
+    now_ms: u64,
+) -> DeploymentView {
+    let mut problems = Vec::new();
+    let mut healths = Vec::new();
+    for known in state.deployment_instances(record) {
+        let view = instance(state, observed, known, graces, now_ms);
+        if view.health != Health::Healthy {
+            problems.push(format!("{}: {}", known.name, view.reason));
+        } else if !known.routed && record.pending_plan.is_none() {
+            problems.push(format!("{}: proxies send no requests to it", known.name));
+            healths.push(Health::Unhealthy);
+            continue;
+        }
+        healths.push(view.health);
+    }
+    if let Some(error) = &record.last_error {
+        problems.insert(0, format!("{}: {}", error.code, error.message));
+    }
+    let mut health = sum(&healths);
+    if record.last_error.is_some() && record.current_plan.is_none() && health != Health::Healthy {
+        health = Health::Unhealthy;
+    }
+    DeploymentView { health, problems }
+}
+
+/// What is wrong with the platform, worst first.
+#[must_use]
+pub fn problems(state: &State, observed: &Observations, now_ms: u64) -> Vec<Problem> {
+    let graces = Graces::of(state);
+    let mut all = Vec::new();
+    let Some(platform) = &state.platform else {
+        return all;
+    };
+    let age_ms = now_ms.saturating_sub(platform.created_ms.max(observed.leader_since_ms));
+    let lacking = |code: &str, noun: &str, rank| Problem {
+        code: code.to_owned(),
+        subject_kind: "platform",
+        subject_id: noun.to_owned(),
+        subject: platform.name.clone(),
+        message: format!("no {noun} has said hello"),
+        hint: format!("start one with `wharf up`; if its container runs, read the {noun}'s log"),
+        since_ms: platform.created_ms,
+        rank,
+    };
+    if state.allocators.is_empty() && age_ms > graces.allocator_ms {
+        all.push(lacking(codes::NO_ALLOCATOR, "allocator", 0));
+    }
+    if state.proxies.is_empty() && age_ms > graces.proxy_ms {
+        all.push(lacking(codes::NO_PROXY, "proxy", 1));
+    }
+    for record in state.allocators.values() {
+        allocator_problems(observed, record, &graces, now_ms, &mut all);
+    }
+    for proxy in state.proxies.values() {
+        if let Some(silence_ms) = observed.proxy_silence_ms(&proxy.id, now_ms)
+            && silence_ms > graces.proxy_ms
+        {
+            all.push(Problem {
+                code: codes::PROXY_SILENT.to_owned(),
+                subject_kind: "proxy",
+                subject_id: proxy.id.to_string(),
+                subject: proxy.host.clone(),
+                message: format!(
+                    "the proxy on {} has been silent for {} s; it serves from its last table",
+                    proxy.host,
+                    seconds(silence_ms)
+                ),
+                hint: "look at its container and its log on that host".to_owned(),
+                since_ms: now_ms.saturating_sub(silence_ms),
+                rank: 3,
+            });
+        }
+    }
+    for record in state.deployments.values() {
+        deployment_problems(state, observed, record, &graces, now_ms, &mut all);
+    }
+    for problem in &mut all {
+        let key = format!("{}/{}", problem.subject_kind, problem.subject_id);
+        if let Some(known) = state.health.get(&key)
+            && known.code == problem.code
+        {
+            problem.since_ms = problem.since_ms.min(known.since_ms);
+        }
+    }
+    all.sort_by(|a, b| {
+        (a.rank, a.since_ms, &a.subject_id, &a.code).cmp(&(
+            b.rank,
+            b.since_ms,
+            &b.subject_id,
+            &b.code,
+        ))
+    });
+    all
+}
+
+fn allocator_problems(
+    observed: &Observations,
+    record: &AllocatorRecord,
+    graces: &Graces,
+    now_ms: u64,
+    all: &mut Vec<Problem>,
+) {
+    let problem =
+        |code: &str, subject_kind, message: String, hint: String, since_ms, rank| Problem {
+            code: code.to_owned(),
+            subject_kind,
+            subject_id: record.id.to_string(),
+            subject: record.host.clone(),
+            message,
+            hint,
+            since_ms,
+            rank,
+        };
+    if let Some(silence_ms) = observed.allocator_silence_ms(&record.id, now_ms) {
+        if silence_ms > graces.allocator_ms {
+            all.push(problem(
+                codes::ALLOCATOR_SILENT,
+                "allocator",
+                format!(
+                    "the allocator on {} has been silent for {} s; its instances keep running if the host does",
+                    record.host,
+                    seconds(silence_ms)
+                ),
+                "look whether the host is up, then at the allocator's container and log".to_owned(),
+                now_ms.saturating_sub(silence_ms),
+                1,
+            ));
+        }
+        return;
+    }
+    let Some(seen) = observed.allocators.get(&record.id) else {
+        return;
+    };
+    for host in &seen.problems {
+        all.push(problem(
+            &host.code,
+            "host",
+            format!("{}: {}", record.host, host.message),
+            host.hint.clone(),
+            now_ms,
+            2,
+        ));
+    }
+    let connected_ms = now_ms.saturating_sub(seen.since_ms.max(observed.leader_since_ms));
+    let hint = "look at the allocator's log; `wharf status` tells whether the store is up";
+    match &seen.collectors {
+        None if connected_ms > graces.collector_ms => all.push(problem(
+            codes::COLLECTOR_SILENT,
+            "collector",
+            format!("the collectors on {} do not report", record.host),
+            hint.to_owned(),
+            seen.since_ms,
+            4,
+        )),
+        Some(status) => {
+            let waiting = status.spool_bytes > 0
+                && status.spooled > status.shipped.saturating_add(status.dropped);
+            let quiet_ms =
+                now_ms.saturating_sub(status.shipped_grew_ms.max(observed.leader_since_ms));
+            if waiting && quiet_ms > graces.collector_ms {
+                let error = if status.last_error.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", status.last_error)
+                };
+                all.push(problem(
+                    codes::COLLECTOR_SILENT,
+                    "collector",
+                    format!(
+                        "the collectors on {} have shipped nothing for {} s, {} bytes wait{error}",
+                        record.host,
+                        seconds(quiet_ms),
+                        status.spool_bytes
+                    ),
+                    hint.to_owned(),
+                    status.shipped_grew_ms,
+                    4,
+                ));
+            }
+            if status.dropped_grew_ms > 0
+                && now_ms.saturating_sub(status.dropped_grew_ms) < DROPS_SHOWN_MS
+            {
+                all.push(problem(
+                    codes::COLLECTOR_DROPS,
+                    "collector",
+                    format!(
+                        "the collectors on {} have dropped {} documents",
+                        record.host, status.dropped
+                    ),
+                    "the spool was full or the store refused them; read the allocator's log"
+                        .to_owned(),
+                    status.dropped_grew_ms,
+                    5,
+                ));
+            }
+        }
+        None => {}
+    }
+}
+
+fn deployment_problems(
+    state: &State,
+    observed: &Observations,
+    record: &DeploymentRecord,
+    graces: &Graces,
+    now_ms: u64,
+    all: &mut Vec<Problem>,
+) {
+    let problem =
+        |code: &str, subject_kind, message: String, hint: String, since_ms, rank| Problem {
+            code: code.to_owned(),
+            subject_kind,
+            subject_id: record.id.to_string(),
+            subject: record.alias.clone(),
+            message,
+            hint,
+            since_ms,
+            rank,
+        };
+    if let Some(error) = &record.last_error {
+        all.push(problem(
+            codes::PLAN_FAILED,
+            "plan",
+            format!(
+                "the last plan of `{}` failed: {}: {}",
+                record.name, error.code, error.message
+            ),
+            format!(
+                "`wharf plan show {}` has every step; delete the deployment or repair the cause",
+                error.plan_id
+            ),
+            error.at_ms,
+            2,
+        ));
+    }
+    let pending = record
+        .pending_plan
+        .as_ref()
+        .and_then(|id| state.plans.get(id));
+    if let Some(plan) = pending {
+        let since_ms = plan.created_ms.max(observed.leader_since_ms);
+        if now_ms.saturating_sub(since_ms) > graces.plan_ms {
+            let waits = plan
+                .steps
+                .iter()
+                .find(|step| !step.waits_for.is_empty())
+                .map_or(plan.reason.as_str(), |step| step.waits_for.as_str());
+            let waits = if waits.is_empty() { "its steps" } else { waits };
+            all.push(problem(
+                codes::PLAN_WAITS,
+                "plan",
+                format!("a plan of `{}` waits for {waits}", record.name),
+                format!("`wharf plan show {}` has every step", plan.id),
+                plan.created_ms,
+                3,
+            ));
+        }
+        // What a plan is changing is not yet a problem, and a deletion never is.
+        let young = now_ms.saturating_sub(since_ms) <= graces.plan_ms;
+        if young || plan.kind == PlanKind::Delete {
+            return;
+        }
+    }
+    let view = deployment(state, observed, record, graces, now_ms);
+    let amnesty = now_ms.saturating_sub(observed.leader_since_ms) <= graces.allocator_ms;
+    if view.health == Health::Healthy || (view.health == Health::Unknown && amnesty) {
+        return;
+    }
+    let word = match view.health {
+        Health::Degraded => "works with less than it should have",
+        Health::Unknown => "has not been seen",
+        Health::Unhealthy | Health::Healthy => "is not healthy",
+    };
+    all.push(problem(
+        codes::DEPLOYMENT_UNHEALTHY,
+        "deployment",
+        format!("`{}` {word}: {}", record.name, view.problems.join("; ")),
+        format!(
+            "`wharf deployment show {}` has its instances and their reasons",
+            record.alias
+        ),
+        now_ms,
+        u8::from(!record.system_owned),
+    ));
+}
+
+/// The commands that record what became well or unwell since the last record: transitions only.
+#[must_use]
+pub fn transitions(state: &State, problems: &[Problem]) -> Vec<Body> {
+    let report = |kind: &str, subject: &str, code: &str, message: &str| {
+        Body::ReportHealthTransition(ReportHealthTransition {
+            subject_kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            code: code.to_owned(),
+            message: message.to_owned(),
+        })
+    };
+    let mut now = std::collections::BTreeMap::new();
+    for problem in problems {
+        // The worst of a subject comes first.
+        now.entry(format!("{}/{}", problem.subject_kind, problem.subject_id))
+            .or_insert(problem);
+    }
+    let mut commands: Vec<Body> = now
+        .iter()
+        .filter(|(key, problem)| {
+            state
+                .health
+                .get(*key)
+                .is_none_or(|known| known.code != problem.code)
+        })
+        .map(|(_, problem)| {
+            report(
+                problem.subject_kind,
+                &problem.subject_id,
+                &problem.code,
+                &problem.message,
+            )
+        })
+        .collect();
+    commands.extend(
+        state
+            .health
+            .keys()
+            .filter(|key| !now.contains_key(*key))
+            .filter_map(|key| key.split_once('/'))
+            .map(|(kind, subject)| report(kind, subject, "", "")),
+    );
+    commands
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,425 @@
+//! Lists: filter, order and pages in one way for every list of the API. Grammar of a filter:
+//! `field=value`, `field!=value`, `field~text`, joined by ` and `; a value with ` and ` in it is
+//! quoted. A page token names the last row, not a position, so that rows that come and go between
+//! two pages are neither doubled nor shift others. Not here: what the rows are.
+
+use std::{cmp::Ordering, fmt::Write as _};
+
+use crate::refusal::{Refusal, RefusalKind, codes, cut};
+
+/// Rows of a page when none are asked for.
+pub const DEFAULT_PAGE: usize = 100;
+/// Rows of a page at most.
+pub const MAX_PAGE: usize = 1_000;
+/// Bytes of a filter at most.
+pub const FILTER_BYTES: usize = 2_048;
+/// Terms of a filter at most.
+pub const FILTER_TERMS: usize = 16;
+/// Bytes of a page token at most.
+pub const TOKEN_BYTES: usize = 4_096;
+
+/// What a row has in a field.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A text; compared as it is.
+    Text(String),
+    /// A number.
+    Number(f64),
+    /// Yes or no.
+    Bool(bool),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Number(value)
+    }
+}
+impl From<u64> for Value {
+    #[allow(clippy::cast_precision_loss)]
+    fn from(value: u64) -> Self {
+        Self::Number(value as f64)
+    }
+}
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Number(f64::from(value))
+    }
+}
+
+impl Value {
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Number(number) => number.to_string(),
+            Self::Bool(value) => value.to_string(),
+        }
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
+            (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
+            // Rows of one list agree on a field's kind; if they do not, the order is still total.
+            _ => self.kind().cmp(&other.kind()),
+        }
+    }
+
+    const fn kind(&self) -> u8 {
+        match self {
+            Self::Bool(_) => 0,
+            Self::Number(_) => 1,
+            Self::Text(_) => 2,
+        }
+    }
+
+    fn equals(&self, text: &str) -> bool {
+        match self {
+            Self::Text(own) => own == text,
+            Self::Number(own) => text
+                .parse::<f64>()
+                .is_ok_and(|number| number.total_cmp(own).is_eq()),
+            Self::Bool(own) => text == if *own { "true" } else { "false" },
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Equal,
+    NotEqual,
+    Contains,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Term {
+    field: String,
+    operator: Operator,
+    value: String,
+}
+
+/// How a list is asked for, as it came over the wire.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ask<'a> {
+    /// Zero: [`DEFAULT_PAGE`].
+    pub page_size: u32,
+    /// From the previous page; empty for the first.
+    pub page_token: &'a str,
+    /// May be empty.
+    pub filter: &'a str,
+    /// `field` or `field desc`; may be empty.
+    pub order_by: &'a str,
+}
+
+/// A list that was asked for, read and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ListQuery {
+    page_size: usize,
+    terms: Vec<Term>,
+    order: String,
+    descending: bool,
+    /// Order key and id of the last row of the previous page.
+    after: Option<(Value, String)>,
+    digest: String,
+}
+
+/// One page.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// Its rows.
+    pub rows: Vec<T>,
+    /// Empty on the last page.
+    pub next_page_token: String,
+    /// Rows that match, over all pages.
+    pub total: u64,
+}
+
+fn refuse(code: &str, field: &str, message: String, hint: String) -> Refusal {
+    Refusal::new(RefusalKind::InvalidArgument, code, message)
+        .field(format!("options.{field}"))
+        .hint(hint)
+}
+
+impl ListQuery {
+    /// Reads what was asked. `fields` are those that rows have; the first is the default order.
+    ///
+    /// # Errors
+    /// Names the option that is wrong.
+    pub fn parse(ask: &Ask<'_>, fields: &[&str]) -> Result<Self, Refusal> {
+        let page_size = match ask.page_size as usize {
+            0 => DEFAULT_PAGE,
+            size if size <= MAX_PAGE => size,
+            size => {
+                return Err(refuse(
+                    codes::PAGE_SIZE,
+                    "page_size",
+                    format!("{size} rows are too many for a page"),
+                    format!("ask for 1 to {MAX_PAGE} and follow the page token"),
+                ));
+            }
+        };
+        let terms = parse_filter(ask.filter, fields)?;
+        let (order, descending) = parse_order(ask.order_by, fields)?;
+        let digest = digest(ask.filter, &order, descending);
+        let after = if ask.page_token.is_empty() {
+            None
+        } else {
+            Some(parse_token(ask.page_token, &digest).ok_or_else(|| {
+                refuse(
+                    codes::PAGE_TOKEN,
+                    "page_token",
+                    "the page token is not from this list with this filter and order".to_owned(),
+                    "start again without a page token".to_owned(),
+                )
+            })?)
+        };
+        Ok(Self {
+            page_size,
+            terms,
+            order,
+            descending,
+            after,
+            digest,
+        })
+    }
+
+    /// The page of these rows. `field` gives a row's value in a field (one of those that `parse`
+    /// got), `id` its unique id.
+    pub fn page<T>(
+        &self,
+        rows: impl IntoIterator<Item = T>,
+        field: impl Fn(&T, &str) -> Value,
+        id: impl Fn(&T) -> String,
+    ) -> Page<T> {
+        let mut matching: Vec<(Value, String, T)> = rows
+            .into_iter()
+            .filter(|row| {
+                self.terms
+                    .iter()
+                    .all(|term| term.matches(&field(row, &term.field)))
+            })
+            .map(|row| (field(&row, &self.order), id(&row), row))
+            .collect();
+        let total = matching.len() as u64;
+        matching.sort_by(|a, b| self.compare((&a.0, &a.1), (&b.0, &b.1)));
+        if let Some((key, last)) = &self.after {
+            matching.retain(|row| self.compare((&row.0, &row.1), (key, last)).is_gt());
+        }
+        let more = matching.len() > self.page_size;
+        matching.truncate(self.page_size);
+        let next_page_token = match matching.last() {
+            Some((key, last, _)) if more => make_token(&self.digest, key, last),
+            _ => String::new(),
+        };
+        let rows = matching.into_iter().map(|(_, _, row)| row).collect();
+        Page {
+            rows,
+            next_page_token,
+            total,
+        }
+    }
+
+    fn compare(&self, a: (&Value, &str), b: (&Value, &str)) -> Ordering {
+        let order = a.0.compare(b.0);
+        let order = if self.descending {
+            order.reverse()
+        } else {
+            order
+        };
+        order.then_with(|| a.1.cmp(b.1))
+    }
+}
+
+impl Term {
+    fn matches(&self, value: &Value) -> bool {
+        match self.operator {
+            Operator::Equal => value.equals(&self.value),
+            Operator::NotEqual => !value.equals(&self.value),
+            Operator::Contains => value
+                .text()
+                .to_lowercase()
+                .contains(&self.value.to_lowercase()),
+        }
+    }
+}
+
+fn parse_filter(filter: &str, fields: &[&str]) -> Result<Vec<Term>, Refusal> {
+    let wrong = |message: String| {
+        refuse(
+            codes::FILTER,
+            "filter",
+            message,
+            format!(
+                "write field=value, field!=value or field~text, joined by ` and `; fields: {}",
+                fields.join(", ")
+            ),
+        )
+    };
+    if filter.len() > FILTER_BYTES {
+        return Err(wrong(format!(
+            "the filter has more than {FILTER_BYTES} bytes"
+        )));
+    }
+    let mut terms = Vec::new();
+    let mut rest = filter.trim();
+    while !rest.is_empty() {
+        if terms.len() == FILTER_TERMS {
+            return Err(wrong(format!(
+                "the filter has more than {FILTER_TERMS} terms"
+            )));
+        }
+        let end = rest
+            .find(['=', '!', '~'])
+            .ok_or_else(|| wrong(format!("`{}` has no operator", cut(rest, 60))))?;
+        let field = rest[..end].trim();
+        if !fields.contains(&field) {
+            return Err(wrong(format!("there is no field `{}`", cut(field, 60))));
+        }
+        let tail = &rest[end..];
+        let (operator, tail) = if let Some(tail) = tail.strip_prefix("!=") {
+            (Operator::NotEqual, tail)
+        } else if let Some(tail) = tail.strip_prefix('=') {
+            (Operator::Equal, tail)
+        } else if let Some(tail) = tail.strip_prefix('~') {
+            (Operator::Contains, tail)
+        } else {
+            return Err(wrong(format!("`{}` is no operator", cut(tail, 2))));
+        };
+        let tail = tail.trim_start();
+        let (value, after) = if let Some(quoted) = tail.strip_prefix('"') {
+            let end = quoted
+                .find('"')
+                .ok_or_else(|| wrong("a quote is not closed".to_owned()))?;
+            let after = quoted[end + 1..].trim_start();
+            let after = match after.strip_prefix("and ") {
+                Some(next) => Some(next),
+                None if after.is_empty() => None,
+                None => return Err(wrong(format!("`{}` follows a value", cut(after, 60)))),
+            };
+            (&quoted[..end], after)
+        } else {
+            match tail.split_once(" and ") {
+                Some((value, next)) => (value.trim_end(), Some(next)),
+                None => (tail, None),
+            }
+        };
+        terms.push(Term {
+            field: field.to_owned(),
+            operator,
+            value: value.to_owned(),
+        });
+        match after {
+            Some(next) if next.trim().is_empty() => {
+                return Err(wrong("the filter ends with ` and `".to_owned()));
+            }
+            Some(next) => rest = next.trim_start(),
+            None => break,
+        }
+    }
+    Ok(terms)
+}
+
+fn parse_order(order_by: &str, fields: &[&str]) -> Result<(String, bool), Refusal> {
+    let mut words = order_by.split_whitespace();
+    let field = words
+        .next()
+        .or_else(|| fields.first().copied())
+        .unwrap_or_default();
+    let descending = match words.next() {
+        None | Some("asc") => Some(false),
+        Some("desc") => Some(true),
+        Some(_) => None,
+    };
+    match descending {
+        Some(descending) if words.next().is_none() && fields.contains(&field) => {
+            Ok((field.to_owned(), descending))
+        }
+        _ => Err(refuse(
+            codes::ORDER,
+            "order_by",
+            format!("`{}` is no order", cut(order_by, 60)),
+            format!(
+                "write a field, then ` desc` if wanted; fields: {}",
+                fields.join(", ")
+            ),
+        )),
+    }
+}
+
+fn digest(filter: &str, order: &str, descending: bool) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hasher = Sha256::new();
+    hasher.update(filter.trim().as_bytes());
+    hasher.update([0, u8::from(descending)]);
+    hasher.update(order.as_bytes());
+    crate::state::hex(&hasher.finalize()[..8])
+}
+
+/// `digest.kind.key.id`, key and id in hex: opaque, printable, without padding.
+fn make_token(digest: &str, key: &Value, id: &str) -> String {
+    let (kind, key) = match key {
+        Value::Text(text) => ('t', text.clone().into_bytes()),
+        Value::Number(number) => ('n', number.to_bits().to_be_bytes().to_vec()),
+        Value::Bool(value) => ('b', vec![u8::from(*value)]),
+    };
+    let mut token = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        token,
+        "{digest}.{kind}.{}.{}",
+        crate::state::hex(&key),
+        crate::state::hex(id.as_bytes())
+    );
+    token
+}
+
+fn parse_token(token: &str, digest: &str) -> Option<(Value, String)> {
+    if token.len() > TOKEN_BYTES {
+        return None;
+    }
+    let mut parts = token.split('.');
+    if parts.next()? != digest {
+        return None;
+    }
+    let kind = parts.next()?;
+    let key = unhex(parts.next()?)?;
+    let id = String::from_utf8(unhex(parts.next()?)?).ok()?;
+    if parts.next().is_some() {
+        return None;
+    }
+    let key = match kind {
+        "t" => Value::Text(String::from_utf8(key).ok()?),
+        "n" => Value::Number(f64::from_bits(u64::from_be_bytes(key.try_into().ok()?))),
+        "b" => Value::Bool(key == [1]),
+        _ => return None,
+    };
+    Some((key, id))
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    (0..text.len())
+        .step_by(2)
+        .map(|start| u8::from_str_radix(&text[start..start + 2], 16).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

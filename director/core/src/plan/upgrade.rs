@@ -1,0 +1,64 @@
+//! Which deployments are due for an upgrade plan: a container that runs another image than its
+//! host's, or another spec than this version of the platform makes. Not here: what the plan does.
+
+use wharf_proto::ids::DeploymentId;
+
+use super::step;
+use crate::{
+    observe::{InstanceState, Observations},
+    reconcile::assignment,
+    state::{DeploymentRecord, PlanKind, PlanStatus, State, Want},
+};
+
+/// After an upgrade that failed, the next one is not tried before this time has passed.
+pub const RETRY_MS: u64 = 10 * 60 * 1000;
+
+/// Deployments that are due, with the reason. At most one for each call is to be proposed when the
+/// platform should not restart everything at once; the leader decides.
+#[must_use]
+pub fn due(state: &State, observed: &Observations, now_ms: u64) -> Vec<(DeploymentId, String)> {
+    state
+        .deployments
+        .values()
+        .filter(|deployment| {
+            deployment.pending_plan.is_none()
+                && deployment.current_plan.is_some()
+                && !deployment.deleting
+                && !failed_lately(state, deployment, now_ms)
+        })
+        .filter_map(|deployment| {
+            reason(state, observed, deployment).map(|reason| (deployment.id.clone(), reason))
+        })
+        .collect()
+}
+
+fn failed_lately(state: &State, deployment: &DeploymentRecord, now_ms: u64) -> bool {
+    state
+        .plan_history
+        .get(&deployment.id)
+        .and_then(|plans| plans.back())
+        .and_then(|id| state.plans.get(id))
+        .is_some_and(|plan| {
+            plan.kind == PlanKind::Upgrade
+                && plan.status != PlanStatus::Done
+                && now_ms.saturating_sub(plan.ended_ms) < RETRY_MS
+        })
+}
+
+fn reason(state: &State, observed: &Observations, deployment: &DeploymentRecord) -> Option<String> {
+    state.deployment_instances(deployment).find_map(|instance| {
+        let berth = instance
+            .berth
+            .as_ref()
+            .filter(|_| instance.want == Want::Run)?;
+        if assignment::spec_hash(state, instance) != instance.spec_hash {
+            return Some(format!("{} is to run another spec", instance.name));
+        }
+        let seen = observed.instance(&berth.allocator_id, &instance.id)?;
+        let old_image = observed.connected(&berth.allocator_id)
+            && seen.state == InstanceState::Running
+            && seen.spec_hash == instance.spec_hash
+            && !step::runs_wanted_spec(observed, instance, berth, seen);
+        old_image.then(|| format!("{} runs another image than its host", instance.name))
+    })
+}
