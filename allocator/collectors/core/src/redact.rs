@@ -32,6 +32,10 @@ pub fn arguments<S: AsRef<str>>(arguments: &[S]) -> Vec<String> {
     let mut hide_next = false;
     for argument in arguments {
         let argument = argument.as_ref();
+        if hide_next && argument.is_empty() {
+            out.push(String::new());
+            continue;
+        }
         if hide_next && !argument.starts_with('-') {
             hide_next = false;
             out.push(REDACTED.to_owned());
@@ -62,7 +66,7 @@ fn one(argument: &str) -> String {
     }
     if argument.contains(char::is_whitespace) {
         // A shell script given as one argument: each word of it is looked at.
-        let words: Vec<&str> = argument.split(' ').take(256).collect();
+        let words: Vec<&str> = argument.split(char::is_whitespace).take(256).collect();
         return arguments(&words).join(" ");
     }
     if let Some((name, value)) = argument.split_once(['=']) {

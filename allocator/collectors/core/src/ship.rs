@@ -105,11 +105,9 @@ pub fn push_action(out: &mut Vec<u8>, document: &Document) {
 pub fn answer(status: u16, body: &[u8], documents: usize) -> Answer {
     match status {
         200..=299 => {}
-        400 | 413 | 422 => {
-            return Answer::Split {
-                reason: said(status, body),
-            };
-        }
+        413 => return Answer::Split { reason: said(status, body) },
+        // Only a store says why in its own shape; another's 400 says nothing about the documents.
+        400 | 422 if is_store_error(body) => return Answer::Split { reason: said(status, body) },
         _ => {
             return Answer::RetryAll {
                 reason: said(status, body),
@@ -161,6 +159,11 @@ fn verdict(item: Item) -> Verdict {
             }
         }
     }
+}
+
+fn is_store_error(body: &[u8]) -> bool {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    answer["error"]["type"].is_string()
 }
 
 fn said(status: u16, body: &[u8]) -> String {
@@ -256,7 +259,10 @@ mod tests {
             r#"{"errors":false,"items":[{"create":{"status":201}}]}"#
         ));
         assert!(is_retry(401, "") && is_retry(404, "") && is_retry(429, "") && is_retry(502, ""));
+        assert!(is_retry(400, "bad request"));
         assert!(matches!(answer(413, b"", 2), Answer::Split { .. }));
+        let refused = br#"{"error":{"type":"illegal_argument_exception"},"status":400}"#;
+        assert!(matches!(answer(400, refused, 2), Answer::Split { .. }));
     }
 
     #[test]
