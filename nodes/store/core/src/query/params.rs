@@ -1,0 +1,225 @@
+//! Reads the members of a JSON object by name and type and refuses those nobody asked for.
+//!
+//! Invariant: an object that passed `finish` had no member that was not read, so an option this
+//! store does not know is an error that names it and never silently ignored.
+//! Not here: what the members mean.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use crate::error::EsError;
+
+/// The members of one object of a request body.
+#[derive(Debug)]
+pub struct Params<'a> {
+    owner: &'a str,
+    map: &'a Map<String, Value>,
+    read: HashSet<&'a str>,
+}
+
+impl<'a> Params<'a> {
+    /// Starts reading `value`, which must be an object, in the name of `owner`.
+    pub fn new(owner: &'a str, value: &'a Value) -> Result<Self, EsError> {
+        match value {
+            Value::Object(map) => Ok(Self {
+                owner,
+                map,
+                read: HashSet::new(),
+            }),
+            other => Err(EsError::parsing(format!(
+                "[{owner}] expected an object but found {}",
+                token_name(other)
+            ))),
+        }
+    }
+
+    /// The name used in errors.
+    pub fn owner(&self) -> &'a str {
+        self.owner
+    }
+
+    /// The raw member; null counts as absent.
+    pub fn take(&mut self, name: &'static str) -> Option<&'a Value> {
+        let (key, value) = self.map.get_key_value(name)?;
+        self.read.insert(key);
+        if value.is_null() { None } else { Some(value) }
+    }
+
+    /// A member that must be there.
+    pub fn require(&mut self, name: &'static str) -> Result<&'a Value, EsError> {
+        self.take(name).ok_or_else(|| {
+            EsError::illegal_argument(format!(
+                "Required one of fields [{name}], but none were specified in [{}]",
+                self.owner
+            ))
+        })
+    }
+
+    /// A string (numbers and booleans are taken as their text, as the rival does).
+    pub fn string(&mut self, name: &'static str) -> Result<Option<String>, EsError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(value) => scalar_text(value)
+                .map(Some)
+                .ok_or_else(|| self.wrong(name, "a string", value)),
+        }
+    }
+
+    /// A string that must be there.
+    pub fn need_string(&mut self, name: &'static str) -> Result<String, EsError> {
+        let value = self.require(name)?;
+        scalar_text(value).ok_or_else(|| self.wrong(name, "a string", value))
+    }
+
+    /// A whole number, also written as text.
+    pub fn integer(&mut self, name: &'static str) -> Result<Option<i64>, EsError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(value) => {
+                let number = match value {
+                    Value::Number(n) => n
+                        .as_i64()
+                        .or_else(|| n.as_f64().filter(|f| f.fract() == 0.0).map(|f| f as i64)),
+                    Value::String(s) => s.parse().ok(),
+                    _ => None,
+                };
+                number
+                    .map(Some)
+                    .ok_or_else(|| self.wrong(name, "a whole number", value))
+            }
+        }
+    }
+
+    /// A whole number that may not be negative.
+    pub fn size(&mut self, name: &'static str) -> Result<Option<usize>, EsError> {
+        match self.integer(name)? {
+            None => Ok(None),
+            Some(n) if n >= 0 => Ok(Some(n as usize)),
+            Some(n) => Err(EsError::illegal_argument(format!(
+                "[{name}] must be greater than or equal to 0. Found [{n}] in [{}]",
+                self.owner
+            ))),
+        }
+    }
+
+    /// A finite number, also written as text.
+    pub fn number(&mut self, name: &'static str) -> Result<Option<f64>, EsError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(value) => number_of(value)
+                .map(Some)
+                .ok_or_else(|| self.wrong(name, "a number", value)),
+        }
+    }
+
+    /// A boolean, also written as text.
+    pub fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, EsError> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(value) => bool_of(value)
+                .map(Some)
+                .ok_or_else(|| self.wrong(name, "a boolean", value)),
+        }
+    }
+
+    /// The `boost` member, one by default.
+    pub fn boost(&mut self) -> Result<f32, EsError> {
+        let boost = self.number("boost")?.unwrap_or(1.0);
+        if boost < 0.0 {
+            return Err(EsError::illegal_argument(format!(
+                "negative [boost] are not allowed in [{}], use a value between 0 and 1 to deboost",
+                self.owner
+            )));
+        }
+        self.take("_name");
+        Ok(boost as f32)
+    }
+
+    /// Names that the caller has dealt with otherwise.
+    pub fn mark(&mut self, name: &'a str) {
+        self.read.insert(name);
+    }
+
+    /// Members that nobody has read yet.
+    pub fn rest(&self) -> Vec<(&'a str, &'a Value)> {
+        let unread = |(key, _): &(&'a String, &'a Value)| !self.read.contains(key.as_str());
+        self.map
+            .iter()
+            .filter(unread)
+            .map(|(key, value)| (key.as_str(), value))
+            .collect()
+    }
+
+    /// Fails when a member was not read.
+    pub fn finish(self) -> Result<(), EsError> {
+        match self.rest().first() {
+            None => Ok(()),
+            Some((key, _)) => Err(EsError::parsing(format!(
+                "[{}] query does not support [{key}]",
+                self.owner
+            ))),
+        }
+    }
+
+    /// As `finish`, in the words of objects that are not queries.
+    pub fn finish_as_object(self) -> Result<(), EsError> {
+        match self.rest().first() {
+            None => Ok(()),
+            Some((key, _)) => Err(EsError::parsing(format!(
+                "[{}] unknown field [{key}]",
+                self.owner
+            ))),
+        }
+    }
+
+    fn wrong(&self, name: &str, wanted: &str, found: &Value) -> EsError {
+        EsError::parsing(format!(
+            "[{}] failed to parse field [{name}]: expected {wanted} but found {}",
+            self.owner,
+            token_name(found)
+        ))
+    }
+}
+
+/// The text of a scalar.
+pub fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(s) => Some(s.clone()),
+        Value::Number(n) => Some(n.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+        _ => None,
+    }
+}
+
+/// A finite number, also from text.
+pub fn number_of(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(n) => n.as_f64(),
+        Value::String(s) => s.trim().parse().ok(),
+        _ => None,
+    }
+    .filter(|n: &f64| n.is_finite())
+}
+
+/// A boolean, also from text.
+pub fn bool_of(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(b) => Some(*b),
+        Value::String(s) if s == "true" => Some(true),
+        Value::String(s) if s == "false" => Some(false),
+        _ => None,
+    }
+}
+
+/// The name Elasticsearch's parser gives to a value's first token.
+pub fn token_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "VALUE_NULL",
+        Value::Bool(_) => "VALUE_BOOLEAN",
+        Value::Number(_) => "VALUE_NUMBER",
+        Value::String(_) => "VALUE_STRING",
+        Value::Array(_) => "START_ARRAY",
+        Value::Object(_) => "START_OBJECT",
+    }
+}
