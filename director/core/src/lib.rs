@@ -5,6 +5,8 @@
 pub mod apply;
 pub mod command;
 pub mod deployment;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod health;
 pub mod listing;
 pub mod observe;

@@ -16,7 +16,7 @@ pub const FILTER_BYTES: usize = 2_048;
 /// Terms of a filter at most.
 pub const FILTER_TERMS: usize = 16;
 /// Bytes of a page token at most.
-pub const TOKEN_BYTES: usize = 4_096;
+pub const TOKEN_BYTES: usize = 16 * 1024;
 
 /// What a row has in a field.
 #[derive(Debug, Clone, PartialEq)]

@@ -40,3 +40,6 @@ impl Timeouts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+//! The codec of commands.
+
 use super::*;
 
 fn note() -> Command {

@@ -1,3 +1,5 @@
+//! State and snapshot.
+
 use super::*;
 
 #[test]
