@@ -52,7 +52,8 @@ pub async fn run(
     let envelope = Arc::new(envelope(&config));
     let (spool, registry) = open(Arc::clone(&config), Arc::clone(&counters)).await?;
 
-    let sources = Tasks::with_shutdown(shutdown.child()).with_deadline(Duration::from_secs(5));
+    let sources_end = EndOnDrop(shutdown.child());
+    let sources = Tasks::with_shutdown(sources_end.0.clone()).with_deadline(Duration::from_secs(5));
     let shipping = Tasks::new().with_deadline(Duration::from_secs(5));
     let sampler = SamplerTask {
         sampler: Sampler::new(Arc::clone(&config), Arc::clone(&envelope)),
@@ -85,11 +86,21 @@ pub async fn run(
     let shipper = Shipper::new(spool.clone(), destination, counters, shipping.token());
     shipping.spawn("shipper", shipper.run());
 
+    // Should this future be dropped, the shipper must not go on without its sources.
+    let _end = EndOnDrop(shipping.token());
     shutdown.triggered().await;
     sources.shutdown().await;
     shipping.shutdown().await;
     spool.close().await;
     Ok(())
+}
+
+struct EndOnDrop(Shutdown);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.trigger();
+    }
 }
 
 /// The parts of every document that this configuration fixes.
