@@ -315,6 +315,9 @@ fn parse_filter(filter: &str, fields: &[&str]) -> Result<Vec<Term>, Refusal> {
         } else {
             match tail.split_once(" and ") {
                 Some((value, next)) => (value.trim_end(), Some(next)),
+                None if tail.ends_with(" and") => {
+                    return Err(wrong("the filter ends with ` and`".to_owned()));
+                }
                 None => (tail, None),
             }
         };

@@ -4,3 +4,6 @@
 pub mod assignment;
 pub mod destination;
 pub mod route;
+
+#[cfg(test)]
+mod tests;

@@ -253,3 +253,31 @@ impl From<&Template> for v1::Template {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_template_that_contradicts_itself_names_the_field() {
+        let mut template = fixture::template(1, 1);
+        template.resources[0].default_size.memory_bytes = MIB;
+        assert_eq!(
+            template.check().unwrap_err().field,
+            "resources.storage.default_size"
+        );
+        let mut template = fixture::template(1, 1);
+        template.resources[0].zone_count = 4;
+        assert_eq!(
+            template.check().unwrap_err().field,
+            "resources.storage.zone_count"
+        );
+    }
+
+    #[test]
+    fn two_templates_of_one_id_are_refused() {
+        let twice = [fixture::template(1, 1), fixture::template(2, 1)];
+        assert!(TemplateCatalog::new(twice).is_err());
+    }
+}
