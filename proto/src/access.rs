@@ -27,7 +27,9 @@ pub enum AccessError {
 /// When the descriptor set inside the binary is broken.
 pub fn access_table() -> Result<AccessTable, AccessError> {
     let pool = DescriptorPool::decode(DESCRIPTORS)?;
-    let option = pool.get_extension_by_name("wharf.v1.access").ok_or(AccessError::NoOption)?;
+    let option = pool
+        .get_extension_by_name("wharf.v1.access")
+        .ok_or(AccessError::NoOption)?;
     let mut table = AccessTable::new();
     for service in pool.services() {
         for method in service.methods() {
@@ -39,7 +41,10 @@ pub fn access_table() -> Result<AccessTable, AccessError> {
                 .map(|callers| callers_of(&callers))
                 .unwrap_or_default();
             if !callers.is_empty() {
-                table.insert(format!("/{}/{}", service.full_name(), method.name()), callers);
+                table.insert(
+                    format!("/{}/{}", service.full_name(), method.name()),
+                    callers,
+                );
             }
         }
     }

@@ -27,7 +27,10 @@ pub fn encode(grpc_code: i32, message: &str, info: &ErrorInfo) -> Vec<u8> {
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<ErrorInfo> {
     let status = Status::decode(bytes).ok()?;
-    let detail = status.details.iter().find(|detail| detail.type_url == ERROR_INFO_TYPE)?;
+    let detail = status
+        .details
+        .iter()
+        .find(|detail| detail.type_url == ERROR_INFO_TYPE)?;
     ErrorInfo::decode(detail.value.as_slice()).ok()
 }
 

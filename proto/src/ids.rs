@@ -16,7 +16,10 @@ pub struct IdError {
 /// Whether a text is 32 lower-case hex characters.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 32
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 macro_rules! id {
@@ -129,8 +132,17 @@ mod tests {
 
     #[test]
     fn upper_case_and_wrong_lengths_are_refused() {
-        for text in ["", "abc", &"AB".repeat(16), &"ab".repeat(17), &"g0".repeat(16)] {
-            assert!(text.parse::<PlanId>().is_err(), "`{text}` should be refused");
+        for text in [
+            "",
+            "abc",
+            &"AB".repeat(16),
+            &"ab".repeat(17),
+            &"g0".repeat(16),
+        ] {
+            assert!(
+                text.parse::<PlanId>().is_err(),
+                "`{text}` should be refused"
+            );
         }
     }
 

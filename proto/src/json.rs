@@ -19,7 +19,8 @@ pub struct JsonError {
 
 fn pool() -> Option<&'static DescriptorPool> {
     static POOL: OnceLock<Option<DescriptorPool>> = OnceLock::new();
-    POOL.get_or_init(|| DescriptorPool::decode(crate::DESCRIPTORS).ok()).as_ref()
+    POOL.get_or_init(|| DescriptorPool::decode(crate::DESCRIPTORS).ok())
+        .as_ref()
 }
 
 /// The message as JSON.
@@ -27,7 +28,10 @@ fn pool() -> Option<&'static DescriptorPool> {
 /// # Errors
 /// When the contracts inside the binary do not know the message.
 pub fn to_json<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
-    let failed = |reason: String| JsonError { name: M::full_name(), reason };
+    let failed = |reason: String| JsonError {
+        name: M::full_name(),
+        reason,
+    };
     let descriptor = pool()
         .and_then(|pool| pool.get_message_by_name(&M::full_name()))
         .ok_or_else(|| failed("it is in no contract".to_owned()))?;
@@ -49,7 +53,11 @@ mod tests {
 
     #[test]
     fn field_names_are_those_of_the_contract_and_numbers_are_numbers() {
-        let status = v1::PlatformStatus { healthy: true, containers: 3, ..Default::default() };
+        let status = v1::PlatformStatus {
+            healthy: true,
+            containers: 3,
+            ..Default::default()
+        };
         let json = to_json(&status).unwrap();
         assert_eq!(json["healthy"], true);
         assert_eq!(json["containers"], 3);

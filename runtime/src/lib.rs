@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod net;
 pub mod platform_file;
 pub mod random;
+pub mod renewal_task;
 pub mod role_files;
 pub mod self_usage;
 pub mod task;

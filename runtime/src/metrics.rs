@@ -74,6 +74,7 @@ struct Family {
 #[derive(Clone, Default)]
 pub struct Metrics {
     families: Arc<Mutex<BTreeMap<String, Family>>>,
+    texts: Vec<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 
 impl fmt::Debug for Metrics {
@@ -136,6 +137,13 @@ impl Metrics {
         self
     }
 
+    /// Adds families that somebody else keeps, histograms for example, as finished text.
+    #[must_use]
+    pub fn with_text(mut self, ask: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.texts.push(Arc::new(ask));
+        self
+    }
+
     /// Everything in Prometheus's text format.
     pub fn render(&self) -> String {
         let mut out = String::new();
@@ -159,6 +167,9 @@ impl Metrics {
                     Series::Asked(ask) => writeln!(out, "{name}{labels} {}", ask()),
                 };
             }
+        }
+        for text in &self.texts {
+            out.push_str(&text());
         }
         out
     }

@@ -20,7 +20,9 @@ pub struct Cluster {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Neither a host name below the domain nor the header.
-    #[error("the request names no cluster: use the host name <alias>.{domain} or the header X-Found-Cluster")]
+    #[error(
+        "the request names no cluster: use the host name <alias>.{domain} or the header X-Found-Cluster"
+    )]
     Missing {
         /// The platform's domain.
         domain: String,
@@ -44,12 +46,18 @@ pub fn requested_cluster(
         return label(value.trim());
     }
     let host = host.unwrap_or_default();
-    let missing = || NameError::Missing { domain: domain.to_owned() };
+    let missing = || NameError::Missing {
+        domain: domain.to_owned(),
+    };
     if host.len() > MAX_HOST {
         return Err(missing());
     }
-    let name = without_port(host).trim_end_matches('.').to_ascii_lowercase();
-    let below = name.strip_suffix(&domain.to_ascii_lowercase()).and_then(|rest| rest.strip_suffix('.'));
+    let name = without_port(host)
+        .trim_end_matches('.')
+        .to_ascii_lowercase();
+    let below = name
+        .strip_suffix(&domain.to_ascii_lowercase())
+        .and_then(|rest| rest.strip_suffix('.'));
     match below {
         Some(first) if !first.is_empty() && !first.contains('.') => label(first),
         _ => Err(missing()),
@@ -60,7 +68,9 @@ pub fn requested_cluster(
 fn label(text: &str) -> Result<Cluster, NameError> {
     let name = text.to_ascii_lowercase();
     let is_label = (1..=63).contains(&name.len())
-        && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
         && !name.starts_with('-')
         && !name.ends_with('-');
     if !is_label {
@@ -74,7 +84,11 @@ impl Cluster {
     /// The name without the monitoring suffix.
     #[must_use]
     pub fn base(&self) -> &str {
-        if self.monitoring { &self.name[..self.name.len() - MONITOR_SUFFIX.len()] } else { &self.name }
+        if self.monitoring {
+            &self.name[..self.name.len() - MONITOR_SUFFIX.len()]
+        } else {
+            &self.name
+        }
     }
 }
 

@@ -55,7 +55,10 @@ mod tests {
         assert!(ejection.is_out(BASE_MS - 1));
         assert!(!ejection.is_out(BASE_MS));
         ejection.failed(BASE_MS);
-        assert!(ejection.is_out(BASE_MS + 2 * BASE_MS - 1), "the second time out is longer");
+        assert!(
+            ejection.is_out(BASE_MS + 2 * BASE_MS - 1),
+            "the second time out is longer"
+        );
     }
 
     #[test]

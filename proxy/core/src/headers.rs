@@ -14,8 +14,13 @@ pub const HOP_BY_HOP: [&str; 8] = [
 ];
 
 /// Headers that only a proxy in front may set; a client's are dropped.
-pub const FORWARDING: [&str; 5] =
-    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+pub const FORWARDING: [&str; 5] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
 
 /// Whether a request's header goes to the instance. `named` are the names that its `connection`
 /// header lists, lower case.
@@ -33,7 +38,11 @@ pub fn answer_passes(name: &str, named: &[String]) -> bool {
 /// The names in a `connection` header, lower case; at most 32 are looked at.
 #[must_use]
 pub fn connection_names(value: &str) -> Vec<String> {
-    value.split(',').take(32).map(|name| name.trim().to_ascii_lowercase()).collect()
+    value
+        .split(',')
+        .take(32)
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect()
 }
 
 /// Whether the requests of this user agent are the collectors' own, which are counted, not

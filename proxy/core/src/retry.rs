@@ -22,7 +22,10 @@ pub fn may_retry(method: &str, progress: Progress, attempts: u32, body_left: boo
     match progress {
         Progress::NotSent => true,
         // RFC 9110 9.2.2
-        Progress::Sent => matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"),
+        Progress::Sent => matches!(
+            method,
+            "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE"
+        ),
         Progress::Answered => false,
     }
 }

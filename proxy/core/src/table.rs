@@ -24,7 +24,9 @@ pub enum Refused {
         held: u64,
     },
     /// Does not start where this table is.
-    #[error("the change from generation {from} does not fit {held}, which is held: ask for the whole table")]
+    #[error(
+        "the change from generation {from} does not fit {held}, which is held: ask for the whole table"
+    )]
     Gap {
         /// Where the change starts.
         from: u64,
@@ -75,15 +77,20 @@ impl RouteTable {
     /// The table of a snapshot.
     #[must_use]
     pub fn new(mut message: TableMessage) -> Self {
-        message.routes.sort_by(|a, b| a.resource_id.cmp(&b.resource_id));
-        message.routes.dedup_by(|a, b| a.resource_id == b.resource_id);
+        message
+            .routes
+            .sort_by(|a, b| a.resource_id.cmp(&b.resource_id));
+        message
+            .routes
+            .dedup_by(|a, b| a.resource_id == b.resource_id);
         let mut table = Self::default();
         for (index, route) in message.routes.iter().enumerate() {
             table.by_resource.insert(route.resource_id.clone(), index);
             for name in [&route.alias, &route.deployment_id] {
-                table
-                    .by_name
-                    .insert((name.to_ascii_lowercase(), route.resource_kind.clone()), index);
+                table.by_name.insert(
+                    (name.to_ascii_lowercase(), route.resource_kind.clone()),
+                    index,
+                );
             }
         }
         table.message = message;
@@ -99,7 +106,11 @@ impl RouteTable {
     /// Host names are `<alias>.<domain>`.
     #[must_use]
     pub fn domain(&self) -> &str {
-        if self.message.domain.is_empty() { "localhost" } else { &self.message.domain }
+        if self.message.domain.is_empty() {
+            "localhost"
+        } else {
+            &self.message.domain
+        }
     }
 
     /// The routes, ordered by resource id.
@@ -138,12 +149,22 @@ impl RouteTable {
     pub fn changed(&self, delta: &RouteDelta) -> Result<Self, Refused> {
         let held = self.generation();
         if delta.from_generation != held {
-            return Err(Refused::Gap { from: delta.from_generation, held });
+            return Err(Refused::Gap {
+                from: delta.from_generation,
+                held,
+            });
         }
         if delta.to_generation <= held {
-            return Err(Refused::Older { given: delta.to_generation, held });
+            return Err(Refused::Older {
+                given: delta.to_generation,
+                held,
+            });
         }
-        let gone: BTreeSet<&str> = delta.removed_resource_ids.iter().map(String::as_str).collect();
+        let gone: BTreeSet<&str> = delta
+            .removed_resource_ids
+            .iter()
+            .map(String::as_str)
+            .collect();
         let mut routes: BTreeMap<String, Route> = self
             .message
             .routes
@@ -165,11 +186,17 @@ impl RouteTable {
     #[must_use]
     pub fn find(&self, cluster: &Cluster) -> Option<Choice> {
         let by = |name: &str, kind: &str| {
-            self.by_name.get(&(name.to_owned(), kind.to_owned())).copied()
+            self.by_name
+                .get(&(name.to_owned(), kind.to_owned()))
+                .copied()
         };
         // A deployment may be called `x-monitor` itself.
-        let index = by(&cluster.name, STORAGE)
-            .or_else(|| cluster.monitoring.then(|| by(cluster.base(), MONITORING)).flatten())?;
+        let index = by(&cluster.name, STORAGE).or_else(|| {
+            cluster
+                .monitoring
+                .then(|| by(cluster.base(), MONITORING))
+                .flatten()
+        })?;
         let route = &self.message.routes[index];
         Some(Choice {
             deployment_id: route.deployment_id.clone(),
@@ -190,7 +217,11 @@ impl RouteTable {
 }
 
 fn host_port(address: &str, port: u32) -> String {
-    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+    if address.contains(':') {
+        format!("[{address}]:{port}")
+    } else {
+        format!("{address}:{port}")
+    }
 }
 
 impl Choice {
@@ -211,17 +242,30 @@ impl Choice {
             .iter()
             .filter(|target| target.healthy && !tried.contains(&target.instance_id.as_str()))
             .collect();
-        let trusted: Vec<&Target> =
-            open.iter().copied().filter(|target| !ejected(&target.instance_id)).collect();
+        let trusted: Vec<&Target> = open
+            .iter()
+            .copied()
+            .filter(|target| !ejected(&target.instance_id))
+            .collect();
         let pool = if trusted.is_empty() { open } else { trusted };
-        let near: Vec<&Target> =
-            pool.iter().copied().filter(|target| target.zone == own_zone).collect();
+        let near: Vec<&Target> = pool
+            .iter()
+            .copied()
+            .filter(|target| target.zone == own_zone)
+            .collect();
         let pool = if near.is_empty() { pool } else { near };
         let len = u64::try_from(pool.len()).ok().filter(|len| *len > 0)?;
-        let at = |number: u64| pool.get(usize::try_from(number % len).unwrap_or(0)).copied();
+        let at = |number: u64| {
+            pool.get(usize::try_from(number % len).unwrap_or(0))
+                .copied()
+        };
         let first = at(random)?;
         let second = at((random >> 32).wrapping_add(1 + random % len)).unwrap_or(first);
-        Some(if busy(&second.instance_id) < busy(&first.instance_id) { second } else { first })
+        Some(if busy(&second.instance_id) < busy(&first.instance_id) {
+            second
+        } else {
+            first
+        })
     }
 }
 
@@ -255,7 +299,11 @@ mod tests {
     }
 
     fn table(generation: u64, routes: Vec<Route>) -> RouteTable {
-        RouteTable::new(TableMessage { generation, domain: "localhost".into(), routes })
+        RouteTable::new(TableMessage {
+            generation,
+            domain: "localhost".into(),
+            routes,
+        })
     }
 
     fn found(table: &RouteTable, host: &str) -> Option<String> {
@@ -274,7 +322,10 @@ mod tests {
             ],
         );
         assert_eq!(found(&table, "team.localhost").as_deref(), Some("r1"));
-        assert_eq!(found(&table, "team-monitor.localhost").as_deref(), Some("r2"));
+        assert_eq!(
+            found(&table, "team-monitor.localhost").as_deref(),
+            Some("r2")
+        );
         assert_eq!(found(&table, "x-monitor.localhost").as_deref(), Some("r3"));
         assert_eq!(found(&table, "id-of-team.localhost").as_deref(), Some("r1"));
         assert_eq!(found(&table, "nobody.localhost"), None);
@@ -283,9 +334,19 @@ mod tests {
     #[test]
     fn an_older_table_is_refused_and_the_same_generation_must_be_the_same() {
         let held = table(5, vec![route("r", "a", "storage", &[])]);
-        let older = TableMessage { generation: 4, ..TableMessage::default() };
-        assert_eq!(held.replaced(older).unwrap_err(), Refused::Older { given: 4, held: 5 });
-        let empty = TableMessage { generation: 5, domain: "localhost".into(), routes: vec![] };
+        let older = TableMessage {
+            generation: 4,
+            ..TableMessage::default()
+        };
+        assert_eq!(
+            held.replaced(older).unwrap_err(),
+            Refused::Older { given: 4, held: 5 }
+        );
+        let empty = TableMessage {
+            generation: 5,
+            domain: "localhost".into(),
+            routes: vec![],
+        };
         assert_eq!(held.replaced(empty).unwrap_err(), Refused::Changed(5));
         assert!(held.replaced(held.message().clone()).is_ok());
     }
@@ -293,9 +354,20 @@ mod tests {
     #[test]
     fn a_change_that_does_not_fit_is_refused() {
         let held = table(5, vec![route("r", "a", "storage", &[])]);
-        let delta = RouteDelta { from_generation: 6, to_generation: 7, ..RouteDelta::default() };
-        assert_eq!(held.changed(&delta).unwrap_err(), Refused::Gap { from: 6, held: 5 });
-        let back = RouteDelta { from_generation: 5, to_generation: 5, ..RouteDelta::default() };
+        let delta = RouteDelta {
+            from_generation: 6,
+            to_generation: 7,
+            ..RouteDelta::default()
+        };
+        assert_eq!(
+            held.changed(&delta).unwrap_err(),
+            Refused::Gap { from: 6, held: 5 }
+        );
+        let back = RouteDelta {
+            from_generation: 5,
+            to_generation: 5,
+            ..RouteDelta::default()
+        };
         assert!(held.changed(&back).is_err());
     }
 
@@ -303,7 +375,12 @@ mod tests {
     fn the_own_zone_comes_first_and_an_unhealthy_instance_never() {
         let table = table(
             1,
-            vec![route("r", "a", "storage", &[("x", "z1", true), ("y", "z2", true), ("d", "z2", false)])],
+            vec![route(
+                "r",
+                "a",
+                "storage",
+                &[("x", "z1", true), ("y", "z2", true), ("d", "z2", false)],
+            )],
         );
         let cluster = requested_cluster(Some("a.localhost"), None, "localhost").unwrap();
         let choice = table.find(&cluster).unwrap();
@@ -312,9 +389,15 @@ mod tests {
             assert_eq!(picked.instance_id, "y");
         }
         let other = choice.pick("z2", &["y"], |_| false, |_| 0, 3).unwrap();
-        assert_eq!(other.instance_id, "x", "a retry goes to another zone rather than nowhere");
+        assert_eq!(
+            other.instance_id, "x",
+            "a retry goes to another zone rather than nowhere"
+        );
         let ejected = choice.pick("z2", &[], |_| true, |_| 0, 3).unwrap();
-        assert_eq!(ejected.instance_id, "y", "when all are ejected one is still tried");
+        assert_eq!(
+            ejected.instance_id, "y",
+            "when all are ejected one is still tried"
+        );
     }
 
     proptest! {

@@ -1,0 +1,159 @@
+//! Keeps a role's certificate valid: looks once an hour, and once the last third of its time has
+//! begun asks for a new one, stores it, and puts it into use without a restart. How the director
+//! is asked is the caller's: this package knows no contract.
+
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    backoff::Backoff,
+    clock, random,
+    task::Shutdown,
+    tls::{CertSlot, KeyedCert, SigningRequest},
+};
+
+/// Between two looks at a certificate that is still good.
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
+
+/// What is kept valid.
+pub struct Renewal {
+    /// `identity.pem`: the key, then the chain.
+    pub path: PathBuf,
+    /// Where listeners and clients take it from.
+    pub slot: Arc<CertSlot>,
+    /// What people see in the request.
+    pub common_name: String,
+}
+
+impl Renewal {
+    /// Runs until `shutdown`. `ask` sends a request (PEM) to a director and gives the chain (PEM);
+    /// `renewed` is told of each certificate that came into use.
+    pub async fn run<F, R, E>(self, ask: F, renewed: impl Fn(&KeyedCert), shutdown: Shutdown)
+    where
+        F: Fn(String) -> R,
+        R: Future<Output = Result<String, E>>,
+        E: std::fmt::Display,
+    {
+        let mut backoff = Backoff::new(5_000, 600_000);
+        loop {
+            let wait = match self.renew_when_due(&ask).await {
+                Ok(Some(cert)) => {
+                    backoff.reset();
+                    tracing::info!(name = self.common_name, "a new certificate is in use");
+                    renewed(&cert);
+                    LOOK_EVERY
+                }
+                Ok(None) => LOOK_EVERY,
+                Err(error) => {
+                    tracing::warn!(name = self.common_name, %error, "no new certificate yet");
+                    backoff.next(random::next_u64())
+                }
+            };
+            if shutdown.run_until(tokio::time::sleep(wait)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    async fn renew_when_due<F, R, E>(&self, ask: &F) -> Result<Option<KeyedCert>, String>
+    where
+        F: Fn(String) -> R,
+        R: Future<Output = Result<String, E>>,
+        E: std::fmt::Display,
+    {
+        let due = match KeyedCert::load(&self.path) {
+            Ok(Some(cert)) => cert.needs_renewal(clock::now_ms()),
+            Ok(None) => true,
+            Err(error) => return Err(error.to_string()),
+        };
+        if !due {
+            return Ok(None);
+        }
+        let request =
+            SigningRequest::create(&self.common_name).map_err(|error| error.to_string())?;
+        let chain = ask(request.csr_pem().to_owned())
+            .await
+            .map_err(|error| error.to_string())?;
+        let cert = request
+            .complete(&chain)
+            .map_err(|error| error.to_string())?;
+        cert.store(&self.path).map_err(|error| error.to_string())?;
+        self.slot.replace(&cert);
+        Ok(Some(cert))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::tls::{Authority, Identity, LeafSpec, install_provider};
+
+    fn setup(days: u32) -> (tempfile::TempDir, Arc<Authority>, Renewal, Identity) {
+        install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Arc::new(Authority::create("p", clock::now_ms()).unwrap());
+        let identity = Identity::new("p", "proxy", "x").unwrap();
+        let spec = LeafSpec {
+            days,
+            ..LeafSpec::for_identity(identity.clone())
+        };
+        // Issued long ago when it is to be due.
+        let issued_ms = clock::now_ms() - if days == 1 { 20 * 3_600_000 } else { 0 };
+        let cert = authority.issue(&spec, issued_ms).unwrap();
+        let path = dir.path().join("identity.pem");
+        cert.store(&path).unwrap();
+        let renewal = Renewal {
+            path,
+            slot: CertSlot::new(&cert),
+            common_name: "proxy x".to_owned(),
+        };
+        (dir, authority, renewal, identity)
+    }
+
+    #[tokio::test]
+    async fn a_certificate_in_its_last_third_is_replaced_on_disk_and_in_use() {
+        let (_dir, authority, renewal, identity) = setup(1);
+        let before = renewal.slot.current();
+        let sign = |csr: String| {
+            let cert = authority.sign_csr(
+                &csr,
+                &LeafSpec::for_identity(identity.clone()),
+                clock::now_ms(),
+            );
+            async move { cert.map_err(|error| error.to_string()) }
+        };
+        let cert = renewal
+            .renew_when_due(&sign)
+            .await
+            .unwrap()
+            .expect("it was due");
+        assert!(
+            !Arc::ptr_eq(&before, &renewal.slot.current()),
+            "the old one is still in use"
+        );
+        let stored = KeyedCert::load(&renewal.path).unwrap().unwrap();
+        assert_eq!(stored.not_after_ms(), cert.not_after_ms());
+        assert!(!stored.needs_renewal(clock::now_ms()));
+    }
+
+    #[tokio::test]
+    async fn a_fresh_certificate_is_left_alone_and_a_refusal_keeps_the_old_one() {
+        let asked = AtomicUsize::new(0);
+        let refuse = |_: String| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            async { Err::<String, _>("no") }
+        };
+        let (_dir, _authority, renewal, _) = setup(365);
+        assert!(renewal.renew_when_due(&refuse).await.unwrap().is_none());
+        assert_eq!(
+            asked.load(Ordering::Relaxed),
+            0,
+            "a fresh certificate was asked for anew"
+        );
+        let (_dir, _authority, renewal, _) = setup(1);
+        let before = std::fs::read(&renewal.path).unwrap();
+        assert!(renewal.renew_when_due(&refuse).await.is_err());
+        assert_eq!(std::fs::read(&renewal.path).unwrap(), before);
+    }
+}
