@@ -8,7 +8,6 @@ mod definition;
 mod dynamic;
 mod field;
 mod kind;
-mod schema;
 
 pub use caps::{FieldCaps, render_field_caps};
 pub use definition::{Dynamic, Node, ObjectDef, ObjectKind};
@@ -125,6 +124,14 @@ impl Mapping {
     /// `mapper_parsing_exception` or `illegal_argument_exception` naming what is wrong.
     pub fn parse_body(body: &Value, limits: MappingLimits) -> EsResult<Self> {
         Self::compile(Definition::parse(body)?, limits, None)
+    }
+
+    /// Whether a mapping reads as one, without asking whether what it refers to is there (a part of a template).
+    ///
+    /// # Errors
+    /// `mapper_parsing_exception` naming what is wrong.
+    pub fn check_body(body: &Value) -> EsResult<()> {
+        Definition::parse(body).map(|_| ())
     }
 
     /// This mapping with a `PUT index/_mapping` applied.

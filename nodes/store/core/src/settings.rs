@@ -1,0 +1,315 @@
+//! Index settings: `index.`-prefixed names with values as text, and the few that decide something here.
+//! Invariants: names are full and flat inside, nested and as text when shown; a value that decides something is checked
+//! when it is set. Not here: settings of the whole store.
+
+use crate::error::{EsError, EsResult};
+use crate::interval::duration_ms;
+use crate::mapping::{DEFAULT_DEPTH_LIMIT, DEFAULT_FIELD_LIMIT, MappingLimits};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Most settings of one index, and deepest nesting of their JSON.
+const COUNT_LIMIT: usize = 2000;
+const DEPTH_LIMIT: usize = 20;
+
+/// Settings of an index or a template.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct IndexSettings(BTreeMap<String, Value>);
+
+impl IndexSettings {
+    /// Reads settings, nested or dotted, with or without `index.`.
+    ///
+    /// # Errors
+    /// `illegal_argument_exception` naming the setting.
+    pub fn parse(body: &Value) -> EsResult<Self> {
+        let mut settings = Self::default();
+        match body {
+            Value::Null => {}
+            Value::Object(body) => settings.flatten("", body, 0)?,
+            _ => return Err(EsError::illegal_argument("settings must be an object")),
+        }
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn flatten(&mut self, prefix: &str, body: &Map<String, Value>, depth: usize) -> EsResult<()> {
+        if depth > DEPTH_LIMIT {
+            return Err(EsError::illegal_argument("settings are nested too deeply"));
+        }
+        for (name, value) in body {
+            let name = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}.{name}")
+            };
+            if let Value::Object(inner) = value {
+                self.flatten(&name, inner, depth + 1)?;
+                continue;
+            }
+            let name = match name.strip_prefix("index.") {
+                Some(_) => name,
+                None => format!("index.{name}"),
+            };
+            if self.0.len() >= COUNT_LIMIT {
+                return Err(EsError::illegal_argument(format!(
+                    "more than {COUNT_LIMIT} settings"
+                )));
+            }
+            self.0.insert(name, as_text(value));
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> EsResult<()> {
+        for name in ["index.number_of_shards", "index.number_of_replicas"] {
+            if let Some(text) = self.text(name) {
+                let least = u32::from(name.ends_with("shards"));
+                let most = 1024;
+                let number: Option<u32> = text.parse().ok();
+                if !number.is_some_and(|number| (least..=most).contains(&number)) {
+                    return Err(EsError::illegal_argument(format!(
+                        "Failed to parse value [{text}] for setting [{name}] must be >= {least} and <= {most}"
+                    )));
+                }
+            }
+        }
+        for name in [
+            "index.mapping.total_fields.limit",
+            "index.mapping.depth.limit",
+            "index.max_result_window",
+        ] {
+            if let Some(text) = self.text(name)
+                && !text.parse::<u64>().is_ok_and(|number| number > 0)
+            {
+                return Err(EsError::illegal_argument(format!(
+                    "Failed to parse value [{text}] for setting [{name}] must be >= 1"
+                )));
+            }
+        }
+        for name in [
+            "index.hidden",
+            "index.blocks.write",
+            "index.blocks.read_only",
+            "index.blocks.read_only_allow_delete",
+        ] {
+            if let Some(text) = self.text(name)
+                && !matches!(text, "true" | "false")
+            {
+                return Err(EsError::illegal_argument(format!(
+                    "Failed to parse value [{text}] as only [true] or [false] are allowed."
+                )));
+            }
+        }
+        if let Some(text) = self.text("index.refresh_interval") {
+            duration_ms("index.refresh_interval", text)?;
+        }
+        for name in ["index.default_pipeline", "index.final_pipeline"] {
+            if let Some(text) = self.text(name).filter(|text| *text != "_none") {
+                return Err(EsError::unsupported(format!("{name}: {text}")));
+            }
+        }
+        if let Some(name) = self
+            .0
+            .keys()
+            .find(|name| name.starts_with("index.analysis."))
+        {
+            return Err(EsError::unsupported(name));
+        }
+        Ok(())
+    }
+
+    /// Sets what another holds; nulls remove.
+    pub fn merge(&mut self, other: &Self) {
+        for (name, value) in &other.0 {
+            if value.is_null() {
+                self.0.remove(name);
+            } else {
+                self.0.insert(name.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Sets one.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.insert(name.to_owned(), value.into());
+    }
+
+    /// The text of a setting by its full name.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    /// Whether a flag is set.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.text(name) == Some("true")
+    }
+
+    /// Whether it is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names and values, flat.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Limits of the mapping.
+    #[must_use]
+    pub fn mapping_limits(&self) -> MappingLimits {
+        let number = |name: &str, default| {
+            self.text(name)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(default)
+        };
+        MappingLimits {
+            fields: number("index.mapping.total_fields.limit", DEFAULT_FIELD_LIMIT),
+            depth: number("index.mapping.depth.limit", DEFAULT_DEPTH_LIMIT),
+        }
+    }
+
+    /// `index.max_result_window`.
+    #[must_use]
+    pub fn max_result_window(&self) -> usize {
+        self.text("index.max_result_window")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(10_000)
+    }
+
+    /// `index.query.default_field`.
+    #[must_use]
+    pub fn default_fields(&self) -> Vec<String> {
+        match self.0.get("index.query.default_field") {
+            Some(Value::Array(names)) => names
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+            Some(Value::String(names)) => names
+                .split(',')
+                .map(|name| name.trim().to_owned())
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The lifecycle policy's name.
+    #[must_use]
+    pub fn lifecycle(&self) -> Option<&str> {
+        self.text("index.lifecycle.name")
+    }
+
+    /// As `_settings` shows it: nested, values as text.
+    #[must_use]
+    pub fn render(&self) -> Value {
+        let mut out = Map::new();
+        for (name, value) in &self.0 {
+            place(&mut out, name, name, value);
+        }
+        Value::Object(out)
+    }
+
+    /// As `_settings?flat_settings` shows it.
+    #[must_use]
+    pub fn render_flat(&self) -> Value {
+        Value::Object(
+            self.0
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        )
+    }
+}
+
+/// Nests by dots; where a name is also a value, the rest of the name stays flat.
+fn place(out: &mut Map<String, Value>, name: &str, rest: &str, value: &Value) {
+    if let Some((first, rest)) = rest.split_once('.') {
+        let inner = out
+            .entry(first.to_owned())
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(inner) = inner {
+            place(inner, name, rest, value);
+            return;
+        }
+        out.insert(name.to_owned(), value.clone());
+        return;
+    }
+    out.insert(rest.to_owned(), value.clone());
+}
+
+fn as_text(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => number.to_string().into(),
+        Value::Bool(flag) => flag.to_string().into(),
+        Value::Array(items) => items.iter().map(as_text).collect(),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn nested_dotted_and_prefixed_names_are_the_same() {
+        let nested = IndexSettings::parse(
+            &json!({"index": {"number_of_shards": 1, "query": {"default_field": ["a", "b"]}}}),
+        )
+        .unwrap();
+        let dotted = IndexSettings::parse(
+            &json!({"number_of_shards": "1", "index.query.default_field": ["a", "b"]}),
+        )
+        .unwrap();
+        assert_eq!(nested, dotted);
+        assert_eq!(
+            nested.render(),
+            json!({"index": {"number_of_shards": "1", "query": {"default_field": ["a", "b"]}}})
+        );
+        assert_eq!(nested.default_fields(), ["a", "b"]);
+    }
+
+    #[test]
+    fn values_that_decide_are_checked() {
+        for bad in [
+            json!({"number_of_shards": 0}),
+            json!({"mapping.total_fields.limit": "many"}),
+            json!({"refresh_interval": "soon"}),
+            json!({"hidden": "maybe"}),
+            json!({"default_pipeline": "p"}),
+            json!({"analysis": {"analyzer": {"a": {"type": "custom"}}}}),
+            json!([]),
+        ] {
+            assert!(IndexSettings::parse(&bad).is_err(), "{bad}");
+        }
+        let settings = IndexSettings::parse(&json!({"mapping.total_fields.limit": 12500})).unwrap();
+        assert_eq!(
+            settings.mapping_limits(),
+            MappingLimits {
+                fields: 12500,
+                depth: 20
+            }
+        );
+    }
+
+    #[test]
+    fn a_null_takes_a_setting_away() {
+        let mut settings =
+            IndexSettings::parse(&json!({"blocks.write": true, "hidden": true})).unwrap();
+        settings.merge(&IndexSettings::parse(&json!({"blocks.write": null})).unwrap());
+        assert!(!settings.is_set("index.blocks.write") && settings.is_set("index.hidden"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_back(names in proptest::collection::btree_map("[a-c]{1,2}(\\.[a-c]{1,2}){0,2}", "[x-z]{1,3}", 0..8)) {
+            let body = Value::Object(names.into_iter().map(|(name, value)| (name, value.into())).collect());
+            let settings = IndexSettings::parse(&body).unwrap();
+            prop_assert_eq!(&IndexSettings::parse(&settings.render_flat()).unwrap(), &settings);
+        }
+    }
+}

@@ -1,0 +1,795 @@
+//! Templates of indices: composable ones with their components, and legacy ones; which one a new index follows.
+//! Invariants: among composable templates the highest priority wins alone, two of the same priority never match the same
+//! name; a legacy template is asked only when no composable one matches; what a template would make is a valid mapping.
+//! Not here: creating the index.
+
+mod builtin;
+mod merge;
+
+pub use builtin::builtin_templates;
+pub use merge::merge_mappings;
+
+use crate::error::{EsError, EsResult};
+use crate::mapping::Mapping;
+use crate::settings::IndexSettings;
+use crate::wildcard::{glob, glob_any};
+use merge::overlap;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Most templates of a kind.
+const COUNT_LIMIT: usize = 10_000;
+/// Most components of one template.
+const COMPONENTS_LIMIT: usize = 100;
+
+/// All templates of a store.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Templates {
+    components: BTreeMap<String, Value>,
+    composable: BTreeMap<String, IndexTemplate>,
+    legacy: BTreeMap<String, LegacyTemplate>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct IndexTemplate {
+    patterns: Vec<String>,
+    priority: u64,
+    composed_of: Vec<String>,
+    ignore_missing: Vec<String>,
+    body: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct LegacyTemplate {
+    patterns: Vec<String>,
+    order: i64,
+    body: Value,
+}
+
+/// What a new index gets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resolved {
+    /// The composable template that decided.
+    pub template: Option<String>,
+    /// Settings.
+    pub settings: IndexSettings,
+    /// The mapping's body.
+    pub mappings: Value,
+    /// Aliases and their bodies.
+    pub aliases: Map<String, Value>,
+    /// Present when the name is to be a data stream: `{"hidden":..,...}`.
+    pub data_stream: Option<Value>,
+    /// `template.lifecycle` of data streams (`data_retention`).
+    pub lifecycle: Option<Value>,
+}
+
+impl Templates {
+    /// Those that `to_value` kept.
+    ///
+    /// # Errors
+    /// When one is not valid any more.
+    pub fn from_value(value: &Value) -> EsResult<Self> {
+        let mut templates = Self::default();
+        let each = |kind: &str| {
+            value
+                .get(kind)
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+        };
+        for (name, body) in each("components") {
+            templates.put_component(name, body, false)?;
+        }
+        for (name, body) in each("composable") {
+            templates.put_index(name, body, false)?;
+        }
+        for (name, body) in each("legacy") {
+            templates.put_legacy(name, body, false)?;
+        }
+        Ok(templates)
+    }
+
+    /// For keeping on disk.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let composable: Map<String, Value> = self
+            .composable
+            .iter()
+            .map(|(name, template)| (name.clone(), template.body.clone()))
+            .collect();
+        let legacy: Map<String, Value> = self
+            .legacy
+            .iter()
+            .map(|(name, template)| (name.clone(), template.body.clone()))
+            .collect();
+        json!({"components": self.components, "composable": composable, "legacy": legacy})
+    }
+
+    /// `PUT _component_template/name`.
+    ///
+    /// # Errors
+    /// When it is not valid, is there already (with `create`), or would break a template that uses it.
+    pub fn put_component(&mut self, name: &str, body: &Value, create: bool) -> EsResult<()> {
+        check_name(name)?;
+        if create && self.components.contains_key(name) {
+            return Err(EsError::illegal_argument(format!(
+                "component template [{name}] already exists"
+            )));
+        }
+        let members = object(body, "component_template")?;
+        known(
+            members,
+            "component_template",
+            &["template", "version", "_meta", "deprecated"],
+        )?;
+        let template = members
+            .get("template")
+            .ok_or_else(|| EsError::json_parse("Required [template]"))?;
+        check_inner(template)?;
+        let before = self.components.insert(name.to_owned(), body.clone());
+        let users: Vec<String> = self
+            .composable
+            .iter()
+            .filter(|(_, template)| template.composed_of.iter().any(|used| used == name))
+            .map(|(user, _)| user.clone())
+            .collect();
+        for user in users {
+            if let Err(error) = self
+                .composed(&self.composable[&user])
+                .and_then(|resolved| resolved.check())
+            {
+                match before {
+                    Some(before) => self.components.insert(name.to_owned(), before),
+                    None => self.components.remove(name),
+                };
+                return Err(EsError::illegal_argument(format!(
+                    "updating component template [{name}] results in invalid composable template [{user}] after templates are merged"
+                ))
+                .caused_by(error));
+            }
+        }
+        if self.components.len() > COUNT_LIMIT {
+            self.components.remove(name);
+            return Err(EsError::illegal_argument(format!(
+                "more than {COUNT_LIMIT} component templates"
+            )));
+        }
+        Ok(())
+    }
+
+    /// `PUT _index_template/name`.
+    ///
+    /// # Errors
+    /// When it is not valid, is there already (with `create`), or another of its priority matches the same names.
+    pub fn put_index(&mut self, name: &str, body: &Value, create: bool) -> EsResult<()> {
+        check_name(name)?;
+        if create && self.composable.contains_key(name) {
+            return Err(EsError::illegal_argument(format!(
+                "index template [{name}] already exists"
+            )));
+        }
+        if self.composable.len() >= COUNT_LIMIT && !self.composable.contains_key(name) {
+            return Err(EsError::illegal_argument(format!(
+                "more than {COUNT_LIMIT} index templates"
+            )));
+        }
+        let template = self.read_index(name, body)?;
+        for (other_name, other) in &self.composable {
+            let clash = other_name != name
+                && other.priority == template.priority
+                && other
+                    .patterns
+                    .iter()
+                    .any(|a| template.patterns.iter().any(|b| overlap(a, b)));
+            if clash {
+                return Err(EsError::illegal_argument(format!(
+                    "index template [{name}] has index patterns [{}] matching patterns from existing templates [{other_name}] with patterns ({other_name} => [{}]) that have the same priority [{}], multiple index templates may not match during index creation, please use a different priority",
+                    template.patterns.join(", "),
+                    other.patterns.join(", "),
+                    template.priority
+                )));
+            }
+        }
+        self.composable.insert(name.to_owned(), template);
+        Ok(())
+    }
+
+    fn read_index(&self, name: &str, body: &Value) -> EsResult<IndexTemplate> {
+        let members = object(body, "index_template")?;
+        known(
+            members,
+            "index_template",
+            &[
+                "index_patterns",
+                "template",
+                "composed_of",
+                "priority",
+                "version",
+                "_meta",
+                "data_stream",
+                "allow_auto_create",
+                "ignore_missing_component_templates",
+                "deprecated",
+            ],
+        )?;
+        let invalid = |cause: String| {
+            EsError::new(
+                400,
+                "invalid_index_template_exception",
+                format!("index_template [{name}] invalid, cause [{cause}]"),
+            )
+        };
+        let patterns = strings(members, "index_patterns")?
+            .ok_or_else(|| EsError::json_parse("Required [index_patterns]"))?;
+        check_patterns(&patterns).map_err(invalid)?;
+        let priority = match members.get("priority") {
+            None | Some(Value::Null) => 0,
+            Some(value) => value
+                .as_u64()
+                .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+                .ok_or_else(|| {
+                    invalid("[priority] must be a number that is not negative".to_owned())
+                })?,
+        };
+        let template = IndexTemplate {
+            patterns,
+            priority,
+            composed_of: strings(members, "composed_of")?.unwrap_or_default(),
+            ignore_missing: strings(members, "ignore_missing_component_templates")?
+                .unwrap_or_default(),
+            body: body.clone(),
+        };
+        if template.composed_of.len() > COMPONENTS_LIMIT {
+            return Err(invalid(format!(
+                "more than {COMPONENTS_LIMIT} component templates"
+            )));
+        }
+        let missing: Vec<&str> = template
+            .composed_of
+            .iter()
+            .filter(|used| {
+                !self.components.contains_key(*used) && !template.ignore_missing.contains(used)
+            })
+            .map(String::as_str)
+            .collect();
+        if !missing.is_empty() {
+            return Err(invalid(format!(
+                "index template [{name}] specifies component templates [{}] that do not exist",
+                missing.join(", ")
+            )));
+        }
+        match members.get("data_stream") {
+            None | Some(Value::Null | Value::Object(_)) => {}
+            Some(_) => {
+                return Err(EsError::json_parse(
+                    "[index_template] data_stream must be an object",
+                ));
+            }
+        }
+        if let Some(inner) = members.get("template") {
+            check_inner(inner)?;
+        }
+        self.composed(&template)?.check()?;
+        Ok(template)
+    }
+
+    /// `PUT _template/name`.
+    ///
+    /// # Errors
+    /// When it is not valid or is there already (with `create`).
+    pub fn put_legacy(&mut self, name: &str, body: &Value, create: bool) -> EsResult<()> {
+        check_name(name)?;
+        if create && self.legacy.contains_key(name) {
+            return Err(EsError::illegal_argument(format!(
+                "index_template [{name}] already exists"
+            )));
+        }
+        let members = object(body, "template")?;
+        known(
+            members,
+            "template",
+            &[
+                "index_patterns",
+                "template",
+                "order",
+                "version",
+                "settings",
+                "mappings",
+                "aliases",
+            ],
+        )?;
+        let patterns = match (strings(members, "index_patterns")?, members.get("template")) {
+            (Some(patterns), _) => patterns,
+            (None, Some(Value::String(pattern))) => vec![pattern.clone()],
+            _ => {
+                return Err(EsError::action_request_validation(
+                    "Validation Failed: 1: index patterns are missing;",
+                ));
+            }
+        };
+        check_patterns(&patterns).map_err(EsError::illegal_argument)?;
+        let mut inner = members.clone();
+        inner.retain(|key, _| matches!(key.as_str(), "settings" | "mappings" | "aliases"));
+        check_inner(&Value::Object(inner))?;
+        let order = members.get("order").and_then(Value::as_i64).unwrap_or(0);
+        if self.legacy.len() >= COUNT_LIMIT && !self.legacy.contains_key(name) {
+            return Err(EsError::illegal_argument(format!(
+                "more than {COUNT_LIMIT} templates"
+            )));
+        }
+        self.legacy.insert(
+            name.to_owned(),
+            LegacyTemplate {
+                patterns,
+                order,
+                body: body.clone(),
+            },
+        );
+        Ok(())
+    }
+
+    /// `DELETE _component_template/pattern`.
+    ///
+    /// # Errors
+    /// When there is none, or a template uses one.
+    pub fn delete_component(&mut self, pattern: &str) -> EsResult<()> {
+        let doomed = named(&self.components, pattern);
+        for name in &doomed {
+            let user = self.composable.iter().find(|(_, template)| {
+                template.composed_of.contains(name) && !template.ignore_missing.contains(name)
+            });
+            if let Some((user, _)) = user {
+                return Err(EsError::illegal_argument(format!(
+                    "component templates [{name}] cannot be removed as they are still in use by index templates [{user}]"
+                )));
+            }
+        }
+        remove(&mut self.components, doomed, pattern, "component template")
+    }
+
+    /// `DELETE _index_template/pattern`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn delete_index(&mut self, pattern: &str) -> EsResult<()> {
+        let doomed = named(&self.composable, pattern);
+        remove(&mut self.composable, doomed, pattern, "index template")
+    }
+
+    /// `DELETE _template/pattern`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn delete_legacy(&mut self, pattern: &str) -> EsResult<()> {
+        let doomed = named(&self.legacy, pattern);
+        remove(&mut self.legacy, doomed, pattern, "index_template")
+    }
+
+    /// `GET _component_template[/pattern]`.
+    ///
+    /// # Errors
+    /// 404 when a plain name is not there.
+    pub fn render_components(&self, pattern: &str) -> EsResult<Value> {
+        let names = found(&self.components, pattern, "component template")?;
+        let list: Vec<Value> = names
+            .iter()
+            .map(|name| json!({"name": name, "component_template": shown(&self.components[name])}))
+            .collect();
+        Ok(json!({"component_templates": list}))
+    }
+
+    /// `GET _index_template[/pattern]`.
+    ///
+    /// # Errors
+    /// 404 when a plain name is not there.
+    pub fn render_index(&self, pattern: &str) -> EsResult<Value> {
+        let names = found(&self.composable, pattern, "index template")?;
+        let list: Vec<Value> = names
+            .iter()
+            .map(|name| {
+                let template = &self.composable[name];
+                let mut body = shown(&template.body);
+                body["index_patterns"] = json!(template.patterns);
+                body["composed_of"] = json!(template.composed_of);
+                if let Some(Value::Object(stream)) = body.get_mut("data_stream") {
+                    stream.entry("hidden").or_insert(Value::Bool(false));
+                    stream
+                        .entry("allow_custom_routing")
+                        .or_insert(Value::Bool(false));
+                }
+                json!({"name": name, "index_template": body})
+            })
+            .collect();
+        Ok(json!({"index_templates": list}))
+    }
+
+    /// `GET _template[/pattern]`.
+    ///
+    /// # Errors
+    /// 404 when a plain name is not there.
+    pub fn render_legacy(&self, pattern: &str) -> EsResult<Value> {
+        let names = found(&self.legacy, pattern, "index_template")?;
+        let mut out = Map::new();
+        for name in names {
+            let template = &self.legacy[&name];
+            let settings = template
+                .body
+                .get("settings")
+                .cloned()
+                .unwrap_or(Value::Null);
+            let empty = || json!({});
+            let mut one = json!({
+                "order": template.order,
+                "index_patterns": template.patterns,
+                "settings": IndexSettings::parse(&settings)?.render(),
+                "mappings": template.body.get("mappings").cloned().unwrap_or_else(empty),
+                "aliases": template.body.get("aliases").cloned().unwrap_or_else(empty),
+            });
+            if let Some(version) = template.body.get("version") {
+                one["version"] = version.clone();
+            }
+            out.insert(name, one);
+        }
+        Ok(Value::Object(out))
+    }
+
+    /// Whether a component template has this name.
+    #[must_use]
+    pub fn has_component(&self, name: &str) -> bool {
+        self.components.contains_key(name)
+    }
+
+    /// Whether a composable template has this name.
+    #[must_use]
+    pub fn has_index(&self, name: &str) -> bool {
+        self.composable.contains_key(name)
+    }
+
+    /// Whether a legacy template has this name.
+    #[must_use]
+    pub fn has_legacy(&self, name: &str) -> bool {
+        self.legacy.contains_key(name)
+    }
+
+    /// Names, patterns, priority and components of all, for `_cat/templates`: `(name, patterns, order, composed_of)`.
+    #[must_use]
+    pub fn list(&self) -> Vec<(String, String, i64, Option<String>)> {
+        let composable = self.composable.iter().map(|(name, template)| {
+            let patterns = format!("[{}]", template.patterns.join(", "));
+            let components = format!("[{}]", template.composed_of.join(", "));
+            (
+                name.clone(),
+                patterns,
+                i64::try_from(template.priority).unwrap_or(i64::MAX),
+                Some(components),
+            )
+        });
+        let legacy = self.legacy.iter().map(|(name, template)| {
+            (
+                name.clone(),
+                format!("[{}]", template.patterns.join(", ")),
+                template.order,
+                None,
+            )
+        });
+        let mut all: Vec<_> = composable.chain(legacy).collect();
+        all.sort();
+        all
+    }
+
+    fn best(&self, index: &str) -> Option<(&String, &IndexTemplate)> {
+        self.composable
+            .iter()
+            .filter(|(_, template)| glob_any(template.patterns.iter().map(String::as_str), index))
+            .max_by_key(|(name, template)| (template.priority, std::cmp::Reverse(name.as_str())))
+    }
+
+    /// What a new index or data stream of this name gets.
+    ///
+    /// # Errors
+    /// When what the templates say together is not valid.
+    pub fn resolve(&self, index: &str) -> EsResult<Resolved> {
+        if let Some((name, template)) = self.best(index) {
+            let mut resolved = self.composed(template)?;
+            resolved.template = Some(name.clone());
+            return Ok(resolved);
+        }
+        let mut matching: Vec<(&String, &LegacyTemplate)> = self
+            .legacy
+            .iter()
+            .filter(|(_, template)| glob_any(template.patterns.iter().map(String::as_str), index))
+            .collect();
+        matching.sort_by_key(|(name, template)| (template.order, name.as_str()));
+        let mut resolved = Resolved {
+            mappings: json!({}),
+            ..Resolved::default()
+        };
+        for (_, template) in matching {
+            resolved.add(&template.body)?;
+        }
+        Ok(resolved)
+    }
+
+    /// Whether a new name of this kind would be a data stream.
+    #[must_use]
+    pub fn makes_data_stream(&self, name: &str) -> bool {
+        self.best(name).is_some_and(|(_, template)| {
+            template
+                .body
+                .get("data_stream")
+                .is_some_and(Value::is_object)
+        })
+    }
+
+    fn composed(&self, template: &IndexTemplate) -> EsResult<Resolved> {
+        let mut resolved = Resolved {
+            mappings: json!({}),
+            ..Resolved::default()
+        };
+        for name in &template.composed_of {
+            if let Some(inner) = self
+                .components
+                .get(name)
+                .and_then(|body| body.get("template"))
+            {
+                resolved.add(inner)?;
+            }
+        }
+        if let Some(inner) = template.body.get("template") {
+            resolved.add(inner)?;
+        }
+        resolved.data_stream = template
+            .body
+            .get("data_stream")
+            .filter(|stream| stream.is_object())
+            .cloned();
+        if resolved.data_stream.is_some() {
+            let time = json!({"properties": {"@timestamp": {"type": "date"}}});
+            resolved.mappings = merge_mappings(&time, &resolved.mappings);
+        }
+        Ok(resolved)
+    }
+
+    /// `POST _index_template/_simulate_index/name`.
+    ///
+    /// # Errors
+    /// When what the templates say together is not valid.
+    pub fn simulate_index(&self, index: &str) -> EsResult<Value> {
+        let resolved = self.resolve(index)?;
+        let winner = resolved.template.clone();
+        let overlapping: Vec<Value> = self
+            .composable
+            .iter()
+            .filter(|(name, template)| {
+                Some(*name) != winner.as_ref()
+                    && glob_any(template.patterns.iter().map(String::as_str), index)
+            })
+            .map(|(name, template)| json!({"name": name, "index_patterns": template.patterns}))
+            .collect();
+        Ok(resolved.simulated(overlapping))
+    }
+
+    /// `POST _index_template/_simulate[/name]`: a body that is not stored, or a stored template.
+    ///
+    /// # Errors
+    /// As putting it would have.
+    pub fn simulate(&self, name: Option<&str>, body: Option<&Value>) -> EsResult<Value> {
+        let made;
+        let template = match (body, name) {
+            (Some(body), name) => {
+                made = self.read_index(name.unwrap_or("simulate"), body)?;
+                &made
+            }
+            (None, Some(name)) => self
+                .composable
+                .get(name)
+                .ok_or_else(|| missing(name, "index template"))?,
+            (None, None) => return Err(EsError::parsing("request body is required")),
+        };
+        let overlapping: Vec<Value> = self
+            .composable
+            .iter()
+            .filter(|(other, _)| Some(other.as_str()) != name)
+            .filter(|(_, other)| {
+                other
+                    .patterns
+                    .iter()
+                    .any(|a| template.patterns.iter().any(|b| overlap(a, b)))
+            })
+            .map(|(name, template)| json!({"name": name, "index_patterns": template.patterns}))
+            .collect();
+        Ok(self.composed(template)?.simulated(overlapping))
+    }
+}
+
+impl Resolved {
+    fn add(&mut self, template: &Value) -> EsResult<()> {
+        if let Some(settings) = template.get("settings") {
+            self.settings.merge(&IndexSettings::parse(settings)?);
+        }
+        if let Some(mappings) = template.get("mappings") {
+            self.mappings = merge_mappings(&self.mappings, mappings);
+        }
+        if let Some(Value::Object(aliases)) = template.get("aliases") {
+            self.aliases.extend(aliases.clone());
+        }
+        if let Some(lifecycle) = template
+            .get("lifecycle")
+            .filter(|lifecycle| lifecycle.is_object())
+        {
+            self.lifecycle = Some(lifecycle.clone());
+        }
+        Ok(())
+    }
+
+    /// The mapping, under the limits of the settings.
+    ///
+    /// # Errors
+    /// When it is not valid.
+    pub fn mapping(&self) -> EsResult<Mapping> {
+        Mapping::parse_body(&self.mappings, self.settings.mapping_limits())
+    }
+
+    fn check(&self) -> EsResult<()> {
+        self.mapping().map(|_| ())
+    }
+
+    fn simulated(self, overlapping: Vec<Value>) -> Value {
+        let mut template = json!({
+            "settings": self.settings.render(),
+            "mappings": self.mappings,
+            "aliases": self.aliases,
+        });
+        if let Some(lifecycle) = self.lifecycle {
+            template["lifecycle"] = lifecycle;
+        }
+        json!({"template": template, "overlapping": overlapping})
+    }
+}
+
+fn check_name(name: &str) -> EsResult<()> {
+    let bad = name.is_empty()
+        || name.len() > 255
+        || name.starts_with('_')
+        || name.chars().any(|letter| {
+            r#" ,#*/\"<>|?"#.contains(letter) || letter.is_control() || letter.is_uppercase()
+        });
+    if bad {
+        let shown: String = name.chars().take(255).collect();
+        return Err(EsError::illegal_argument(format!(
+            "template name [{shown}] must be lower case, must not begin with _ and must not contain a space or any of , # * / \\ \" < > | ?"
+        )));
+    }
+    Ok(())
+}
+
+fn check_patterns(patterns: &[String]) -> Result<(), String> {
+    if patterns.is_empty() {
+        return Err("index patterns are missing".to_owned());
+    }
+    if patterns.len() > 1000 {
+        return Err("more than 1000 index patterns".to_owned());
+    }
+    for pattern in patterns {
+        let bad = pattern.is_empty()
+            || pattern.len() > 255
+            || pattern.contains([' ', ',', '#', ':'])
+            || pattern.starts_with('_');
+        if bad {
+            return Err(format!(
+                "index_pattern [{pattern}] must not be empty, begin with _ or contain a space, comma, # or :"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks the `template` object that indices get.
+fn check_inner(template: &Value) -> EsResult<()> {
+    let members = object(template, "template")?;
+    known(
+        members,
+        "template",
+        &[
+            "settings",
+            "mappings",
+            "aliases",
+            "lifecycle",
+            "data_stream_options",
+        ],
+    )?;
+    if let Some(settings) = members.get("settings") {
+        IndexSettings::parse(settings)?;
+    }
+    if let Some(mappings) = members.get("mappings") {
+        Mapping::check_body(mappings)?;
+    }
+    match members.get("aliases") {
+        None | Some(Value::Object(_) | Value::Null) => Ok(()),
+        Some(_) => Err(EsError::json_parse("[template] aliases must be an object")),
+    }
+}
+
+fn object<'a>(value: &'a Value, what: &str) -> EsResult<&'a Map<String, Value>> {
+    value
+        .as_object()
+        .ok_or_else(|| EsError::json_parse(format!("[{what}] Expected START_OBJECT")))
+}
+
+fn known(members: &Map<String, Value>, what: &str, names: &[&str]) -> EsResult<()> {
+    match members.keys().find(|name| !names.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(EsError::json_parse(format!(
+            "[{what}] unknown field [{}]",
+            name.chars().take(80).collect::<String>()
+        ))),
+    }
+}
+
+fn strings(members: &Map<String, Value>, name: &str) -> EsResult<Option<Vec<String>>> {
+    let wrong = || EsError::json_parse(format!("[{name}] must be an array of strings"));
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(one)) => Ok(Some(vec![one.clone()])),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong))
+            .collect::<EsResult<_>>()
+            .map(Some),
+        Some(_) => Err(wrong()),
+    }
+}
+
+fn named<T>(templates: &BTreeMap<String, T>, pattern: &str) -> Vec<String> {
+    let parts: Vec<&str> = pattern.split(',').collect();
+    templates
+        .keys()
+        .filter(|name| parts.iter().any(|part| glob(part, name)))
+        .cloned()
+        .collect()
+}
+
+fn missing(pattern: &str, what: &str) -> EsError {
+    let shown: String = pattern.chars().take(255).collect();
+    EsError::resource_not_found(format!("{what} matching [{shown}] not found"))
+}
+
+fn found<T>(templates: &BTreeMap<String, T>, pattern: &str, what: &str) -> EsResult<Vec<String>> {
+    let pattern = if pattern.is_empty() { "*" } else { pattern };
+    let names = named(templates, pattern);
+    if names.is_empty() && !pattern.contains('*') {
+        return Err(missing(pattern, what));
+    }
+    Ok(names)
+}
+
+fn remove<T>(
+    templates: &mut BTreeMap<String, T>,
+    doomed: Vec<String>,
+    pattern: &str,
+    what: &str,
+) -> EsResult<()> {
+    if doomed.is_empty() && pattern != "*" {
+        return Err(missing(pattern, what));
+    }
+    for name in doomed {
+        templates.remove(&name);
+    }
+    Ok(())
+}
+
+/// A stored body as it is shown: settings nested and as text.
+fn shown(body: &Value) -> Value {
+    let mut body = body.clone();
+    if let Some(settings) = body
+        .get_mut("template")
+        .and_then(|template| template.get_mut("settings"))
+        && let Ok(parsed) = IndexSettings::parse(settings)
+    {
+        *settings = parsed.render();
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests;
