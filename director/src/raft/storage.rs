@@ -13,6 +13,7 @@ use raft::eraftpb::{ConfState, Entry, HardState, Snapshot, SnapshotMetadata};
 use raft::{GetEntriesContext, RaftState, Storage, StorageError};
 use thiserror::Error;
 
+mod entry_chunks;
 pub mod sled_store;
 pub mod snapshot_file;
 

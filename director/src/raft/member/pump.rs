@@ -58,6 +58,8 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
         }
         let committed = ready.take_committed_entries();
         self.apply(committed)?;
+        // Before `advance`: the crate panics when a leader without a progress of its own persists entries.
+        self.step_down_when_removed();
         self.write(&ready)?;
         if !ready.snapshot().is_empty() {
             let snapshot = ready.snapshot().clone();

@@ -11,26 +11,27 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use raft::eraftpb::{Entry, HardState, Snapshot, SnapshotMetadata};
 use raft_prost::Message as _;
 use sled::{Batch, Db};
 use thiserror::Error;
 
+use super::entry_chunks::{EntryCursor, entry_key, put_entry};
 use super::{RaftStore, StoreError, Write, snapshot_file};
 
 const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// sled writes a leaf of up to 19 values as one page; pages over 128 KiB become blobs, which are never synced.
-const CHUNK_BYTES: usize = 6_000;
 const COMPACT_BATCH: u64 = 1_000;
 const FORMAT: u32 = 1;
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_RETRY: Duration = Duration::from_millis(20);
 
 const KEY_FORMAT: &[u8] = b"format";
 const KEY_MEMBER: &[u8] = b"member";
 const KEY_HARD_STATE: &[u8] = b"hard_state";
 const KEY_SNAPSHOT: &[u8] = b"snapshot";
 const KEY_TRUNCATED: &[u8] = b"truncated";
-const ENTRY_PREFIX: u8 = 0xe0;
 
 /// Why a store could not be opened.
 #[derive(Debug, Error)]
@@ -120,24 +121,6 @@ fn database(error: sled::Error) -> StoreError {
     StoreError::Database(error.to_string())
 }
 
-fn entry_key(index: u64, chunk: u16) -> [u8; 11] {
-    let mut key = [0; 11];
-    key[0] = ENTRY_PREFIX;
-    key[1..9].copy_from_slice(&index.to_be_bytes());
-    key[9..].copy_from_slice(&chunk.to_be_bytes());
-    key
-}
-
-fn parse_key(key: &[u8]) -> Option<(u64, u16)> {
-    if key.len() != 11 || key[0] != ENTRY_PREFIX {
-        return None;
-    }
-    Some((
-        u64::from_be_bytes(key[1..9].try_into().ok()?),
-        u16::from_be_bytes(key[9..].try_into().ok()?),
-    ))
-}
-
 fn pair(left: u64, right: u64) -> Vec<u8> {
     let mut bytes = left.to_be_bytes().to_vec();
     bytes.extend_from_slice(&right.to_be_bytes());
@@ -151,8 +134,33 @@ fn parse_pair(bytes: &[u8]) -> Option<(u64, u64)> {
 }
 
 impl SledStore {
-    /// Opens or creates the store in `directory` and checks that what it holds is whole.
+    /// Opens or creates the store in `directory` and checks that what it holds is whole. Blocks for up to two
+    /// seconds while a predecessor that just ended still holds the lock.
+    ///
+    /// # Errors
+    /// See [`StoreOpenError`].
     pub fn open(directory: &Path) -> Result<SledStore, StoreOpenError> {
+        Self::open_within(directory, LOCK_PATIENCE)
+    }
+
+    /// As [`SledStore::open`], waiting for the lock no longer than `patience`.
+    ///
+    /// # Errors
+    /// See [`StoreOpenError`].
+    pub fn open_within(directory: &Path, patience: Duration) -> Result<SledStore, StoreOpenError> {
+        let begun = Instant::now();
+        loop {
+            match Self::open_once(directory) {
+                Err(StoreOpenError::InUse { .. }) if begun.elapsed() < patience => {
+                    // The lock of a file has no event to wait for.
+                    std::thread::sleep(LOCK_RETRY);
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn open_once(directory: &Path) -> Result<SledStore, StoreOpenError> {
         let path = || directory.to_path_buf();
         let io_error = |source| StoreOpenError::Io {
             path: path(),
@@ -340,21 +348,7 @@ impl SledStore {
             if entry.index != expected {
                 return Err(StoreError::Damaged("a write with a gap in it".into()));
             }
-            let encoded = entry.encode_to_vec();
-            if encoded.len() > CHUNK_BYTES * usize::from(u16::MAX) {
-                return Err(StoreError::Damaged(format!(
-                    "entry {} of {} bytes is too large",
-                    entry.index,
-                    encoded.len()
-                )));
-            }
-            let mut value = (encoded.len() as u32).to_be_bytes().to_vec();
-            let mut chunks = encoded.chunks(CHUNK_BYTES);
-            value.extend_from_slice(chunks.next().unwrap_or_default());
-            batch.insert(&entry_key(entry.index, 0), value);
-            for (number, chunk) in (1u16..).zip(chunks) {
-                batch.insert(&entry_key(entry.index, number), chunk);
-            }
+            put_entry(batch, entry)?;
             self.terms.push_back(entry.term);
         }
         Ok(())
@@ -382,59 +376,6 @@ fn remove_unfinished(log: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Walks the stored entries in order and puts chunks together again.
-struct EntryCursor {
-    range: std::iter::Peekable<sled::Iter>,
-}
-
-impl EntryCursor {
-    fn new(db: &Db, low: u64, high: u64) -> EntryCursor {
-        let range = db.range(entry_key(low, 0)..=entry_key(high, u16::MAX));
-        EntryCursor {
-            range: range.peekable(),
-        }
-    }
-
-    /// The next entry and the number of its chunks.
-    fn next_entry(&mut self) -> Result<Option<(Entry, u16)>, StoreError> {
-        let Some(first) = self.range.next() else {
-            return Ok(None);
-        };
-        let (key, value) = first.map_err(database)?;
-        let broken = |what: &str| StoreError::Damaged(format!("{what} in the raft log"));
-        let (index, chunk) = parse_key(&key).ok_or_else(|| broken("a foreign key"))?;
-        if chunk != 0 {
-            return Err(broken("an entry without its beginning"));
-        }
-        let length = value
-            .get(..4)
-            .and_then(|bytes| bytes.try_into().ok())
-            .map(u32::from_be_bytes)
-            .ok_or_else(|| broken("an entry without its length"))? as usize;
-        let mut encoded = value[4..].to_vec();
-        let mut chunks = 1u16;
-        while encoded.len() < length {
-            let Some(Ok((next, value))) = self.range.next() else {
-                return Err(broken("an entry without its end"));
-            };
-            if parse_key(&next) != Some((index, chunks)) {
-                return Err(broken("an entry with a hole"));
-            }
-            encoded.extend_from_slice(&value);
-            chunks += 1;
-        }
-        if encoded.len() != length {
-            return Err(broken("an entry that is too long"));
-        }
-        let entry = Entry::decode(encoded.as_slice())
-            .map_err(|_| broken("an entry that does not decode"))?;
-        if entry.index != index {
-            return Err(broken("an entry under a wrong key"));
-        }
-        Ok(Some((entry, chunks)))
-    }
 }
 
 impl RaftStore for SledStore {

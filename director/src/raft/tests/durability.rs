@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use raft::eraftpb::{Entry, HardState, Snapshot, SnapshotMetadata};
 
@@ -337,7 +338,7 @@ fn a_store_opens_once_and_only_for_its_member() {
     let directory = tempfile::tempdir().unwrap();
     let store = fresh(directory.path());
     assert!(matches!(
-        SledStore::open(directory.path()),
+        SledStore::open_within(directory.path(), Duration::ZERO),
         Err(StoreOpenError::InUse { .. })
     ));
     let foreign = Member::start(MemberConfig::new(2, 1), store, Ledger::default());

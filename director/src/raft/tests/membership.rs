@@ -164,3 +164,69 @@ fn a_learner_that_has_nothing_yet_is_not_promoted() {
         Err(ProposeError::Behind { member: 2, .. })
     ));
 }
+
+/// A change that makes sense for the membership that the leader knows, or two at once.
+fn some_change(world: &mut World, leader: u64) -> Vec<MemberChange> {
+    let membership = world.ledger(leader).membership.clone();
+    let newest = *world.nodes.keys().last().unwrap();
+    let mut changes = Vec::new();
+    if let Some(learner) = membership.learners.first() {
+        changes.push(MemberChange::Promote(*learner));
+    } else if newest < 9 {
+        world.add_joining(newest + 1);
+        changes.push(MemberChange::AddLearner(newest + 1));
+    }
+    if membership.voters.len() > 3 || (changes.is_empty() && membership.voters.len() > 2) {
+        let place = world.random.next() as usize % membership.voters.len();
+        changes.push(MemberChange::Remove(membership.voters[place]));
+    }
+    changes
+}
+
+#[test]
+fn the_group_may_change_in_a_storm() {
+    let mut changed = 0;
+    for seed in 100..116 {
+        let mut world = World::of_three(seed);
+        world.max_delay = 1 + world.random.below(4);
+        world.drop_percent = world.random.below(10);
+        for _ in 0..600 {
+            let ids: Vec<u64> = world.nodes.keys().copied().collect();
+            let id = ids[world.random.next() as usize % ids.len()];
+            let leader = world.leader();
+            if let Some(leader) = leader.filter(|_| world.random.chance(60)) {
+                let request = world.new_request();
+                world.propose_at(leader, request);
+            }
+            if let Some(leader) = leader.filter(|_| world.random.chance(5)) {
+                let changes = some_change(&mut world, leader);
+                if !changes.is_empty() && world.ask_for_change(leader, &changes) {
+                    changed += 1;
+                }
+            }
+            world.read_at(id);
+            match world.random.below(150) {
+                0 | 1 => {
+                    let downtime = world.random.below(40);
+                    world.crash(id, downtime);
+                }
+                2 | 3 => world.plant_crash(id),
+                4 => {
+                    world.cut.clear();
+                    world.cut.insert(id);
+                }
+                5..=8 => world.cut.clear(),
+                _ => {}
+            }
+            world.step();
+        }
+        world.heal();
+        let leader = world.leader().unwrap();
+        for id in world.ledger(leader).membership.all() {
+            world
+                .check_acknowledged(id)
+                .unwrap_or_else(|error| panic!("seed {seed}, member {id}: {error}"));
+        }
+    }
+    assert!(changed > 100, "{changed} changes");
+}

@@ -222,6 +222,22 @@ impl World {
         panic!("the change {changes:?} was never taken");
     }
 
+    /// Asks for a change and does not wait; returns whether it was taken.
+    pub(crate) fn ask_for_change(&mut self, leader: u64, changes: &[MemberChange]) -> bool {
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        let request = self.new_request();
+        let node = self.nodes.get_mut(&leader).unwrap();
+        let Some(member) = node.member.as_mut() else {
+            return false;
+        };
+        let taken = member.propose_change(ticket, changes, command(request));
+        if taken.is_ok() {
+            node.proposals.insert(ticket, request);
+        }
+        taken.is_ok()
+    }
+
     pub(crate) fn new_request(&mut self) -> u64 {
         self.next_request += 1;
         self.next_request
