@@ -26,19 +26,49 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct GlobalArgs {
     /// Director to talk to, `host:port`
-    #[arg(long, global = true, env = "WHARF_DIRECTOR", value_name = "HOST:PORT", help_heading = "Connection")]
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_DIRECTOR",
+        value_name = "HOST:PORT",
+        help_heading = "Connection"
+    )]
     pub(crate) director: Option<String>,
     /// Profile whose settings to use
-    #[arg(long, global = true, env = "WHARF_PROFILE", value_name = "NAME", help_heading = "Connection")]
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_PROFILE",
+        value_name = "NAME",
+        help_heading = "Connection"
+    )]
     pub(crate) profile: Option<String>,
     /// User to log in as
-    #[arg(long, global = true, env = "WHARF_USERNAME", value_name = "NAME", help_heading = "Connection")]
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_USERNAME",
+        value_name = "NAME",
+        help_heading = "Connection"
+    )]
     pub(crate) username: Option<String>,
     /// File that holds the password (or set WHARF_PASSWORD)
-    #[arg(long, global = true, env = "WHARF_PASSWORD_FILE", value_name = "FILE", help_heading = "Connection")]
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_PASSWORD_FILE",
+        value_name = "FILE",
+        help_heading = "Connection"
+    )]
     pub(crate) password_file: Option<PathBuf>,
     /// The platform's CA certificate, PEM
-    #[arg(long, global = true, env = "WHARF_CA_FILE", value_name = "FILE", help_heading = "Connection")]
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_CA_FILE",
+        value_name = "FILE",
+        help_heading = "Connection"
+    )]
     pub(crate) ca_file: Option<PathBuf>,
     /// How to print: tables for people, the others for programs
     #[arg(short, long, global = true, env = "WHARF_OUTPUT", value_enum, default_value_t = Output::Table)]
@@ -67,13 +97,17 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  wharf status -o json | jq '.healthy, .problems[].message'")]
     Status(StatusArgs),
     /// Live table of every container of every host
-    #[command(after_help = "Keys: q quit, s next sort column, r reverse, / filter, j k or arrows \
+    #[command(
+        after_help = "Keys: q quit, s next sort column, r reverse, / filter, j k or arrows \
                             move, space pause.\n\nExamples:\n  wharf top\n  wharf top --sort \
-                            memory --filter application=web\n  wharf top --once")]
+                            memory --filter application=web\n  wharf top --once"
+    )]
     Top(TopArgs),
     /// Log lines of a container
-    #[command(after_help = "Examples:\n  wharf logs my-container\n  wharf logs -f my-container\n  \
-                            wharf logs --since 10m --tail 500 my-container")]
+    #[command(
+        after_help = "Examples:\n  wharf logs my-container\n  wharf logs -f my-container\n  \
+                            wharf logs --since 10m --tail 500 my-container"
+    )]
     Logs(LogsArgs),
     /// Deployments: what the platform runs for its users
     #[command(subcommand, visible_alias = "deployments")]
@@ -164,7 +198,12 @@ pub(crate) struct StoreArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlatformArgs {
     /// Name of the platform; containers and the data directory carry it
-    #[arg(long, env = "WHARF_NAME", default_value = "wharfinger", value_name = "NAME")]
+    #[arg(
+        long,
+        env = "WHARF_NAME",
+        default_value = "wharfinger",
+        value_name = "NAME"
+    )]
     pub(crate) name: String,
     /// Data directory [default: /var/lib/wharfinger/NAME]
     #[arg(long, env = "WHARF_DATA_DIR", value_name = "DIR")]
@@ -176,8 +215,10 @@ pub(crate) struct PlatformArgs {
 
 /// `wharf up`
 #[derive(Debug, Args)]
-#[command(after_help = "Run again it repairs what is wrong and changes nothing that is \
-                        right.\n\nExamples:\n  wharf up\n  wharf up --name lab --port-base 22000")]
+#[command(
+    after_help = "Run again it repairs what is wrong and changes nothing that is \
+                        right.\n\nExamples:\n  wharf up\n  wharf up --name lab --port-base 22000"
+)]
 pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) platform: PlatformArgs,
@@ -292,8 +333,10 @@ pub(crate) struct LogsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeploymentCommand {
     /// Create a deployment from a template
-    #[command(after_help = "Examples:\n  wharf deployment create --name web --wait\n  wharf \
-                            deployment create --name big --memory-mib 4096 --disk-mib 40960")]
+    #[command(
+        after_help = "Examples:\n  wharf deployment create --name web --wait\n  wharf \
+                            deployment create --name big --memory-mib 4096 --disk-mib 40960"
+    )]
     Create(CreateArgs),
     /// List deployments
     #[command(after_help = "Example:\n  wharf deployment list --filter 'health!=HEALTH_HEALTHY'")]
@@ -413,7 +456,9 @@ pub(crate) enum ProxyCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContainerCommand {
     /// List containers of every host
-    #[command(after_help = "Example:\n  wharf container list --filter 'application=web' --sort 'memory desc'")]
+    #[command(
+        after_help = "Example:\n  wharf container list --filter 'application=web' --sort 'memory desc'"
+    )]
     List(ListArgs),
     /// Show a container
     Show {

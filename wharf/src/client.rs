@@ -46,8 +46,13 @@ pub(crate) struct Credentialed {
 }
 
 impl Interceptor for Credentialed {
-    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
-        request.metadata_mut().insert("authorization", self.header.clone());
+    fn call(
+        &mut self,
+        mut request: tonic::Request<()>,
+    ) -> Result<tonic::Request<()>, tonic::Status> {
+        request
+            .metadata_mut()
+            .insert("authorization", self.header.clone());
         Ok(request)
     }
 }
@@ -69,7 +74,10 @@ impl Client {
         let ca = CaCerts::load(&settings.ca_file).map_err(|error| {
             Failure::new(
                 "CLI0005",
-                format!("cannot use the CA file {}: {error}", settings.ca_file.display()),
+                format!(
+                    "cannot use the CA file {}: {error}",
+                    settings.ca_file.display()
+                ),
                 "give the platform's ca.pem with --ca-file",
             )
         })?;
@@ -133,12 +141,19 @@ impl Client {
 
     /// A client of a deployment's store.
     pub(crate) fn store(&self, credentials: &Credentials) -> Result<StoreClient, Failure> {
-        let config = client_config(&self.ca, Expect::Name, None).map_err(|error| internal(&error))?;
-        let options = ClientOptions { timeout: TIMEOUT, ..ClientOptions::default() };
+        let config =
+            client_config(&self.ca, Expect::Name, None).map_err(|error| internal(&error))?;
+        let options = ClientOptions {
+            timeout: TIMEOUT,
+            ..ClientOptions::default()
+        };
         Ok(StoreClient {
             http: HttpsClient::new(config, options),
             url: credentials.url.clone(),
-            authorization: format!("Basic {}", basic(&credentials.username, &credentials.password)),
+            authorization: format!(
+                "Basic {}",
+                basic(&credentials.username, &credentials.password)
+            ),
         })
     }
 }
@@ -161,9 +176,8 @@ pub(crate) struct StoreClient {
 impl StoreClient {
     /// Posts JSON and gives the JSON of a successful answer.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let unanswered = |what: String| {
-            Failure::new("CLI0011", what, "wharf status").exit(EXIT_UNREACHABLE)
-        };
+        let unanswered =
+            |what: String| Failure::new("CLI0011", what, "wharf status").exit(EXIT_UNREACHABLE);
         let request = Request::post(format!("{}{path}", self.url))
             .header("content-type", "application/json")
             .header("authorization", &self.authorization)
@@ -178,7 +192,13 @@ impl StoreClient {
         if answer.status().is_success() {
             return Ok(value);
         }
-        let reason = value["error"]["reason"].as_str().unwrap_or("no reason given").to_owned();
-        Err(unanswered(format!("the store answered {}: {reason}", answer.status())))
+        let reason = value["error"]["reason"]
+            .as_str()
+            .unwrap_or("no reason given")
+            .to_owned();
+        Err(unanswered(format!(
+            "the store answered {}: {reason}",
+            answer.status()
+        )))
     }
 }

@@ -30,7 +30,12 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure of the command line itself.
     pub(crate) fn new(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), hint: hint.into(), exit: EXIT_FAILED }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            hint: hint.into(),
+            exit: EXIT_FAILED,
+        }
     }
 
     pub(crate) fn exit(mut self, exit: u8) -> Self {
@@ -60,15 +65,21 @@ impl From<tonic::Status> for Failure {
             tonic::Code::Unavailable | tonic::Code::DeadlineExceeded => EXIT_UNREACHABLE,
             _ => EXIT_FAILED,
         };
-        if let Some(ErrorInfo { code, field, hint, .. }) =
-            wharf_proto::coded::decode(status.details())
+        if let Some(ErrorInfo {
+            code, field, hint, ..
+        }) = wharf_proto::coded::decode(status.details())
         {
             let message = if field.is_empty() {
                 status.message().to_owned()
             } else {
                 format!("{field}: {}", status.message())
             };
-            return Self { code, message, hint, exit };
+            return Self {
+                code,
+                message,
+                hint,
+                exit,
+            };
         }
         match status.code() {
             tonic::Code::Unavailable => Self::new(
@@ -115,7 +126,13 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_has_an_exit_code_of_its_own() {
-        assert_eq!(Failure::from(tonic::Status::not_found("no")).exit, EXIT_NOT_FOUND);
-        assert_eq!(Failure::from(tonic::Status::unavailable("no")).exit, EXIT_UNREACHABLE);
+        assert_eq!(
+            Failure::from(tonic::Status::not_found("no")).exit,
+            EXIT_NOT_FOUND
+        );
+        assert_eq!(
+            Failure::from(tonic::Status::unavailable("no")).exit,
+            EXIT_UNREACHABLE
+        );
     }
 }

@@ -46,8 +46,14 @@ pub(crate) async fn run(client: &Client, args: &LogsArgs) -> Result<u8, Failure>
         }
         Err(failure) => return Err(failure),
     };
-    let request = GetCredentialsRequest { deployment: SYSTEM.to_owned() };
-    let credentials = client.deployments().get_credentials(request).await?.into_inner();
+    let request = GetCredentialsRequest {
+        deployment: SYSTEM.to_owned(),
+    };
+    let credentials = client
+        .deployments()
+        .get_credentials(request)
+        .await?
+        .into_inner();
     let store = client.store(&credentials)?;
 
     let mut first = tail(&store, field, &value, since_ms, args.tail).await?;
@@ -61,7 +67,9 @@ pub(crate) async fn run(client: &Client, args: &LogsArgs) -> Result<u8, Failure>
         .exit(crate::failure::EXIT_NOT_FOUND));
     }
     let mut shown = HashSet::new();
-    let mut newest_ms = since_ms.unwrap_or(0).max(client.now_ms().saturating_sub(OVERLAP_MS));
+    let mut newest_ms = since_ms
+        .unwrap_or(0)
+        .max(client.now_ms().saturating_sub(OVERLAP_MS));
     for line in &first {
         show(client.output(), args.timestamps, line);
         shown.insert(line.id.clone());
@@ -175,7 +183,10 @@ fn query(field: &str, value: &str, from_ms: Option<u64>, size: u32, order: &str)
 async fn search(store: &StoreClient, body: &Value) -> Result<(Vec<Line>, Option<Value>), Failure> {
     let path = format!("/{DATA_STREAM}/_search?ignore_unavailable=true");
     let answer = store.post(&path, body).await?;
-    let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
+    let hits = answer["hits"]["hits"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let last = hits.last().map(|hit| hit["sort"].clone());
     Ok((hits.iter().map(line_of).collect(), last))
 }
@@ -207,7 +218,11 @@ fn parse_age(text: &str) -> Result<u64, Failure> {
         .and_then(|number| number.checked_mul(factor))
         .filter(|_| factor > 0)
         .ok_or_else(|| {
-            Failure::new("CLI0009", format!("`{text}` is no age"), "write `90s`, `10m`, `2h` or `1d`")
+            Failure::new(
+                "CLI0009",
+                format!("`{text}` is no age"),
+                "write `90s`, `10m`, `2h` or `1d`",
+            )
         })
 }
 
@@ -232,6 +247,9 @@ mod tests {
             "sort": [1_767_225_600_000_u64, 12],
         });
         let line = line_of(&hit);
-        assert_eq!((line.id.as_str(), line.at_ms, line.message.as_str()), ("x", 1_767_225_600_000, "hello"));
+        assert_eq!(
+            (line.id.as_str(), line.at_ms, line.message.as_str()),
+            ("x", 1_767_225_600_000, "hello")
+        );
     }
 }

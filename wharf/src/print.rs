@@ -11,7 +11,9 @@ use crate::{args::Output, failure::Failure};
 /// Writes text to standard output; a closed pipe (`| head`) ends the process quietly.
 pub(crate) fn out(text: &str) {
     let mut stdout = io::stdout().lock();
-    if let Err(error) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
+    if let Err(error) = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
         && error.kind() == io::ErrorKind::BrokenPipe
     {
         std::process::exit(0);
@@ -36,7 +38,11 @@ pub(crate) fn json<M: Message + Name>(message: &M) -> Result<Value, Failure> {
 
 /// The JSON form of a list: an array, always.
 pub(crate) fn json_list<M: Message + Name>(messages: &[M]) -> Result<Value, Failure> {
-    messages.iter().map(json).collect::<Result<Vec<_>, _>>().map(Value::Array)
+    messages
+        .iter()
+        .map(json)
+        .collect::<Result<Vec<_>, _>>()
+        .map(Value::Array)
 }
 
 /// Prints a value as the output asks; `table` makes the form for people.
@@ -62,13 +68,26 @@ pub(crate) struct Table {
 impl Table {
     /// A table with these headings; one that begins with `>` is aligned to the right.
     pub(crate) fn new(headings: &[&str]) -> Self {
-        let right = headings.iter().map(|heading| heading.starts_with('>')).collect();
-        let first = headings.iter().map(|heading| heading.trim_start_matches('>').to_owned());
-        Self { rows: vec![first.collect()], right }
+        let right = headings
+            .iter()
+            .map(|heading| heading.starts_with('>'))
+            .collect();
+        let first = headings
+            .iter()
+            .map(|heading| heading.trim_start_matches('>').to_owned());
+        Self {
+            rows: vec![first.collect()],
+            right,
+        }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(|cell| printable(&cell.into())).collect());
+        self.rows.push(
+            cells
+                .into_iter()
+                .map(|cell| printable(&cell.into()))
+                .collect(),
+        );
     }
 
     /// The table as text, each line ended.
@@ -105,7 +124,9 @@ impl Table {
 
 /// Control characters, which names and messages from elsewhere may hold, never reach a terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// Bytes for people: `1.5 GiB`.
@@ -118,12 +139,18 @@ pub(crate) fn bytes(count: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 { format!("{count} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit == 0 {
+        format!("{count} B")
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
 }
 
 /// How long ago, for people: `3m`.
 pub(crate) fn age(now_ms: u64, then: Option<&prost_types::Timestamp>) -> String {
-    let Some(then) = then else { return "-".to_owned() };
+    let Some(then) = then else {
+        return "-".to_owned();
+    };
     let seconds = now_ms.saturating_sub(wharf_proto::times::millis(then)) / 1000;
     match seconds {
         0..120 => format!("{seconds}s"),
@@ -135,7 +162,10 @@ pub(crate) fn age(now_ms: u64, then: Option<&prost_types::Timestamp>) -> String 
 
 /// The word of an enum's JSON name: `HEALTH_HEALTHY` without `HEALTH_`, lower case.
 pub(crate) fn word(name: &str, prefix: &str) -> String {
-    name.strip_prefix(prefix).unwrap_or(name).to_lowercase().replace('_', " ")
+    name.strip_prefix(prefix)
+        .unwrap_or(name)
+        .to_lowercase()
+        .replace('_', " ")
 }
 
 #[cfg(test)]
@@ -147,7 +177,10 @@ mod tests {
         let mut table = Table::new(&["NAME", ">CPU"]);
         table.row(["a", "1.0"]);
         table.row(["longer", "100.0"]);
-        assert_eq!(table.render(), "NAME      CPU\na         1.0\nlonger  100.0\n");
+        assert_eq!(
+            table.render(),
+            "NAME      CPU\na         1.0\nlonger  100.0\n"
+        );
     }
 
     #[test]

@@ -38,7 +38,9 @@ pub(crate) fn folder() -> Option<PathBuf> {
 fn file(folder: &Path, name: &str) -> Result<PathBuf, Failure> {
     let plain = !name.is_empty()
         && name.len() <= 64
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if plain {
         Ok(folder.join(format!("{name}.yaml")))
     } else {
@@ -95,7 +97,11 @@ pub(crate) fn remove(folder: &Path, name: &str, platform: &str) -> Result<(), Fa
     if read(folder, name)?.is_some_and(|profile| profile.platform == platform) {
         let path = file(folder, name)?;
         std::fs::remove_file(&path).map_err(|error| {
-            Failure::new("CLI0004", format!("cannot remove {}: {error}", path.display()), "")
+            Failure::new(
+                "CLI0004",
+                format!("cannot remove {}: {error}", path.display()),
+                "",
+            )
         })?;
     }
     Ok(())
@@ -121,7 +127,10 @@ mod tests {
     fn a_profile_is_for_its_owner_alone_and_reads_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = write(folder.path(), DEFAULT, &profile()).unwrap();
-        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(read(folder.path(), DEFAULT).unwrap(), Some(profile()));
     }
 
@@ -129,7 +138,11 @@ mod tests {
     fn a_name_that_leaves_the_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["", "../x", "a/b", "a b"] {
-            assert_eq!(read(folder.path(), name).unwrap_err().code, "CLI0004", "`{name}`");
+            assert_eq!(
+                read(folder.path(), name).unwrap_err().code,
+                "CLI0004",
+                "`{name}`"
+            );
         }
     }
 

@@ -23,7 +23,9 @@ pub(crate) struct Settings {
 pub(crate) fn settle(args: &GlobalArgs) -> Result<Settings, Failure> {
     let password = match &args.password_file {
         Some(path) => Some(read_password(path)?),
-        None => std::env::var("WHARF_PASSWORD").ok().filter(|text| !text.is_empty()),
+        None => std::env::var("WHARF_PASSWORD")
+            .ok()
+            .filter(|text| !text.is_empty()),
     };
     let name = args.profile.as_deref().unwrap_or(profile::DEFAULT);
     let stored = match profile::folder() {
@@ -54,10 +56,16 @@ fn merge(
     };
     // The stored password belongs to the stored user; it is never sent for another one.
     let same_user = stored.as_ref().is_some_and(|profile| {
-        args.username.as_ref().is_none_or(|username| *username == profile.username)
+        args.username
+            .as_ref()
+            .is_none_or(|username| *username == profile.username)
     });
-    let password = password
-        .or_else(|| stored.as_ref().filter(|_| same_user).map(|profile| profile.password.clone()));
+    let password = password.or_else(|| {
+        stored
+            .as_ref()
+            .filter(|_| same_user)
+            .map(|profile| profile.password.clone())
+    });
     Ok(Settings {
         director: args
             .director
@@ -81,7 +89,11 @@ fn merge(
 
 fn read_password(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::new("CLI0005", format!("cannot read {}: {error}", path.display()), "")
+        Failure::new(
+            "CLI0005",
+            format!("cannot read {}: {error}", path.display()),
+            "",
+        )
     })?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
@@ -113,7 +125,10 @@ mod tests {
 
     #[test]
     fn a_flag_wins_over_the_profile_value_by_value() {
-        let args = GlobalArgs { director: Some("h:2".into()), ..args() };
+        let args = GlobalArgs {
+            director: Some("h:2".into()),
+            ..args()
+        };
         let settings = merge(&args, None, Some(stored())).unwrap();
         assert_eq!(settings.director, "h:2");
         assert_eq!(settings.username, "admin");
@@ -122,8 +137,13 @@ mod tests {
 
     #[test]
     fn the_stored_password_is_not_sent_for_another_user() {
-        let args = GlobalArgs { username: Some("eve".into()), ..args() };
-        let failure = merge(&args, None, Some(stored())).err().expect("no password is known");
+        let args = GlobalArgs {
+            username: Some("eve".into()),
+            ..args()
+        };
+        let failure = merge(&args, None, Some(stored()))
+            .err()
+            .expect("no password is known");
         assert_eq!(failure.code, "CLI0005");
     }
 

@@ -15,15 +15,29 @@ pub(crate) async fn run(client: &Client, command: &AllocatorCommand) -> Result<u
     match command {
         AllocatorCommand::List(args) => {
             let allocators = read_all(args, |options| async {
-                let request = ListAllocatorsRequest { options: Some(options) };
-                let page = client.allocators().list_allocators(request).await?.into_inner();
+                let request = ListAllocatorsRequest {
+                    options: Some(options),
+                };
+                let page = client
+                    .allocators()
+                    .list_allocators(request)
+                    .await?
+                    .into_inner();
                 Ok((page.allocators, page.info))
             })
             .await?;
             let json = print::json_list(&allocators)?;
             print::result(client.output(), &json, || {
                 let mut table = Table::new(&[
-                    "HOST", "ZONE", "STATE", "SINCE", ">INSTANCES", ">MEMORY", ">DISK", "PROBLEM", "ID",
+                    "HOST",
+                    "ZONE",
+                    "STATE",
+                    "SINCE",
+                    ">INSTANCES",
+                    ">MEMORY",
+                    ">DISK",
+                    "PROBLEM",
+                    "ID",
                 ]);
                 for allocator in &allocators {
                     table.row([
@@ -45,8 +59,14 @@ pub(crate) async fn run(client: &Client, command: &AllocatorCommand) -> Result<u
             });
         }
         AllocatorCommand::Show { allocator } => {
-            let request = GetAllocatorRequest { allocator: allocator.clone() };
-            let found = client.allocators().get_allocator(request).await?.into_inner();
+            let request = GetAllocatorRequest {
+                allocator: allocator.clone(),
+            };
+            let found = client
+                .allocators()
+                .get_allocator(request)
+                .await?
+                .into_inner();
             let json = print::json(&found)?;
             print::result(client.output(), &json, || render(&found, client.now_ms()));
         }

@@ -16,7 +16,9 @@ pub(crate) async fn run(client: &Client, command: &ContainerCommand) -> Result<u
         ContainerCommand::List(args) => {
             let containers = all(client, args).await?;
             let json = print::json_list(&containers)?;
-            print::result(client.output(), &json, || table(&containers, client.now_ms()));
+            print::result(client.output(), &json, || {
+                table(&containers, client.now_ms())
+            });
         }
         ContainerCommand::Show { container } => {
             let found = get(client, container).await?;
@@ -30,8 +32,14 @@ pub(crate) async fn run(client: &Client, command: &ContainerCommand) -> Result<u
 /// Every container that the arguments keep.
 pub(crate) async fn all(client: &Client, args: &ListArgs) -> Result<Vec<Container>, Failure> {
     read_all(args, |options| async {
-        let request = ListContainersRequest { options: Some(options) };
-        let page = client.containers().list_containers(request).await?.into_inner();
+        let request = ListContainersRequest {
+            options: Some(options),
+        };
+        let page = client
+            .containers()
+            .list_containers(request)
+            .await?
+            .into_inner();
         Ok((page.containers, page.info))
     })
     .await
@@ -39,13 +47,21 @@ pub(crate) async fn all(client: &Client, args: &ListArgs) -> Result<Vec<Containe
 
 /// One container by id, beginning of it, or name.
 pub(crate) async fn get(client: &Client, container: &str) -> Result<Container, Failure> {
-    let request = GetContainerRequest { container: container.to_owned() };
-    Ok(client.containers().get_container(request).await?.into_inner())
+    let request = GetContainerRequest {
+        container: container.to_owned(),
+    };
+    Ok(client
+        .containers()
+        .get_container(request)
+        .await?
+        .into_inner())
 }
 
 /// The sample's figures as cells: CPU, memory, limit, network in and out, block read and written.
 pub(crate) fn figures(sample: Option<&ContainerSample>) -> [String; 7] {
-    let Some(sample) = sample else { return std::array::from_fn(|_| "-".to_owned()) };
+    let Some(sample) = sample else {
+        return std::array::from_fn(|_| "-".to_owned());
+    };
     [
         format!("{:.1}", sample.cpu_percent),
         print::bytes(sample.memory_bytes),
@@ -59,8 +75,21 @@ pub(crate) fn figures(sample: Option<&ContainerSample>) -> [String; 7] {
 
 fn table(containers: &[Container], now_ms: u64) -> String {
     let mut table = Table::new(&[
-        "NAME", "STATE", ">CPU %", ">MEMORY", ">LIMIT", ">NET IN", ">NET OUT", ">READ", ">WRITTEN",
-        "APPLICATION", "DEPLOYMENT", "HOST", "AGE", "IMAGE", "ID",
+        "NAME",
+        "STATE",
+        ">CPU %",
+        ">MEMORY",
+        ">LIMIT",
+        ">NET IN",
+        ">NET OUT",
+        ">READ",
+        ">WRITTEN",
+        "APPLICATION",
+        "DEPLOYMENT",
+        "HOST",
+        "AGE",
+        "IMAGE",
+        "ID",
     ]);
     for container in containers {
         let mut row = vec![container.name.clone(), container.state.clone()];
@@ -79,7 +108,11 @@ fn table(containers: &[Container], now_ms: u64) -> String {
 }
 
 fn or_dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 fn render(container: &Container, now_ms: u64) -> String {
@@ -95,11 +128,17 @@ fn render(container: &Container, now_ms: u64) -> String {
         ("role", or_dash(&container.role)),
         ("deployment", or_dash(&container.deployment_name)),
         ("host", format!("{} in {}", container.host, container.zone)),
-        ("started", format!("{} ago", print::age(now_ms, container.started_at.as_ref()))),
+        (
+            "started",
+            format!("{} ago", print::age(now_ms, container.started_at.as_ref())),
+        ),
         ("cpu", format!("{cpu} %")),
         ("memory", format!("{memory} of {limit}")),
         ("network", format!("{net_in} in, {net_out} out")),
         ("block", format!("{read} read, {written} written")),
     ];
-    lines.iter().map(|(name, value)| format!("{name:<12}{}\n", print::printable(value))).collect()
+    lines
+        .iter()
+        .map(|(name, value)| format!("{name:<12}{}\n", print::printable(value)))
+        .collect()
 }

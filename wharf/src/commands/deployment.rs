@@ -29,7 +29,9 @@ pub(crate) async fn run(client: &Client, command: &DeploymentCommand) -> Result<
         DeploymentCommand::Show(args) => {
             let deployment = get(client, &args.deployment).await?;
             let json = print::json(&deployment)?;
-            print::result(client.output(), &json, || render(&deployment, client.now_ms()));
+            print::result(client.output(), &json, || {
+                render(&deployment, client.now_ms())
+            });
             Ok(0)
         }
         DeploymentCommand::Delete(args) => delete(client, args).await,
@@ -38,8 +40,14 @@ pub(crate) async fn run(client: &Client, command: &DeploymentCommand) -> Result<
 }
 
 async fn get(client: &Client, deployment: &str) -> Result<Deployment, Failure> {
-    let request = GetDeploymentRequest { deployment: deployment.to_owned() };
-    Ok(client.deployments().get_deployment(request).await?.into_inner())
+    let request = GetDeploymentRequest {
+        deployment: deployment.to_owned(),
+    };
+    Ok(client
+        .deployments()
+        .get_deployment(request)
+        .await?
+        .into_inner())
 }
 
 async fn create(client: &Client, args: &CreateArgs) -> Result<u8, Failure> {
@@ -55,7 +63,10 @@ async fn create(client: &Client, args: &CreateArgs) -> Result<u8, Failure> {
     }
     let request = CreateDeploymentRequest {
         mutation: Some(Mutation {
-            request_id: args.request_id.clone().unwrap_or_else(wharf_runtime::random::new_id),
+            request_id: args
+                .request_id
+                .clone()
+                .unwrap_or_else(wharf_runtime::random::new_id),
             expected_version: 0,
         }),
         name: args.name.clone(),
@@ -64,8 +75,16 @@ async fn create(client: &Client, args: &CreateArgs) -> Result<u8, Failure> {
         sizes,
         zone_counts: HashMap::new(),
     };
-    let answer = client.deployments().create_deployment(request).await?.into_inner();
-    let id = answer.deployment.as_ref().map(|deployment| deployment.id.clone()).unwrap_or_default();
+    let answer = client
+        .deployments()
+        .create_deployment(request)
+        .await?
+        .into_inner();
+    let id = answer
+        .deployment
+        .as_ref()
+        .map(|deployment| deployment.id.clone())
+        .unwrap_or_default();
     finish(client, &args.wait, &answer.plan_id, &id, "creates").await
 }
 
@@ -80,8 +99,19 @@ async fn delete(client: &Client, args: &DeleteArgs) -> Result<u8, Failure> {
         }),
         deployment: args.deployment.clone(),
     };
-    let answer = client.deployments().delete_deployment(request).await?.into_inner();
-    finish(client, &args.wait, &answer.plan_id, &answer.deployment_id, "deletes").await
+    let answer = client
+        .deployments()
+        .delete_deployment(request)
+        .await?
+        .into_inner();
+    finish(
+        client,
+        &args.wait,
+        &answer.plan_id,
+        &answer.deployment_id,
+        "deletes",
+    )
+    .await
 }
 
 /// Says which plan does it, or follows that plan.
@@ -93,7 +123,14 @@ async fn finish(
     verb: &str,
 ) -> Result<u8, Failure> {
     let followed = if wait.wait {
-        Some(plan::follow(client, plan_id, Some(Duration::from_secs(wait.wait_timeout))).await?)
+        Some(
+            plan::follow(
+                client,
+                plan_id,
+                Some(Duration::from_secs(wait.wait_timeout)),
+            )
+            .await?,
+        )
     } else {
         None
     };
@@ -106,7 +143,9 @@ async fn finish(
         if followed.is_some() {
             format!("deployment {deployment_id}\n")
         } else {
-            format!("plan {plan_id} {verb} the deployment {deployment_id}; follow it: wharf plan follow {plan_id}\n")
+            format!(
+                "plan {plan_id} {verb} the deployment {deployment_id}; follow it: wharf plan follow {plan_id}\n"
+            )
         }
     });
     followed.as_ref().map_or(Ok(0), plan::ended)
@@ -114,35 +153,61 @@ async fn finish(
 
 fn confirm(deployment: &str) -> Result<(), Failure> {
     let refused = |message: &str| {
-        Failure::new("CLI0007", message, "give --yes to delete without being asked")
+        Failure::new(
+            "CLI0007",
+            message,
+            "give --yes to delete without being asked",
+        )
     };
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(refused("deleting removes all data, and there is no terminal to ask on"));
+        return Err(refused(
+            "deleting removes all data, and there is no terminal to ask on",
+        ));
     }
     let mut stderr = std::io::stderr().lock();
-    let _ = write!(stderr, "Delete `{deployment}` and all its data? Type its name: ");
+    let _ = write!(
+        stderr,
+        "Delete `{deployment}` and all its data? Type its name: "
+    );
     let _ = stderr.flush();
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)
         .map_err(|error| refused(&format!("cannot read the answer: {error}")))?;
-    if answer.trim() == deployment { Ok(()) } else { Err(refused("not deleted: the name differs")) }
+    if answer.trim() == deployment {
+        Ok(())
+    } else {
+        Err(refused("not deleted: the name differs"))
+    }
 }
 
 async fn list(client: &Client, args: &ListArgs) -> Result<u8, Failure> {
     let deployments = read_all(args, |options| async {
-        let request = ListDeploymentsRequest { options: Some(options) };
-        let page = client.deployments().list_deployments(request).await?.into_inner();
+        let request = ListDeploymentsRequest {
+            options: Some(options),
+        };
+        let page = client
+            .deployments()
+            .list_deployments(request)
+            .await?
+            .into_inner();
         Ok((page.deployments, page.info))
     })
     .await?;
     let json = print::json_list(&deployments)?;
     print::result(client.output(), &json, || {
-        let mut table =
-            Table::new(&["NAME", "ALIAS", "HEALTH", ">NODES", ">MEMORY", "PLAN", "AGE", "ID"]);
+        let mut table = Table::new(&[
+            "NAME", "ALIAS", "HEALTH", ">NODES", ">MEMORY", "PLAN", "AGE", "ID",
+        ]);
         for deployment in &deployments {
-            let instances = deployment.resources.iter().flat_map(|resource| &resource.instances);
-            let memory = instances.clone().map(|instance| instance.memory_bytes).sum();
+            let instances = deployment
+                .resources
+                .iter()
+                .flat_map(|resource| &resource.instances);
+            let memory = instances
+                .clone()
+                .map(|instance| instance.memory_bytes)
+                .sum();
             table.row([
                 deployment.name.clone(),
                 deployment.alias.clone(),
@@ -165,8 +230,14 @@ async fn list(client: &Client, args: &ListArgs) -> Result<u8, Failure> {
 
 /// The credentials as programs read them: `url`, `username`, `password`, `ca_file`.
 async fn credentials(client: &Client, deployment: &str) -> Result<u8, Failure> {
-    let request = GetCredentialsRequest { deployment: deployment.to_owned() };
-    let found = client.deployments().get_credentials(request).await?.into_inner();
+    let request = GetCredentialsRequest {
+        deployment: deployment.to_owned(),
+    };
+    let found = client
+        .deployments()
+        .get_credentials(request)
+        .await?
+        .into_inner();
     let ca_file = client.ca_file().display().to_string();
     let json = serde_json::json!({
         "deployment_id": found.deployment_id,
@@ -204,14 +275,26 @@ fn render(deployment: &Deployment, now_ms: u64) -> String {
         deployment.version,
     );
     if !deployment.pending_plan_id.is_empty() {
-        text.push_str(&format!("plan        {} running\n", deployment.pending_plan_id));
+        text.push_str(&format!(
+            "plan        {} running\n",
+            deployment.pending_plan_id
+        ));
     }
     for problem in &deployment.problems {
         text.push_str(&format!("problem     {}\n", print::printable(problem)));
     }
     let mut table = Table::new(&[
-        "INSTANCE", "ENGINE", "STATE", "HEALTH", "ALLOCATOR", "ZONE", ">PORT", ">MEMORY", ">DISK",
-        ">RESTARTS", "REASON",
+        "INSTANCE",
+        "ENGINE",
+        "STATE",
+        "HEALTH",
+        "ALLOCATOR",
+        "ZONE",
+        ">PORT",
+        ">MEMORY",
+        ">DISK",
+        ">RESTARTS",
+        "REASON",
     ]);
     for resource in &deployment.resources {
         for instance in &resource.instances {
@@ -232,13 +315,21 @@ fn render(deployment: &Deployment, now_ms: u64) -> String {
     }
     text.push('\n');
     text.push_str(&table.render());
-    for instance in deployment.resources.iter().flat_map(|resource| &resource.instances) {
+    for instance in deployment
+        .resources
+        .iter()
+        .flat_map(|resource| &resource.instances)
+    {
         if let Some(exit) = &instance.last_exit {
             text.push_str(&format!(
                 "\n{} last exit: code {}{}, {} ago\n",
                 instance.name,
                 exit.exit_code,
-                if exit.out_of_memory { ", out of memory" } else { "" },
+                if exit.out_of_memory {
+                    ", out of memory"
+                } else {
+                    ""
+                },
                 print::age(now_ms, exit.at.as_ref()),
             ));
             for line in &exit.log_tail {

@@ -43,14 +43,28 @@ mod tests {
     use super::*;
 
     fn args(limit: Option<usize>) -> ListArgs {
-        ListArgs { filter: String::new(), sort: String::new(), limit }
+        ListArgs {
+            filter: String::new(),
+            sort: String::new(),
+            limit,
+        }
     }
 
     async fn pages(options: ListOptions) -> Result<(Vec<u32>, Option<ListInfo>), tonic::Status> {
         let start: u32 = options.page_token.parse().unwrap_or(0);
         let end = (start + options.page_size).min(1200);
-        let next = if end < 1200 { end.to_string() } else { String::new() };
-        Ok(((start..end).collect(), Some(ListInfo { next_page_token: next, total: 1200 })))
+        let next = if end < 1200 {
+            end.to_string()
+        } else {
+            String::new()
+        };
+        Ok((
+            (start..end).collect(),
+            Some(ListInfo {
+                next_page_token: next,
+                total: 1200,
+            }),
+        ))
     }
 
     #[tokio::test]

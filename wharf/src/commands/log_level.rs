@@ -17,7 +17,10 @@ pub(crate) async fn run(client: &Client, args: &LogLevelArgs) -> Result<u8, Fail
     let answer = client.platform().set_log_level(request).await?.into_inner();
     let json = print::json(&answer)?;
     print::result(client.output(), &json, || {
-        format!("`{}` set on {} {}(s)\n", args.filter, answer.receivers, args.role)
+        format!(
+            "`{}` set on {} {}(s)\n",
+            args.filter, answer.receivers, args.role
+        )
     });
     Ok(0)
 }

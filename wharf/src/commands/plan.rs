@@ -19,7 +19,10 @@ pub(crate) async fn run(client: &Client, command: &PlanCommand) -> Result<u8, Fa
     match command {
         PlanCommand::List { deployment, list } => {
             let plans = read_all(list, |options| async {
-                let request = ListPlansRequest { deployment: deployment.clone(), options: Some(options) };
+                let request = ListPlansRequest {
+                    deployment: deployment.clone(),
+                    options: Some(options),
+                };
                 let page = client.plans().list_plans(request).await?.into_inner();
                 Ok((page.plans, page.info))
             })
@@ -60,7 +63,9 @@ pub(crate) async fn run(client: &Client, command: &PlanCommand) -> Result<u8, Fa
 }
 
 async fn get(client: &Client, plan_id: &str) -> Result<Plan, Failure> {
-    let request = GetPlanRequest { plan_id: plan_id.to_owned() };
+    let request = GetPlanRequest {
+        plan_id: plan_id.to_owned(),
+    };
     Ok(client.plans().get_plan(request).await?.into_inner())
 }
 
@@ -88,7 +93,9 @@ pub(crate) async fn follow(
         let mut told = BTreeMap::new();
         let mut failures = 0_u32;
         loop {
-            let request = FollowPlanRequest { plan_id: plan_id.to_owned() };
+            let request = FollowPlanRequest {
+                plan_id: plan_id.to_owned(),
+            };
             let error = match client.plans().follow_plan(request).await {
                 Ok(stream) => {
                     let mut stream = stream.into_inner();
@@ -124,19 +131,27 @@ pub(crate) async fn follow(
     };
     match timeout {
         None => following.await,
-        Some(timeout) => tokio::time::timeout(timeout, following).await.unwrap_or_else(|_| {
-            Err(Failure::new(
-                "CLI0006",
-                format!("the plan {plan_id} has not ended within {} s; it goes on", timeout.as_secs()),
-                format!("wharf plan follow {plan_id}"),
-            )
-            .exit(EXIT_UNREACHABLE))
-        }),
+        Some(timeout) => tokio::time::timeout(timeout, following)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Failure::new(
+                    "CLI0006",
+                    format!(
+                        "the plan {plan_id} has not ended within {} s; it goes on",
+                        timeout.as_secs()
+                    ),
+                    format!("wharf plan follow {plan_id}"),
+                )
+                .exit(EXIT_UNREACHABLE))
+            }),
     }
 }
 
 fn is_ended(plan: &Plan) -> bool {
-    matches!(plan.status(), PlanStatus::Done | PlanStatus::Failed | PlanStatus::Superseded)
+    matches!(
+        plan.status(),
+        PlanStatus::Done | PlanStatus::Failed | PlanStatus::Superseded
+    )
 }
 
 fn tell(plan: &Plan, told: &mut BTreeMap<(String, String), (i32, String)>) {
@@ -148,7 +163,8 @@ fn tell(plan: &Plan, told: &mut BTreeMap<(String, String), (i32, String)>) {
         }
         let seconds = match (&step.started_at, &step.ended_at) {
             (Some(start), Some(end)) => {
-                let ms = wharf_proto::times::millis(end).saturating_sub(wharf_proto::times::millis(start));
+                let ms = wharf_proto::times::millis(end)
+                    .saturating_sub(wharf_proto::times::millis(start));
                 format!(" in {}.{} s", ms / 1000, ms % 1000 / 100)
             }
             _ => String::new(),
@@ -170,7 +186,12 @@ fn tell(plan: &Plan, told: &mut BTreeMap<(String, String), (i32, String)>) {
 }
 
 fn kind(plan: &Plan) -> String {
-    print::word(PlanKind::try_from(plan.kind).unwrap_or_default().as_str_name(), "PLAN_KIND_")
+    print::word(
+        PlanKind::try_from(plan.kind)
+            .unwrap_or_default()
+            .as_str_name(),
+        "PLAN_KIND_",
+    )
 }
 
 fn status(plan: &Plan) -> String {
@@ -215,7 +236,11 @@ fn render(plan: &Plan, now_ms: u64) -> String {
     text.push('\n');
     text.push_str(&table.render());
     for step in plan.steps.iter().filter(|step| !step.log.is_empty()) {
-        text.push_str(&format!("\n{} {}\n", step.step_id, print::printable(&step.subject)));
+        text.push_str(&format!(
+            "\n{} {}\n",
+            step.step_id,
+            print::printable(&step.subject)
+        ));
         for line in &step.log {
             text.push_str(&format!(
                 "  {}  {}\n",
@@ -241,6 +266,9 @@ mod tests {
             ..Plan::default()
         };
         let failure = ended(&plan).unwrap_err();
-        assert_eq!((failure.code.as_str(), failure.exit), ("DIR0042", EXIT_PLAN_FAILED));
+        assert_eq!(
+            (failure.code.as_str(), failure.exit),
+            ("DIR0042", EXIT_PLAN_FAILED)
+        );
     }
 }

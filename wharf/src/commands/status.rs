@@ -11,10 +11,18 @@ use crate::{
 
 /// Runs the command.
 pub(crate) async fn run(client: &Client, args: &StatusArgs) -> Result<u8, Failure> {
-    let status = client.platform().get_status(GetStatusRequest {}).await?.into_inner();
+    let status = client
+        .platform()
+        .get_status(GetStatusRequest {})
+        .await?
+        .into_inner();
     let json = print::json(&status)?;
     print::result(client.output(), &json, || render(&status, client.now_ms()));
-    Ok(if args.check && !status.healthy { EXIT_UNHEALTHY } else { 0 })
+    Ok(if args.check && !status.healthy {
+        EXIT_UNHEALTHY
+    } else {
+        0
+    })
 }
 
 fn render(status: &PlatformStatus, now_ms: u64) -> String {
@@ -23,7 +31,11 @@ fn render(status: &PlatformStatus, now_ms: u64) -> String {
         print::printable(&status.name),
         status.platform_id,
         status.version,
-        if status.healthy { "healthy" } else { "NOT HEALTHY" },
+        if status.healthy {
+            "healthy"
+        } else {
+            "NOT HEALTHY"
+        },
         status.admin_url,
         status.proxy_url,
     );
@@ -38,7 +50,14 @@ fn render(status: &PlatformStatus, now_ms: u64) -> String {
         status.containers,
         status.plans_running,
     ));
-    let mut directors = Table::new(&["DIRECTOR", "ADDRESS", "STATE", ">TERM", ">APPLIED", ">SNAPSHOT"]);
+    let mut directors = Table::new(&[
+        "DIRECTOR",
+        "ADDRESS",
+        "STATE",
+        ">TERM",
+        ">APPLIED",
+        ">SNAPSHOT",
+    ]);
     for member in &status.directors {
         directors.row([
             member.id.clone(),
@@ -61,7 +80,9 @@ fn render(status: &PlatformStatus, now_ms: u64) -> String {
             problems.row([
                 problem.code.clone(),
                 print::age(now_ms, problem.since.as_ref()),
-                format!("{} {}", problem.subject_kind, problem.subject).trim().to_owned(),
+                format!("{} {}", problem.subject_kind, problem.subject)
+                    .trim()
+                    .to_owned(),
                 problem.message.clone(),
                 problem.hint.clone(),
             ]);

@@ -15,8 +15,14 @@ pub(crate) async fn run(client: &Client, command: &TemplateCommand) -> Result<u8
     match command {
         TemplateCommand::List(args) => {
             let templates = read_all(args, |options| async {
-                let request = ListTemplatesRequest { options: Some(options) };
-                let page = client.templates().list_templates(request).await?.into_inner();
+                let request = ListTemplatesRequest {
+                    options: Some(options),
+                };
+                let page = client
+                    .templates()
+                    .list_templates(request)
+                    .await?
+                    .into_inner();
                 Ok((page.templates, page.info))
             })
             .await?;
@@ -30,7 +36,9 @@ pub(crate) async fn run(client: &Client, command: &TemplateCommand) -> Result<u8
             });
         }
         TemplateCommand::Show { template } => {
-            let request = GetTemplateRequest { template_id: template.clone() };
+            let request = GetTemplateRequest {
+                template_id: template.clone(),
+            };
             let found = client.templates().get_template(request).await?.into_inner();
             let json = print::json(&found)?;
             print::result(client.output(), &json, || render(&found));
@@ -44,8 +52,16 @@ fn render(template: &Template) -> String {
         "template     {} ({})\ndescription  {}\n\n",
         template.id, template.name, template.description
     );
-    let mut table =
-        Table::new(&["RESOURCE", "ENGINE", ">MEMORY", ">SMALLEST", ">LARGEST", ">DISK", ">ZONES", ">PER ZONE"]);
+    let mut table = Table::new(&[
+        "RESOURCE",
+        "ENGINE",
+        ">MEMORY",
+        ">SMALLEST",
+        ">LARGEST",
+        ">DISK",
+        ">ZONES",
+        ">PER ZONE",
+    ]);
     for resource in &template.resources {
         let size = resource.default_size.unwrap_or_default();
         let configuration = resource.instance_configuration.clone().unwrap_or_default();

@@ -49,11 +49,19 @@ pub(crate) async fn run(client: &Client, args: &TopArgs) -> Result<u8, Failure> 
 /// A bare word of the command line matches names, as people expect of a filter.
 fn filter(text: &str) -> String {
     let text = text.trim();
-    if text.is_empty() || text.contains(['=', '~']) { text.to_owned() } else { format!("name~{text}") }
+    if text.is_empty() || text.contains(['=', '~']) {
+        text.to_owned()
+    } else {
+        format!("name~{text}")
+    }
 }
 
 async fn read(client: &Client, model: &Model) -> Result<Vec<Container>, Failure> {
-    let args = ListArgs { filter: filter(model.filter()), sort: String::new(), limit: None };
+    let args = ListArgs {
+        filter: filter(model.filter()),
+        sort: String::new(),
+        limit: None,
+    };
     container::all(client, &args).await
 }
 
@@ -64,16 +72,26 @@ async fn live_table(
     terminal: &mut ratatui::DefaultTerminal,
 ) -> Result<(), Failure> {
     let broken = |error: std::io::Error| {
-        Failure::new("CLI0010", format!("the terminal cannot be used: {error}"), "wharf top --once")
+        Failure::new(
+            "CLI0010",
+            format!("the terminal cannot be used: {error}"),
+            "wharf top --once",
+        )
     };
     let interval = Duration::from_secs(args.interval);
     let mut read_at = Instant::now();
     loop {
-        terminal.draw(|frame| view::draw(frame, model)).map_err(broken)?;
+        terminal
+            .draw(|frame| view::draw(frame, model))
+            .map_err(broken)?;
         let due = interval.saturating_sub(read_at.elapsed());
         // Waiting for a key must not hold up a runtime thread.
         let key = tokio::task::spawn_blocking(move || {
-            if event::poll(due)? { event::read().map(Some) } else { Ok(None) }
+            if event::poll(due)? {
+                event::read().map(Some)
+            } else {
+                Ok(None)
+            }
         })
         .await
         .map_err(|error| Failure::new("CLI0010", error.to_string(), ""))?

@@ -5,8 +5,13 @@ use wharf_proto::v1::Container;
 
 use crate::args::TopSort;
 
-const ORDER: [TopSort; 5] =
-    [TopSort::Cpu, TopSort::Memory, TopSort::Network, TopSort::Block, TopSort::Name];
+const ORDER: [TopSort; 5] = [
+    TopSort::Cpu,
+    TopSort::Memory,
+    TopSort::Network,
+    TopSort::Block,
+    TopSort::Name,
+];
 
 /// What is to be done after a key.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,8 +97,14 @@ impl Model {
                 TopSort::Block => by_size(block),
                 TopSort::Name => std::cmp::Ordering::Equal,
             };
-            let order = order.then_with(|| a.name.cmp(&b.name)).then_with(|| a.id.cmp(&b.id));
-            if self.reversed { order.reverse() } else { order }
+            let order = order
+                .then_with(|| a.name.cmp(&b.name))
+                .then_with(|| a.id.cmp(&b.id));
+            if self.reversed {
+                order.reverse()
+            } else {
+                order
+            }
         });
         rows
     }
@@ -123,7 +134,10 @@ impl Model {
         match key.code {
             KeyCode::Char('q') | KeyCode::Esc => return After::Quit,
             KeyCode::Char('s') => {
-                let at = ORDER.iter().position(|sort| *sort == self.sort).unwrap_or(0);
+                let at = ORDER
+                    .iter()
+                    .position(|sort| *sort == self.sort)
+                    .unwrap_or(0);
                 self.sort = ORDER[(at + 1) % ORDER.len()];
             }
             KeyCode::Char('r') => self.reversed = !self.reversed,
@@ -142,12 +156,18 @@ impl Model {
 }
 
 fn cpu(container: &Container) -> f64 {
-    container.sample.as_ref().map_or(-1.0, |sample| sample.cpu_percent)
+    container
+        .sample
+        .as_ref()
+        .map_or(-1.0, |sample| sample.cpu_percent)
 }
 
 #[allow(clippy::cast_precision_loss)]
 fn memory(container: &Container) -> f64 {
-    container.sample.as_ref().map_or(-1.0, |sample| sample.memory_bytes as f64)
+    container
+        .sample
+        .as_ref()
+        .map_or(-1.0, |sample| sample.memory_bytes as f64)
 }
 
 fn network(container: &Container) -> f64 {
@@ -171,7 +191,11 @@ mod tests {
     fn container(name: &str, cpu_percent: f64, memory_bytes: u64) -> Container {
         Container {
             name: name.to_owned(),
-            sample: Some(ContainerSample { cpu_percent, memory_bytes, ..Default::default() }),
+            sample: Some(ContainerSample {
+                cpu_percent,
+                memory_bytes,
+                ..Default::default()
+            }),
             ..Default::default()
         }
     }
@@ -182,7 +206,10 @@ mod tests {
             container("a", 1.0, 30),
             container("b", 9.0, 10),
             container("c", 1.0, 20),
-            Container { name: "stopped".into(), ..Default::default() },
+            Container {
+                name: "stopped".into(),
+                ..Default::default()
+            },
         ]);
         model
     }

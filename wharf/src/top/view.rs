@@ -18,7 +18,13 @@ use crate::{
 
 fn cells(container: &Container) -> Vec<String> {
     let sample = container.sample.as_ref();
-    let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+    let or_dash = |text: &str| {
+        if text.is_empty() {
+            "-".to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
     let pair = |values: Option<(u64, u64)>| {
         values.map_or_else(
             || "-".to_owned(),
@@ -27,9 +33,18 @@ fn cells(container: &Container) -> Vec<String> {
     };
     vec![
         container.name.clone(),
-        sample.map_or_else(|| container.state.clone(), |sample| format!("{:.1}", sample.cpu_percent)),
-        sample.map_or_else(|| "-".to_owned(), |sample| print::bytes(sample.memory_bytes)),
-        sample.map_or_else(|| "-".to_owned(), |sample| print::bytes(sample.memory_limit_bytes)),
+        sample.map_or_else(
+            || container.state.clone(),
+            |sample| format!("{:.1}", sample.cpu_percent),
+        ),
+        sample.map_or_else(
+            || "-".to_owned(),
+            |sample| print::bytes(sample.memory_bytes),
+        ),
+        sample.map_or_else(
+            || "-".to_owned(),
+            |sample| print::bytes(sample.memory_limit_bytes),
+        ),
         pair(sample.map(|sample| (sample.network_in_bytes, sample.network_out_bytes))),
         pair(sample.map(|sample| (sample.block_read_bytes, sample.block_write_bytes))),
         or_dash(&container.application),
@@ -42,8 +57,16 @@ fn cells(container: &Container) -> Vec<String> {
 /// One page of text.
 pub(super) fn page(model: &Model) -> String {
     let mut table = TextTable::new(&[
-        "NAME", ">CPU %", ">MEMORY", ">LIMIT", ">NET IN / OUT", ">BLOCK READ / WRITTEN",
-        "APPLICATION", "DEPLOYMENT", "HOST", "IMAGE",
+        "NAME",
+        ">CPU %",
+        ">MEMORY",
+        ">LIMIT",
+        ">NET IN / OUT",
+        ">BLOCK READ / WRITTEN",
+        "APPLICATION",
+        "DEPLOYMENT",
+        "HOST",
+        "IMAGE",
     ]);
     for container in model.rows() {
         table.row(cells(container));
@@ -66,14 +89,23 @@ const HEADINGS: [(&str, Option<TopSort>); 10] = [
 
 /// Draws one frame.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
-    let [head, body, foot] =
-        Layout::vertical([Constraint::Length(1), Constraint::Min(3), Constraint::Length(1)])
-            .areas(frame.area());
+    let [head, body, foot] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Min(3),
+        Constraint::Length(1),
+    ])
+    .areas(frame.area());
     let rows = model.rows();
-    let busy: f64 =
-        rows.iter().filter_map(|row| row.sample.as_ref()).map(|sample| sample.cpu_percent).sum();
-    let memory: u64 =
-        rows.iter().filter_map(|row| row.sample.as_ref()).map(|sample| sample.memory_bytes).sum();
+    let busy: f64 = rows
+        .iter()
+        .filter_map(|row| row.sample.as_ref())
+        .map(|sample| sample.cpu_percent)
+        .sum();
+    let memory: u64 = rows
+        .iter()
+        .filter_map(|row| row.sample.as_ref())
+        .map(|sample| sample.memory_bytes)
+        .sum();
     let strong = Style::new().add_modifier(Modifier::BOLD);
     let mut title = vec![
         Span::styled(" wharf top ", strong),
@@ -119,7 +151,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
                 Some(sample) if sample.cpu_percent >= 90.0 => Style::new().fg(Color::Red),
                 Some(_) => Style::new(),
             };
-            Row::new(cells(container).into_iter().map(|cell| print::printable(&cell))).style(style)
+            Row::new(
+                cells(container)
+                    .into_iter()
+                    .map(|cell| print::printable(&cell)),
+            )
+            .style(style)
         }),
         widths,
     )
@@ -129,7 +166,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
     frame.render_stateful_widget(table, body, &mut state);
 
     let foot_line = match model.typing() {
-        Some(text) => Line::from(format!(" filter: {text}_   enter takes it, esc keeps the old one")),
+        Some(text) => Line::from(format!(
+            " filter: {text}_   enter takes it, esc keeps the old one"
+        )),
         None if !model.complaint().is_empty() => Line::styled(
             format!(" {}", print::printable(model.complaint())),
             Style::new().fg(Color::Red),
@@ -168,7 +207,14 @@ mod tests {
     #[test]
     fn a_page_has_the_name_cpu_memory_application_and_image() {
         let page = page(&model());
-        for text in ["web-1", "12.3", "3.0 MiB", "shop/web", "nginx:1", "DEPLOYMENT"] {
+        for text in [
+            "web-1",
+            "12.3",
+            "3.0 MiB",
+            "shop/web",
+            "nginx:1",
+            "DEPLOYMENT",
+        ] {
             assert!(page.contains(text), "the page lacks `{text}`:\n{page}");
         }
     }
@@ -177,8 +223,13 @@ mod tests {
     fn a_frame_shows_the_rows_and_marks_the_sorted_column() {
         let mut terminal = Terminal::new(TestBackend::new(200, 10)).unwrap();
         terminal.draw(|frame| draw(frame, &model())).unwrap();
-        let text: String =
-            terminal.backend().buffer().content().iter().map(|cell| cell.symbol()).collect();
+        let text: String = terminal
+            .backend()
+            .buffer()
+            .content()
+            .iter()
+            .map(|cell| cell.symbol())
+            .collect();
         for part in ["1 containers", "CPU % v", "web-1", "12.3", "q quit"] {
             assert!(text.contains(part), "the frame lacks `{part}`");
         }

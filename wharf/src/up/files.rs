@@ -85,13 +85,23 @@ pub(super) fn ensure(choice: &Choice, now_ms: i64) -> Result<Written, Failure> {
     ] {
         identity(dir, &platform, &authority, role, id, now_ms)?;
     }
-    write_json(&ProxyFile::path(dir), &ProxyFile { proxy_id: bootstrap.proxy_id.clone() }, 0o644)?;
+    write_json(
+        &ProxyFile::path(dir),
+        &ProxyFile {
+            proxy_id: bootstrap.proxy_id.clone(),
+        },
+        0o644,
+    )?;
     let allocator_id = bootstrap.allocator_id.clone();
     // Last: with this file there, everything above is there too.
     if new_password.is_some() {
         write_json(&DirectorBootstrap::path(dir), &bootstrap, 0o600)?;
     }
-    Ok(Written { platform, allocator_id, new_password })
+    Ok(Written {
+        platform,
+        allocator_id,
+        new_password,
+    })
 }
 
 fn platform_file(choice: &Choice) -> Result<PlatformFile, Failure> {
@@ -136,7 +146,8 @@ fn authority(dir: &Path, platform: &PlatformFile, now_ms: i64) -> Result<Authori
         let pem = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
         Authority::from_pem(&pem).map_err(|error| damaged(&error))?
     } else {
-        let made = Authority::create(&platform.platform_id, now_ms).map_err(|error| damaged(&error))?;
+        let made =
+            Authority::create(&platform.platform_id, now_ms).map_err(|error| damaged(&error))?;
         write(&path, made.to_pem().as_bytes(), 0o600)?;
         made
     };
@@ -160,15 +171,20 @@ fn identity(
     if found.is_some_and(|cert| !cert.needs_renewal(now_ms)) {
         return Ok(());
     }
-    let identity = Identity::new(&platform.platform_id, role, id).map_err(|error| damaged(&error))?;
-    let mut spec = LeafSpec::for_identity(identity).with_host("localhost").with_host("127.0.0.1");
+    let identity =
+        Identity::new(&platform.platform_id, role, id).map_err(|error| damaged(&error))?;
+    let mut spec = LeafSpec::for_identity(identity)
+        .with_host("localhost")
+        .with_host("127.0.0.1");
     if platform.advertised_address != "127.0.0.1" {
         spec = spec.with_host(&platform.advertised_address);
     }
     if role == ROLE_PROXY {
         spec = spec.with_host(&format!("proxy.{}", platform.domain));
     }
-    let cert = authority.issue(&spec, now_ms).map_err(|error| damaged(&error))?;
+    let cert = authority
+        .issue(&spec, now_ms)
+        .map_err(|error| damaged(&error))?;
     cert.store(&path).map_err(|error| damaged(&error))
 }
 
@@ -189,7 +205,10 @@ fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
     let made = if path.is_dir() {
         Ok(())
     } else {
-        std::fs::DirBuilder::new().recursive(true).mode(mode).create(path)
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(mode)
+            .create(path)
     };
     made.and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)))
         .map_err(|error| unwritable(path, &error))
@@ -212,14 +231,24 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
     let hint = match error.kind() {
         io::ErrorKind::PermissionDenied => "run as root, or give a --data-dir of your own",
         io::ErrorKind::StorageFull => "make room on that file system, or give another --data-dir",
-        io::ErrorKind::ReadOnlyFilesystem => "give a --data-dir on a file system that can be written",
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "give a --data-dir on a file system that can be written"
+        }
         _ => "give another --data-dir",
     };
-    Failure::new("CLI0020", format!("cannot write {}: {error}", path.display()), hint)
+    Failure::new(
+        "CLI0020",
+        format!("cannot write {}: {error}", path.display()),
+        hint,
+    )
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::new("CLI0021", format!("cannot read {}: {error}", path.display()), "run as root")
+    Failure::new(
+        "CLI0021",
+        format!("cannot read {}: {error}", path.display()),
+        "run as root",
+    )
 }
 
 fn damaged(error: &dyn std::error::Error) -> Failure {
@@ -279,13 +308,24 @@ mod tests {
     fn no_secret_is_readable_by_others_and_no_password_is_on_disk() {
         wharf_runtime::tls::install_provider();
         let dir = tempfile::tempdir().unwrap();
-        let password = ensure(&choice(dir.path()), NOW).unwrap().new_password.unwrap();
+        let password = ensure(&choice(dir.path()), NOW)
+            .unwrap()
+            .new_password
+            .unwrap();
         for (path, bytes) in contents(dir.path()) {
             let text = String::from_utf8_lossy(&bytes).into_owned();
-            assert!(!text.contains(&password), "{} holds the password", path.display());
+            assert!(
+                !text.contains(&password),
+                "{} holds the password",
+                path.display()
+            );
             let secret = text.contains("PRIVATE KEY") || path.ends_with("platform.key");
             let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-            assert!(!secret || mode == 0o600, "{} has mode {mode:o}", path.display());
+            assert!(
+                !secret || mode == 0o600,
+                "{} has mode {mode:o}",
+                path.display()
+            );
         }
     }
 
@@ -294,7 +334,13 @@ mod tests {
         wharf_runtime::tls::install_provider();
         let dir = tempfile::tempdir().unwrap();
         ensure(&choice(dir.path()), NOW).unwrap();
-        let other = Choice { name: "other".into(), ..choice(dir.path()) };
-        assert_eq!(ensure(&other, NOW).err().map(|failure| failure.code), Some("CLI0022".into()));
+        let other = Choice {
+            name: "other".into(),
+            ..choice(dir.path())
+        };
+        assert_eq!(
+            ensure(&other, NOW).err().map(|failure| failure.code),
+            Some("CLI0022".into())
+        );
     }
 }

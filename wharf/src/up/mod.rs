@@ -44,7 +44,11 @@ struct Progress {
 impl Progress {
     fn new() -> Self {
         let now = Instant::now();
-        Self { started: now, step: now, steps: Vec::new() }
+        Self {
+            started: now,
+            step: now,
+            steps: Vec::new(),
+        }
     }
 
     fn done(&mut self, what: &str) {
@@ -67,45 +71,85 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
 
     // The engine is asked before anything is written, so that a refusal leaves nothing behind.
     let planned = planned_platform(&choice)?;
-    let runner =
-        HostRunner::connect(&docker_host, &planned, &data_dir).await.map_err(|e| engine(&e))?;
+    let runner = HostRunner::connect(&docker_host, &planned, &data_dir)
+        .await
+        .map_err(|e| engine(&e))?;
     let facts = runner.facts().await.map_err(|e| engine(&e))?;
     if !PlatformFile::path(&data_dir).exists() {
-        let bind = if args.advertise.is_some() { IpAddr::from([0, 0, 0, 0]) } else { IpAddr::from([127, 0, 0, 1]) };
+        let bind = if args.advertise.is_some() {
+            IpAddr::from([0, 0, 0, 0])
+        } else {
+            IpAddr::from([127, 0, 0, 1])
+        };
         preflight::ports(bind, &planned.ports)?;
     }
-    progress.done(&format!("Docker {} answers at {docker_host}", facts.version));
+    progress.done(&format!(
+        "Docker {} answers at {docker_host}",
+        facts.version
+    ));
 
     let written = files::ensure(&choice, clock::now_ms())?;
     let platform = &written.platform;
-    let runner =
-        HostRunner::connect(&docker_host, platform, &data_dir).await.map_err(|e| engine(&e))?;
-    allocator_file(args, &data_dir, &written.allocator_id, &docker_host, facts.memory_bytes)?;
+    let runner = HostRunner::connect(&docker_host, platform, &data_dir)
+        .await
+        .map_err(|e| engine(&e))?;
+    allocator_file(
+        args,
+        &data_dir,
+        &written.allocator_id,
+        &docker_host,
+        facts.memory_bytes,
+    )?;
     progress.done(&format!("files in {}", data_dir.display()));
 
-    let image =
-        runner.ensure_image(Path::new("/proc/self/exe")).await.map_err(|e| engine(&e))?;
-    let roles = HostRoles { image: image.id.clone(), director: true, proxy: true, ..HostRoles::read(&data_dir).ok().flatten().unwrap_or_default() };
-    roles.write(&data_dir).map_err(|error| Failure::new("CLI0020", error.to_string(), "run as root"))?;
+    let image = runner
+        .ensure_image(Path::new("/proc/self/exe"))
+        .await
+        .map_err(|e| engine(&e))?;
+    let roles = HostRoles {
+        image: image.id.clone(),
+        director: true,
+        proxy: true,
+        ..HostRoles::read(&data_dir)
+            .ok()
+            .flatten()
+            .unwrap_or_default()
+    };
+    roles
+        .write(&data_dir)
+        .map_err(|error| Failure::new("CLI0020", error.to_string(), "run as root"))?;
     progress.done(&format!("image {}", image.tag));
     let ready = Instant::now();
 
-    let (_, outcome) =
-        runner.ensure_role(Role::Allocator, &image.id).await.map_err(|e| engine(&e))?;
+    let (_, outcome) = runner
+        .ensure_role(Role::Allocator, &image.id)
+        .await
+        .map_err(|e| engine(&e))?;
     progress.done(match outcome {
         Outcome::Unchanged => "allocator runs",
         _ => "allocator started",
     });
 
     let ca_file = data_dir.join("ca.pem");
-    let profile_name = if platform.name == DEFAULT_NAME { profile::DEFAULT } else { &platform.name };
+    let profile_name = if platform.name == DEFAULT_NAME {
+        profile::DEFAULT
+    } else {
+        &platform.name
+    };
     let admin = admin(&written, profile_name, &ca_file)?;
     let deadline = Instant::now() + Duration::from_secs(args.timeout);
     wait::healthy(&admin, deadline, |what| progress.done(what)).await?;
     let first_document = ready.elapsed().as_secs_f64();
     let _ = runner.prune_images(&image.id).await;
 
-    finish(&written, &admin, profile_name, &progress, first_document, output);
+    finish(
+        &written,
+        &admin,
+        profile_name,
+        &progress,
+        first_document,
+        output,
+    );
     Ok(0)
 }
 
@@ -113,7 +157,11 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
 fn admin(written: &files::Written, name: &str, ca_file: &Path) -> Result<Profile, Failure> {
     let platform = &written.platform;
     let folder = profile::folder().ok_or_else(|| {
-        Failure::new("CLI0004", "neither XDG_CONFIG_HOME nor HOME is set", "set HOME")
+        Failure::new(
+            "CLI0004",
+            "neither XDG_CONFIG_HOME nor HOME is set",
+            "set HOME",
+        )
     })?;
     let stored = profile::read(&folder, name)?.filter(|profile| profile.platform == platform.name);
     let password = match (&written.new_password, stored) {
@@ -171,7 +219,9 @@ fn finish(
             written.platform.name, admin.username
         );
         if let Some(password) = &written.new_password {
-            text.push_str(&format!("  password   {password}   (shown this once; the profile keeps it)\n"));
+            text.push_str(&format!(
+                "  password   {password}   (shown this once; the profile keeps it)\n"
+            ));
         }
         text.push_str(&format!(
             "  CA file    {}\n  profile    {profile_name}\n\nNext: wharf status, wharf top, wharf deployment credentials system\n",
@@ -198,25 +248,40 @@ pub(crate) async fn down(args: &DownArgs) -> Result<u8, Failure> {
     if platform.name != args.platform.name {
         return Err(Failure::new(
             "CLI0022",
-            format!("{} belongs to the platform `{}`", data_dir.display(), platform.name),
+            format!(
+                "{} belongs to the platform `{}`",
+                data_dir.display(),
+                platform.name
+            ),
             format!("--name {}", platform.name),
         ));
     }
     let runner = HostRunner::connect(&docker_host(&args.platform), &platform, &data_dir)
         .await
         .map_err(|e| engine(&e))?;
-    let removed = runner.remove_all(args.purge).await.map_err(|e| engine(&e))?;
+    let removed = runner
+        .remove_all(args.purge)
+        .await
+        .map_err(|e| engine(&e))?;
     if args.purge
         && let Some(folder) = profile::folder()
     {
-        let name = if platform.name == DEFAULT_NAME { profile::DEFAULT } else { &platform.name };
+        let name = if platform.name == DEFAULT_NAME {
+            profile::DEFAULT
+        } else {
+            &platform.name
+        };
         profile::remove(&folder, name, &platform.name)?;
     }
     print::line(&format!(
         "removed {} containers and {} images{}",
         removed.containers.len(),
         removed.images.len(),
-        if args.purge { ", the data and the profile".to_owned() } else { format!("; the data stays in {}", data_dir.display()) }
+        if args.purge {
+            ", the data and the profile".to_owned()
+        } else {
+            format!("; the data stays in {}", data_dir.display())
+        }
     ));
     Ok(0)
 }
@@ -272,7 +337,11 @@ fn allocator_file(
     host_memory_bytes: u64,
 ) -> Result<(), Failure> {
     let unusable = |error: &dyn std::error::Error| {
-        Failure::new("CLI0021", error.to_string(), "remove the file that is named, then run this again")
+        Failure::new(
+            "CLI0021",
+            error.to_string(),
+            "remove the file that is named, then run this again",
+        )
     };
     let found = AllocatorFile::read(data_dir).map_err(|error| unusable(&error))?;
     let space = wharf_runtime::disk::space(data_dir)
@@ -306,7 +375,11 @@ fn data_dir(args: &PlatformArgs) -> Result<PathBuf, Failure> {
         return Ok(dir);
     }
     std::path::absolute(&dir).map_err(|error| {
-        Failure::new("CLI0020", format!("{}: {error}", dir.display()), "give an absolute --data-dir")
+        Failure::new(
+            "CLI0020",
+            format!("{}: {error}", dir.display()),
+            "give an absolute --data-dir",
+        )
     })
 }
 

@@ -19,7 +19,9 @@ const EARLIEST_MS: i64 = 1_767_225_600_000;
 pub(super) fn name(name: &str) -> Result<(), Failure> {
     let fits = (2..=32).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
         && !name.ends_with('-');
     if fits {
         return Ok(());
@@ -51,9 +53,16 @@ pub(super) fn ports(bind: IpAddr, ports: &Ports) -> Result<(), Failure> {
 
 /// Room where the data directory is or will be.
 pub(super) fn room(data_dir: &Path) -> Result<(), Failure> {
-    let existing = data_dir.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"));
+    let existing = data_dir
+        .ancestors()
+        .find(|path| path.is_dir())
+        .unwrap_or(Path::new("/"));
     let space = wharf_runtime::disk::space(existing).map_err(|error| {
-        Failure::new("CLI0020", format!("cannot look at {}: {error}", existing.display()), "give another --data-dir")
+        Failure::new(
+            "CLI0020",
+            format!("cannot look at {}: {error}", existing.display()),
+            "give another --data-dir",
+        )
     })?;
     enough(space.available_bytes, existing)
 }
@@ -64,7 +73,12 @@ fn enough(free_bytes: u64, place: &Path) -> Result<(), Failure> {
     }
     Err(Failure::new(
         "CLI0024",
-        format!("{} MiB are free at {}, {} MiB are needed", free_bytes >> 20, place.display(), MIN_FREE_BYTES >> 20),
+        format!(
+            "{} MiB are free at {}, {} MiB are needed",
+            free_bytes >> 20,
+            place.display(),
+            MIN_FREE_BYTES >> 20
+        ),
         "make room, or give a --data-dir on another file system",
     ))
 }
@@ -101,9 +115,15 @@ mod tests {
     fn a_taken_port_is_named_with_what_it_is_for() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let wanted = Ports { proxy_https: port, ..Ports::from_base(41_000).unwrap() };
+        let wanted = Ports {
+            proxy_https: port,
+            ..Ports::from_base(41_000).unwrap()
+        };
         let failure = ports(IpAddr::V4(Ipv4Addr::LOCALHOST), &wanted).unwrap_err();
-        assert!(failure.message.contains(&format!("{port} (proxy, https)")), "{failure}");
+        assert!(
+            failure.message.contains(&format!("{port} (proxy, https)")),
+            "{failure}"
+        );
     }
 
     #[test]

@@ -34,8 +34,13 @@ pub(super) async fn healthy(
     let mut told = Told::default();
     loop {
         let missing = match client.platform().get_status(GetStatusRequest {}).await {
-            Err(status) if status.code() == tonic::Code::Unauthenticated => return Err(status.into()),
-            Err(status) => format!("the director, which does not answer yet ({})", status.message()),
+            Err(status) if status.code() == tonic::Code::Unauthenticated => {
+                return Err(status.into());
+            }
+            Err(status) => format!(
+                "the director, which does not answer yet ({})",
+                status.message()
+            ),
             Ok(answer) => {
                 let status = answer.into_inner();
                 told.tell(&status, &mut done);
@@ -70,14 +75,18 @@ pub(super) async fn healthy(
 }
 
 async fn first_document(client: &Client) -> Result<(), String> {
-    let request = GetCredentialsRequest { deployment: "system".to_owned() };
+    let request = GetCredentialsRequest {
+        deployment: "system".to_owned(),
+    };
     let credentials = client
         .deployments()
         .get_credentials(request)
         .await
         .map_err(|status| status.message().to_owned())?
         .into_inner();
-    let store = client.store(&credentials).map_err(|failure| failure.message)?;
+    let store = client
+        .store(&credentials)
+        .map_err(|failure| failure.message)?;
     let answer = store
         .post(DOCUMENTS, &json!({"size": 1}))
         .await
@@ -106,9 +115,21 @@ impl Told {
             }
         };
         once(&mut self.director, true, "director answers");
-        once(&mut self.allocator, status.allocators_connected > 0, "allocator connected");
-        once(&mut self.proxy, status.proxies_connected > 0, "proxy connected");
+        once(
+            &mut self.allocator,
+            status.allocators_connected > 0,
+            "allocator connected",
+        );
+        once(
+            &mut self.proxy,
+            status.proxies_connected > 0,
+            "proxy connected",
+        );
         let deployed = status.deployments > 0 && status.deployments_healthy == status.deployments;
-        once(&mut self.deployment, deployed, "deployment `system` healthy");
+        once(
+            &mut self.deployment,
+            deployed,
+            "deployment `system` healthy",
+        );
     }
 }
