@@ -2,7 +2,33 @@
 //! containers, keeps the host's director and proxy containers, reports what it sees, and carries the
 //! collectors.
 //!
-//! Not here: the decisions (`wharf-allocator-core`) and where instances go (the director).
+//! The walk of an assignment: `session_task` → `orders` → `ledger` (disk) → `reconcile_task` →
+//! `wharf_allocator_core::reconcile` → `docker/apply` → `docker/observe` → `reports` → `session_task`.
+//!
+//! Invariants: nothing is done that was not observed to be needed; what carries another platform's
+//! label, or none, is never touched; losing the directors, the engine or the allocator itself changes
+//! no container that runs. Not here: the decisions (`wharf-allocator-core`) and where instances go
+//! (the director).
 
+mod agent;
+pub mod config;
 pub mod docker;
+pub mod engine_link;
+pub mod files;
 pub mod host;
+mod host_roles_task;
+pub mod host_state_task;
+mod image_task;
+pub mod inventory_task;
+pub mod ledger;
+mod orders;
+pub mod probe_task;
+pub mod problems;
+pub mod reconcile_task;
+mod renewal_task;
+pub mod reports;
+pub mod secrets;
+pub mod session_task;
+
+pub use agent::{RunError, run};
+pub use config::{Config, ConfigError};

@@ -212,6 +212,7 @@ fn instance_labels(of: &InstanceContainer<'_>) -> HashMap<String, String> {
         (labels::DEPLOYMENT, assigned.deployment_id.clone()),
         (labels::DEPLOYMENT_NAME, assigned.deployment_name.clone()),
         (labels::RESOURCE, assigned.resource_id.clone()),
+        (labels::RESOURCE_NAME, assigned.resource_kind.clone()),
         (labels::INSTANCE, assigned.instance_id.clone()),
         (labels::INSTANCE_NAME, assigned.instance_name.clone()),
         (labels::SPEC, assigned.spec_hash.clone()),

@@ -28,8 +28,8 @@ pub enum Signal {
 /// One event of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// When, by the engine's clock.
-    pub at_ms: i64,
+    /// When, by the engine's clock, in nanoseconds since 1970.
+    pub at_ns: i64,
     /// `container`, `image`, `network`, `volume`, …
     pub kind: String,
     /// `start`, `die`, `health_status: healthy`, …
@@ -52,11 +52,11 @@ impl Event {
         let mut attributes: Vec<(String, String)> =
             actor.attributes.unwrap_or_default().into_iter().collect();
         attributes.sort();
-        let nanos = message.time_nano.map(|nanos| nanos / 1_000_000);
+        let at_ns = message
+            .time_nano
+            .or(message.time.map(|at| at.saturating_mul(1_000_000_000)));
         Self {
-            at_ms: nanos
-                .or(message.time.map(|seconds| seconds * 1000))
-                .unwrap_or_else(clock::now_ms),
+            at_ns: at_ns.unwrap_or_else(|| clock::now_ms().saturating_mul(1_000_000)),
             kind: message.typ.map(|kind| kind.to_string()).unwrap_or_default(),
             action: message.action.unwrap_or_default(),
             actor: actor.id.unwrap_or_default(),

@@ -38,7 +38,7 @@ pub struct Image {
     /// The engine's content id, `sha256:…`.
     pub id: String,
     /// `wharfinger/<platform>:<12 hex>`.
-    pub reference: String,
+    pub tag: String,
     /// It was loaded by this call.
     pub loaded: bool,
 }
@@ -91,7 +91,7 @@ pub async fn ensure(
     if let Some(id) = find(engine, &reference, platform_id, &sha256).await? {
         return Ok(Image {
             id,
-            reference,
+            tag: reference,
             loaded: false,
         });
     }
@@ -121,7 +121,7 @@ pub async fn ensure(
     match find(engine, &reference, platform_id, &sha256).await? {
         Some(id) => Ok(Image {
             id,
-            reference,
+            tag: reference,
             loaded: true,
         }),
         None => Err(EngineError::Refused {

@@ -15,6 +15,8 @@ pub const DEPLOYMENT: &str = "io.wharfinger.deployment";
 pub const DEPLOYMENT_NAME: &str = "io.wharfinger.deployment-name";
 /// The resource's id.
 pub const RESOURCE: &str = "io.wharfinger.resource";
+/// The resource's kind.
+pub const RESOURCE_NAME: &str = "io.wharfinger.resource-name";
 /// The instance's id.
 pub const INSTANCE: &str = "io.wharfinger.instance";
 /// The instance's name.

@@ -8,7 +8,7 @@ pub mod apply;
 pub mod engine;
 pub mod events;
 pub mod image;
-//pub mod inventory;
+pub mod inventory;
 pub mod labels;
 pub mod observe;
 pub mod roles;

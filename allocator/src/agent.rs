@@ -1,0 +1,350 @@
+//! Wires the allocator's tasks together.
+//!
+//! Invariants: without an engine or a director the allocator still starts, says what is wrong, and
+//! waits; ending it touches no container. Not here: what each task does.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::sync::{Notify, mpsc, watch};
+use wharf_collectors::{Counters, InventoryPublisher, LatestSamples, NamedId};
+use wharf_runtime::{
+    clock::Clock,
+    health_server::{Health, HealthServer},
+    metrics::Metrics,
+    net::{self, Addresses, BindError},
+    task::{Shutdown, Tasks},
+    tls::{
+        CaCerts, CertSlot, Expect, ExpectedIdentity, KeyedCert, ROLE_DIRECTOR, TlsError,
+        client_config,
+    },
+};
+
+use crate::{
+    config::Config,
+    docker::events,
+    engine_link::EngineLink,
+    files::{DestinationFile, FileError},
+    host_roles_task::HostRolesTask,
+    host_state_task::{Findings, HostState, HostStateTask},
+    image_task::ImageTask,
+    inventory_task::{Containers, InventoryTask},
+    ledger::Ledger,
+    orders::Orders,
+    probe_task::{Healths, ProbeTask},
+    reconcile_task::{ReconcileTask, Report},
+    renewal_task::RenewalTask,
+    session_task::{SessionState, SessionTask},
+};
+
+/// Why the allocator cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its certificate or the platform's authority.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// It has no certificate.
+    #[error("{} is missing; run `wharf up` with this data directory first", .0.display())]
+    NoIdentity(PathBuf),
+    /// A file of its own.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The ledger.
+    #[error("cannot read the ledger: {0}; check the owner and mode of the data directory")]
+    Ledger(std::io::Error),
+    /// The loopback listener.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+/// Runs the allocator until the end is asked for.
+///
+/// # Errors
+/// When a file that it cannot do without is missing or damaged, or its port is taken.
+pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
+    let dir = config.data_dir.as_path();
+    let identity_path = dir.join("allocator/identity.pem");
+    let identity = KeyedCert::load(&identity_path)?
+        .ok_or_else(|| RunError::NoIdentity(identity_path.clone()))?;
+    let slot = CertSlot::new(&identity);
+    let ca = CaCerts::load(dir.join("ca.pem"))?;
+    let directors =
+        ExpectedIdentity::role(ROLE_DIRECTOR).on_platform(config.platform.platform_id.clone());
+    let client = client_config(&ca, Expect::Identity(directors), Some(Arc::clone(&slot)))?;
+    let ledger =
+        Arc::new(Ledger::open(dir, &config.allocator.allocator_id).map_err(RunError::Ledger)?);
+    let destination = DestinationFile::read(dir)?.and_then(|file| file.to_destination(dir));
+    let port = config.platform.ports.allocator_metrics;
+    let listener = net::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await?;
+
+    let tasks = Tasks::with_shutdown(shutdown.child());
+    let end = tasks.token();
+    let engine = EngineLink::new(&config.engine_address);
+    let addresses = Addresses::new(config.platform.directors.clone());
+    let channel = net::channel(&addresses, client);
+    let findings = Arc::new(Findings::default());
+    let counters = Arc::new(Counters::default());
+    let samples = LatestSamples::default();
+    let wake = Arc::new(Notify::new());
+    let roles_changed = Arc::new(Notify::new());
+    let (report, reports) = watch::channel(Report::default());
+    let (healths, health) = watch::channel(Healths::default());
+    let (image, images) = watch::channel(String::new());
+    let (facts, engine_facts) = watch::channel(None);
+    let (state, host) = watch::channel(HostState::default());
+    let (session, sessions) = watch::channel(SessionState::default());
+    let (containers, seen) = watch::channel(Containers::default());
+    let (destination, destinations) = watch::channel(destination);
+    let (publisher, inventory) = wharf_collectors::inventory();
+    let (signals, signal) = mpsc::channel(4096);
+
+    tasks.spawn("image", {
+        let task = ImageTask {
+            platform: config.platform.clone(),
+            binary: config.binary.clone(),
+            engine: engine.clone(),
+            image,
+        };
+        task.run(end.clone())
+    });
+    tasks.spawn_critical("host-state", {
+        let task = HostStateTask {
+            data_dir: config.data_dir.clone(),
+            host_root: config.host_root.clone(),
+            capacity: config.allocator.capacity,
+            engine: engine.clone(),
+            image: images.clone(),
+            findings: Arc::clone(&findings),
+            state,
+            engine_facts: facts,
+        };
+        task.run(end.clone())
+    });
+    tasks.spawn(
+        "engine-events",
+        events::follow(engine.address().to_owned(), signals, end.clone()),
+    );
+    tasks.spawn_critical("inventory", {
+        let task = InventoryTask {
+            platform_id: config.platform.platform_id.clone(),
+            engine: engine.clone(),
+            signals: signal,
+            publisher: InventoryPublisher::clone(&publisher),
+            containers,
+            wake: Arc::clone(&wake),
+        };
+        task.run(end.clone())
+    });
+    tasks.spawn_critical("reconcile", {
+        let task = ReconcileTask {
+            platform: config.platform.clone(),
+            data_dir: config.data_dir.clone(),
+            engine: engine.clone(),
+            held: ledger.subscribe(),
+            image: images.clone(),
+            facts: engine_facts,
+            wake: Arc::clone(&wake),
+            report,
+            clock: Clock::system(),
+        };
+        task.run(end.clone())
+    });
+    tasks.spawn_critical("probe", {
+        let task = ProbeTask {
+            platform: config.platform.clone(),
+            data_dir: config.data_dir.clone(),
+            report: reports.clone(),
+            healths,
+            clock: Clock::system(),
+        };
+        task.run(end.clone())
+    });
+    tasks.spawn_critical("host-roles", {
+        let task = HostRolesTask {
+            platform: config.platform.clone(),
+            data_dir: config.data_dir.clone(),
+            docker_host: config.allocator.docker_host.clone(),
+            engine: engine.clone(),
+            image: images.clone(),
+            wake: Arc::clone(&roles_changed),
+        };
+        task.run(end.clone())
+    });
+    let orders = Orders {
+        data_dir: config.data_dir.clone(),
+        ports: config.platform.ports,
+        ledger: Arc::clone(&ledger),
+        destination: Arc::new(destination),
+        roles_changed,
+        log_level: config.log_level.clone(),
+        findings: Arc::clone(&findings),
+    };
+    tasks.spawn_critical("session", {
+        let task = SessionTask {
+            platform: config.platform.clone(),
+            allocator: config.allocator.clone(),
+            data_dir: config.data_dir.clone(),
+            addresses,
+            channel: channel.clone(),
+            ledger: Arc::clone(&ledger),
+            orders,
+            report: reports.clone(),
+            healths: health,
+            host: host.clone(),
+            containers: seen,
+            samples: samples.clone(),
+            counters: Arc::clone(&counters),
+            state: session,
+        };
+        task.run(end.clone())
+    });
+    tasks.spawn("renewal", {
+        let task = RenewalTask {
+            path: identity_path,
+            allocator_id: config.allocator.allocator_id.clone(),
+            slot,
+            channel,
+            findings: Arc::clone(&findings),
+        };
+        task.run(end.clone())
+    });
+    tasks.spawn("collectors", {
+        let config = collectors_config(&config);
+        let counters = Arc::clone(&counters);
+        let (end, findings) = (end.clone(), Arc::clone(&findings));
+        async move {
+            let ran =
+                wharf_collectors::run(config, inventory, destinations, samples, counters, end)
+                    .await;
+            if let Err(error) = ran {
+                tracing::error!(%error, "ALL0025: the collectors do not run");
+                findings.collectors.send_replace(Some(error.to_string()));
+            }
+        }
+    });
+    tasks.spawn("health", {
+        let server = HealthServer::new(metrics(&reports, &counters), move || {
+            health_of(
+                &host.borrow(),
+                &sessions.borrow(),
+                &reports.borrow(),
+                &counters,
+            )
+        });
+        let server = match config.log_level.clone() {
+            Some(level) => server.with_log_level(level),
+            None => server,
+        };
+        server.run(listener, end.clone())
+    });
+
+    tracing::info!(
+        allocator = config.allocator.allocator_id,
+        engine = config.engine_address,
+        generation = ledger.generation(),
+        "the allocator runs"
+    );
+    shutdown.triggered().await;
+    tasks.shutdown().await;
+    Ok(())
+}
+
+fn collectors_config(config: &Config) -> wharf_collectors::Config {
+    let root = &config.host_root;
+    let host = wharf_collectors::source::host::facts(
+        &config.allocator.allocator_id,
+        &config.platform.host,
+        vec![config.platform.advertised_address.clone()],
+        &root.join("proc"),
+        root,
+    );
+    let platform = NamedId {
+        id: config.platform.platform_id.clone(),
+        name: config.platform.name.clone(),
+    };
+    let mut collectors =
+        wharf_collectors::Config::new(config.data_dir.join("allocator/collectors"), host, platform);
+    collectors.zone.clone_from(&config.platform.zone);
+    collectors
+        .engine_address
+        .clone_from(&config.allocator.docker_host);
+    if root != Path::new("/") {
+        collectors.under(root)
+    } else {
+        collectors
+    }
+}
+
+fn metrics(reports: &watch::Receiver<Report>, counters: &Arc<Counters>) -> Metrics {
+    let metrics = Metrics::new().with_process();
+    let report = reports.clone();
+    metrics.gauge_from(
+        "wharf_allocator_instances",
+        "instances known",
+        &[],
+        move || report.borrow().instances.len() as f64,
+    );
+    let report = reports.clone();
+    metrics.gauge_from(
+        "wharf_allocator_generation",
+        "generation in force wholly",
+        &[],
+        move || report.borrow().applied_generation as f64,
+    );
+    type Read = fn(&wharf_collectors::CountersView) -> u64;
+    let gauges: [(&str, &str, Read); 4] = [
+        (
+            "wharf_collectors_spooled_documents",
+            "documents spooled",
+            |view| view.spooled,
+        ),
+        (
+            "wharf_collectors_shipped_documents",
+            "documents shipped",
+            |view| view.shipped,
+        ),
+        (
+            "wharf_collectors_dropped_documents",
+            "documents dropped",
+            |view| view.dropped,
+        ),
+        (
+            "wharf_collectors_spool_bytes",
+            "size of the spool",
+            |view| view.spool_bytes,
+        ),
+    ];
+    for (name, help, read) in gauges {
+        let counters = Arc::clone(counters);
+        metrics.gauge_from(name, help, &[], move || read(&counters.view()) as f64);
+    }
+    metrics
+}
+
+fn health_of(
+    host: &HostState,
+    session: &SessionState,
+    report: &Report,
+    counters: &Counters,
+) -> Health {
+    let problems: Vec<_> = host
+        .problems
+        .iter()
+        .map(|one| serde_json::json!({"code": one.code, "message": one.message, "hint": one.hint}))
+        .collect();
+    Health {
+        healthy: report.looked && session.director.is_some(),
+        details: serde_json::json!({
+            "director": session.director,
+            "session_error": session.last_error,
+            "generation": report.generation,
+            "applied_generation": report.applied_generation,
+            "instances": report.instances.len(),
+            "problems": problems,
+            "collectors": counters.view(),
+        }),
+    }
+}

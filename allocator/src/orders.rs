@@ -1,0 +1,204 @@
+//! What directors order, carried out: assignments, the collectors' destination, the host's roles, log
+//! levels.
+//!
+//! Invariants: everything that is to survive is on disk before it is in force; an older generation of
+//! anything is refused and said; no order ends the session. Not here: the stream that they come by
+//! (`session_task.rs`).
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use tokio::sync::{Notify, watch};
+use wharf_collectors::Destination;
+use wharf_proto::{times::millis, v1};
+use wharf_runtime::{
+    clock,
+    net::{ClientOptions, HttpsClient},
+    platform_file::Ports,
+    task,
+    telemetry::LogLevel,
+    tls::{Expect, pinned_client_config},
+};
+
+use crate::{
+    files::{DestinationFile, HostRoles},
+    host_state_task::Findings,
+    ledger::Ledger,
+};
+
+/// Longest URL, name, password of a destination.
+const MAX_TEXT: usize = 4096;
+/// Largest certificate of one.
+const MAX_CA: usize = 1 << 20;
+
+/// Carries out orders. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Orders {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) ports: Ports,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) destination: Arc<watch::Sender<Option<Destination>>>,
+    pub(crate) roles_changed: Arc<Notify>,
+    pub(crate) log_level: Option<LogLevel>,
+    pub(crate) findings: Arc<Findings>,
+}
+
+impl Orders {
+    pub(crate) async fn carry_out(&self, order: v1::allocator_order::Order) {
+        use v1::allocator_order::Order;
+        match order {
+            Order::Welcome(welcome) => self.welcome(&welcome),
+            Order::Assignment(assignment) => self.assignment(assignment).await,
+            Order::Destination(destination) => self.destination(destination).await,
+            Order::HostRoles(roles) => self.host_roles(&roles).await,
+            Order::LogLevel(order) => self.log_level(order).await,
+        }
+    }
+
+    pub(crate) fn welcome(&self, welcome: &v1::AllocatorWelcome) {
+        if let Some(time) = &welcome.server_time {
+            let theirs = i64::try_from(millis(time)).unwrap_or(0);
+            self.findings
+                .set_skew(clock::now_ms().saturating_sub(theirs));
+        }
+    }
+
+    async fn assignment(&self, assignment: v1::Assignment) {
+        let generation = assignment.generation;
+        let ledger = Arc::clone(&self.ledger);
+        let offered = task::spawn_blocking("ledger", move || ledger.offer(assignment)).await;
+        match offered {
+            Ok(Ok(fence)) => tracing::info!(generation, ?fence, "an assignment is in force"),
+            Ok(Err(error)) => tracing::error!(generation, %error, "an assignment is refused"),
+            Err(_) => {}
+        }
+    }
+
+    async fn destination(&self, order: v1::CollectorDestination) {
+        let texts = [&order.url, &order.cluster, &order.username, &order.password];
+        if texts.iter().any(|text| text.len() > MAX_TEXT) || order.ca_pem.len() > MAX_CA {
+            tracing::error!("ALL0033: a collectors' destination is larger than allowed; refused");
+            return;
+        }
+        let next = DestinationFile {
+            generation: order.generation,
+            url: order.url,
+            cluster: order.cluster,
+            username: order.username,
+            password: order.password,
+            ca_pem: order.ca_pem,
+        };
+        let dir = self.data_dir.clone();
+        let outcome = task::spawn_blocking("destination", move || {
+            let held = DestinationFile::read(&dir).ok().flatten();
+            if let Some(held) = held {
+                if held.generation > next.generation {
+                    tracing::error!(
+                        held = held.generation,
+                        offered = next.generation,
+                        "ALL0030: an older collectors' destination is refused"
+                    );
+                    return Ok(None);
+                }
+                if held == next {
+                    return Ok(Some(next.to_destination(&dir)));
+                }
+            }
+            next.write(&dir)?;
+            tracing::info!(url = next.url, "the collectors have a destination");
+            Ok::<_, crate::files::FileError>(Some(next.to_destination(&dir)))
+        });
+        match outcome.await {
+            Ok(Ok(Some(destination))) => {
+                self.destination.send_if_modified(|held| {
+                    let changed = *held != destination;
+                    *held = destination;
+                    changed
+                });
+            }
+            Ok(Err(error)) => tracing::error!(%error, "ALL0014: the destination cannot be kept"),
+            _ => {}
+        }
+    }
+
+    async fn host_roles(&self, order: &v1::HostRolesOrder) {
+        let dir = self.data_dir.clone();
+        let (generation, director, proxy) = (order.generation, order.director, order.proxy);
+        let outcome = task::spawn_blocking("host roles", move || {
+            let held = HostRoles::read(&dir)?.unwrap_or_default();
+            if generation <= held.generation {
+                return Ok(false);
+            }
+            HostRoles {
+                generation,
+                director,
+                proxy,
+                image: held.image,
+            }
+            .write(&dir)?;
+            Ok::<_, crate::files::FileError>(true)
+        });
+        match outcome.await {
+            Ok(Ok(true)) => {
+                tracing::info!(generation, director, proxy, "this host's roles changed");
+                self.roles_changed.notify_one();
+            }
+            Ok(Err(error)) => tracing::error!(%error, "ALL0014: the host's roles cannot be kept"),
+            _ => {}
+        }
+    }
+
+    async fn log_level(&self, order: v1::LogLevelOrder) {
+        if order.filter.len() > MAX_TEXT {
+            return;
+        }
+        let port = match order.role.as_str() {
+            "" | "allocator" => {
+                if let Some(Err(error)) = self
+                    .log_level
+                    .as_ref()
+                    .map(|level| level.set(&order.filter))
+                {
+                    tracing::warn!(%error, "the log level stays");
+                }
+                return;
+            }
+            "director" => self.ports.director_metrics,
+            "proxy" => self.ports.proxy_metrics,
+            other => {
+                tracing::warn!(role = other, "there is no such role on a host");
+                return;
+            }
+        };
+        if let Err(why) = put_log_level(port, order.filter).await {
+            tracing::warn!(role = order.role, why, "the log level stays");
+        }
+    }
+}
+
+/// Tells another role of this host over its loopback listener.
+async fn put_log_level(port: u16, filter: String) -> Result<(), String> {
+    // No TLS on loopback; settings that trust nobody serve plain connections only.
+    let config = pinned_client_config([0; 32], Expect::Name).map_err(|error| error.to_string())?;
+    let options = ClientOptions {
+        timeout: Duration::from_secs(5),
+        ..ClientOptions::default()
+    };
+    let request = http::Request::put(format!("http://127.0.0.1:{port}/log-level"))
+        .body(Full::new(Bytes::from(filter)))
+        .map_err(|error| error.to_string())?;
+    let client = HttpsClient::new(config, options);
+    let answer = client
+        .fetch(request, 64 << 10)
+        .await
+        .map_err(|error| error.to_string())?;
+    if answer.status().is_success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(answer.body())
+            .chars()
+            .take(300)
+            .collect())
+    }
+}

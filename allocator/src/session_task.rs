@@ -1,0 +1,296 @@
+//! The allocator's stream to a director: says what it sees, takes what is ordered.
+//!
+//! Invariants: after every connection the whole state is sent again; a director that does not greet,
+//! read or answer in time is left for the next one, after a jittered wait; losing every director
+//! changes nothing on the host. Not here: carrying orders out (`orders.rs`), and what the messages are
+//! made of (`reports.rs`).
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Channel;
+use wharf_allocator_core::deltas::Sent;
+use wharf_collectors::{Counters, LatestSamples};
+use wharf_proto::v1::{self, allocator_order::Order, allocator_report};
+use wharf_runtime::{
+    backoff::Backoff, net::Addresses, platform_file::PlatformFile, random, task::Shutdown,
+};
+use wharf_services::v1::allocator_session_client::AllocatorSessionClient;
+
+use crate::{
+    files::AllocatorFile,
+    host_state_task::HostState,
+    inventory_task::Containers,
+    ledger::Ledger,
+    orders::Orders,
+    probe_task::Healths,
+    reconcile_task::Report,
+    reports::{self, Origin},
+};
+
+/// Version of the protocol.
+const SESSION_VERSION: u32 = 1;
+/// Until the director asks for another.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Between looks for changed containers and samples.
+const CONTAINERS_EVERY: Duration = Duration::from_secs(2);
+/// How long a director may take to greet, and to read what is sent.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// Largest message that is taken.
+const MAX_MESSAGE: usize = 64 << 20;
+/// Containers of one message: a host with thousands sends several.
+const CONTAINERS_PER_MESSAGE: usize = 2_000;
+
+/// Whether a director is connected, for the health page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionState {
+    /// The director's id, while connected.
+    pub director: Option<String>,
+    /// Why the last session ended.
+    pub last_error: String,
+}
+
+pub(crate) struct SessionTask {
+    pub(crate) platform: PlatformFile,
+    pub(crate) allocator: AllocatorFile,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) addresses: Addresses,
+    pub(crate) channel: Channel,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) orders: Orders,
+    pub(crate) report: watch::Receiver<Report>,
+    pub(crate) healths: watch::Receiver<Healths>,
+    pub(crate) host: watch::Receiver<HostState>,
+    pub(crate) containers: watch::Receiver<Containers>,
+    pub(crate) samples: LatestSamples,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) state: watch::Sender<SessionState>,
+}
+
+type Reports = mpsc::Sender<v1::AllocatorReport>;
+
+impl SessionTask {
+    pub(crate) async fn run(mut self, shutdown: Shutdown) {
+        let mut backoff = Backoff::new(200, 5_000);
+        while !shutdown.is_triggered() {
+            let ended = shutdown.run_until(self.session(&mut backoff)).await;
+            let Some(Err(why)) = ended else { return };
+            let failures = backoff.failures();
+            if failures < 3 || failures.is_multiple_of(20) {
+                tracing::warn!(why, failures, "ALL0040: no session with a director");
+            }
+            self.state.send_replace(SessionState {
+                director: None,
+                last_error: why,
+            });
+            self.addresses.skip_current();
+            self.read_addresses();
+            let wait = backoff.next(random::next_u64());
+            if shutdown.run_until(tokio::time::sleep(wait)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Directors may have moved meanwhile.
+    fn read_addresses(&self) {
+        if let Ok(platform) = PlatformFile::read(&self.data_dir) {
+            if platform.directors != self.addresses.list() {
+                self.addresses.replace(platform.directors);
+            }
+        }
+    }
+
+    async fn session(&mut self, backoff: &mut Backoff) -> Result<std::convert::Infallible, String> {
+        let (sender, receiver) = mpsc::channel(32);
+        send(&sender, allocator_report::Report::Hello(self.hello())).await?;
+        let mut client = AllocatorSessionClient::new(self.channel.clone())
+            .max_decoding_message_size(MAX_MESSAGE)
+            .max_encoding_message_size(MAX_MESSAGE);
+        let opened = tokio::time::timeout(DEADLINE, client.session(ReceiverStream::new(receiver)));
+        let mut orders = opened
+            .await
+            .map_err(|_| "the director does not answer".to_owned())?
+            .map_err(|status| refusal(&status))?
+            .into_inner();
+        let greeting = tokio::time::timeout(DEADLINE, orders.message())
+            .await
+            .map_err(|_| "the director does not greet".to_owned())?
+            .map_err(|status| refusal(&status))?;
+        let Some(Order::Welcome(welcome)) = greeting.and_then(|order| order.order) else {
+            return Err("the director does not greet first".to_owned());
+        };
+        if welcome.session_version != SESSION_VERSION {
+            return Err(format!(
+                "the director speaks version {}",
+                welcome.session_version
+            ));
+        }
+        backoff.reset();
+        self.orders.welcome(&welcome);
+        tracing::info!(director = welcome.director_id, "connected to a director");
+        self.state.send_replace(SessionState {
+            director: Some(welcome.director_id.clone()),
+            last_error: String::new(),
+        });
+        let asked = Duration::from_millis(welcome.heartbeat_interval_ms);
+        let every = if asked.is_zero() {
+            HEARTBEAT
+        } else {
+            asked.clamp(Duration::from_millis(200), HEARTBEAT)
+        };
+        self.talk(&sender, &mut orders, every).await
+    }
+
+    async fn talk(
+        &mut self,
+        sender: &Reports,
+        orders: &mut tonic::Streaming<v1::AllocatorOrder>,
+        every: Duration,
+    ) -> Result<std::convert::Infallible, String> {
+        let mut heartbeat = tokio::time::interval(every);
+        let mut look = tokio::time::interval(CONTAINERS_EVERY);
+        let mut sequence = 0;
+        let mut told: Option<v1::InstanceObservations> = None;
+        let mut sent = Sent::default();
+        self.report.mark_changed();
+        loop {
+            tokio::select! {
+                order = orders.message() => {
+                    let order = order.map_err(|status| refusal(&status))?;
+                    let order = order.ok_or("the director closed the session")?;
+                    if let Some(order) = order.order {
+                        self.orders.carry_out(order).await;
+                    }
+                }
+                changed = self.report.changed() => {
+                    changed.map_err(|_| "shutting down")?;
+                    self.tell_instances(sender, &mut told).await?;
+                    // What has been applied is in the heartbeat; a plan may be waiting for it.
+                    heartbeat.reset_immediately();
+                }
+                changed = self.healths.changed() => {
+                    changed.map_err(|_| "shutting down")?;
+                    self.tell_instances(sender, &mut told).await?;
+                }
+                _ = heartbeat.tick() => {
+                    sequence += 1;
+                    send(sender, allocator_report::Report::Heartbeat(self.heartbeat(sequence))).await?;
+                }
+                _ = look.tick() => self.tell_containers(sender, &mut sent).await?,
+            }
+        }
+    }
+
+    async fn tell_instances(
+        &mut self,
+        sender: &Reports,
+        told: &mut Option<v1::InstanceObservations>,
+    ) -> Result<(), String> {
+        let next = {
+            let report = self.report.borrow_and_update();
+            // Before the first look an empty list would mean that there are none.
+            if !report.looked {
+                return Ok(());
+            }
+            reports::instances(&report, &self.healths.borrow_and_update())
+        };
+        if told.as_ref() != Some(&next) {
+            send(sender, allocator_report::Report::Instances(next.clone())).await?;
+            *told = Some(next);
+        }
+        Ok(())
+    }
+
+    async fn tell_containers(
+        &self,
+        sender: &Reports,
+        sent: &mut Sent<v1::Container>,
+    ) -> Result<(), String> {
+        let origin = Origin {
+            platform_id: &self.platform.platform_id,
+            allocator_id: &self.allocator.allocator_id,
+            host: &self.platform.host,
+            zone: &self.platform.zone,
+        };
+        let metas = self.containers.borrow().clone();
+        let now = reports::containers(
+            origin,
+            metas.values().map(std::ops::Deref::deref),
+            &self.samples.load(),
+        );
+        let Some(delta) = sent.update(&now) else {
+            return Ok(());
+        };
+        let mut chunks: Vec<Vec<v1::Container>> = delta
+            .changed
+            .chunks(CONTAINERS_PER_MESSAGE)
+            .map(<[_]>::to_vec)
+            .collect();
+        if chunks.is_empty() {
+            chunks.push(Vec::new());
+        }
+        for (index, changed) in chunks.into_iter().enumerate() {
+            let observations = v1::ContainerObservations {
+                full: delta.full && index == 0,
+                changed,
+                gone_ids: if index == 0 {
+                    delta.gone.clone()
+                } else {
+                    Vec::new()
+                },
+            };
+            send(sender, allocator_report::Report::Containers(observations)).await?;
+        }
+        Ok(())
+    }
+
+    fn hello(&self) -> v1::AllocatorHello {
+        let capacity = self.allocator.capacity;
+        v1::AllocatorHello {
+            session_version: SESSION_VERSION,
+            allocator_id: self.allocator.allocator_id.clone(),
+            host: self.platform.host.clone(),
+            zone: self.platform.zone.clone(),
+            tags: self.allocator.tags.clone().into_iter().collect(),
+            capacity: Some(v1::Size {
+                memory_bytes: capacity.memory_bytes,
+                disk_bytes: capacity.disk_bytes,
+                cpu_millis: capacity.cpu_millis,
+            }),
+            advertised_address: self.platform.advertised_address.clone(),
+            facts: Some(self.host.borrow().facts.clone()),
+            held_generation: self.ledger.generation(),
+            port_range_start: u32::from(self.platform.ports.instances_start),
+            port_range_end: u32::from(self.platform.ports.instances_end),
+        }
+    }
+
+    fn heartbeat(&self, sequence: u64) -> v1::AllocatorHeartbeat {
+        let host = self.host.borrow();
+        v1::AllocatorHeartbeat {
+            sequence,
+            facts: Some(host.facts.clone()),
+            problems: host.problems.clone(),
+            applied_generation: self.report.borrow().applied_generation,
+            collectors: Some(reports::collectors(&self.counters.view())),
+        }
+    }
+}
+
+async fn send(sender: &Reports, report: allocator_report::Report) -> Result<(), String> {
+    let message = v1::AllocatorReport {
+        report: Some(report),
+    };
+    match tokio::time::timeout(DEADLINE, sender.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err("the director closed the session".to_owned()),
+        Err(_) => Err("the director does not read what is sent".to_owned()),
+    }
+}
+
+fn refusal(status: &tonic::Status) -> String {
+    let text: String = status.message().chars().take(300).collect();
+    format!("{:?}: {text}", status.code())
+}
