@@ -40,7 +40,10 @@ impl Elastic {
         };
         let ca = CaCerts::load(text("ca_file")).expect("the CA file can be read");
         let config = client_config(&ca, Expect::Name, None).expect("a TLS configuration");
-        let options = ClientOptions { timeout: Duration::from_secs(30), ..ClientOptions::default() };
+        let options = ClientOptions {
+            timeout: Duration::from_secs(30),
+            ..ClientOptions::default()
+        };
         let login = format!("{}:{}", text("username"), text("password"));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -65,8 +68,11 @@ impl Elastic {
     /// # Panics
     /// When method or path are no HTTP.
     pub fn call(&self, method: &str, path: &str, body: &str) -> Result<(u16, Value), String> {
-        let kind =
-            if path.contains("_bulk") { "application/x-ndjson" } else { "application/json" };
+        let kind = if path.contains("_bulk") {
+            "application/x-ndjson"
+        } else {
+            "application/json"
+        };
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -87,9 +93,17 @@ impl Elastic {
     /// # Errors
     /// When no answer came or it is not a success; the text says which.
     pub fn json(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let (status, json) = self.call(method, path, &body)?;
-        if (200..300).contains(&status) { Ok(json) } else { Err(format!("{status}: {json}")) }
+        if (200..300).contains(&status) {
+            Ok(json)
+        } else {
+            Err(format!("{status}: {json}"))
+        }
     }
 
     /// How many documents match a query.
@@ -99,6 +113,8 @@ impl Elastic {
     pub fn count(&self, index: &str, query: &Value) -> Result<u64, String> {
         let path = format!("/{index}/_count?ignore_unavailable=true");
         let answer = self.json("POST", &path, &serde_json::json!({ "query": query }))?;
-        answer["count"].as_u64().ok_or_else(|| format!("no count in {answer}"))
+        answer["count"]
+            .as_u64()
+            .ok_or_else(|| format!("no count in {answer}"))
     }
 }

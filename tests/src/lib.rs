@@ -3,4 +3,5 @@
 
 pub mod elastic;
 pub mod patience;
+pub mod platform;
 pub mod testbed;

@@ -18,7 +18,9 @@ use crate::{
 pub(crate) fn director(args: &RoleArgs) -> Result<u8, Failure> {
     let level = log()?;
     let config = wharf_director::Config::from_data_dir(&args.data_dir).map_err(|e| failed(&e))?;
-    run("director", 2, |shutdown| wharf_director::run(config, Some(level), shutdown))
+    run("director", 2, |shutdown| {
+        wharf_director::run(config, Some(level), shutdown)
+    })
 }
 
 /// Runs the allocator.
@@ -27,7 +29,9 @@ pub(crate) fn allocator(args: &RoleArgs) -> Result<u8, Failure> {
     let mut config =
         wharf_allocator::config::Config::from_data_dir(&args.data_dir).map_err(|e| failed(&e))?;
     config.log_level = Some(level);
-    run("allocator", 2, |shutdown| wharf_allocator::run(config, shutdown))
+    run("allocator", 2, |shutdown| {
+        wharf_allocator::run(config, shutdown)
+    })
 }
 
 /// Runs the proxy.
@@ -35,17 +39,19 @@ pub(crate) fn proxy(args: &RoleArgs) -> Result<u8, Failure> {
     let level = log()?;
     let config = wharf_proxy::Config::from_data_dir(&args.data_dir).map_err(|e| failed(&e))?;
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    run("proxy", threads, |shutdown| wharf_proxy::run(config, Some(level), shutdown))
+    run("proxy", threads, |shutdown| {
+        wharf_proxy::run(config, Some(level), shutdown)
+    })
 }
 
 /// Runs a storage node.
 pub(crate) fn store(args: StoreArgs) -> Result<u8, Failure> {
     let _level = log()?;
     let listener = match &args.secrets_dir {
-        Some(dir) => {
-            Listener::Tls { identity: dir.join("identity.pem"), ca: dir.join("ca.pem") }
-        }
-        None => Listener::Plain,
+        Some(dir) => Listener::Tls {
+            identity: dir.join("identity.pem"),
+        },
+        None => Listener::PlainLoopback,
     };
     let mut config = StoreConfig::new(args.data_dir, args.listen, listener);
     config.users_file = args.secrets_dir.map(|dir| dir.join("users.json"));
@@ -64,7 +70,9 @@ pub(crate) fn store(args: StoreArgs) -> Result<u8, Failure> {
         "storage node starts"
     );
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    run("store", threads, |shutdown| wharf_store::server::run(config, shutdown))
+    run("store", threads, |shutdown| {
+        wharf_store::server::run(config, shutdown)
+    })
 }
 
 /// The role's log: `WHARF_LOG` filters it, `WHARF_LOG_FORMAT` is `text` or `json`.
@@ -74,7 +82,9 @@ fn log() -> Result<LogLevel, Failure> {
         Ok(text) if !text.is_empty() => text.parse::<LogFormat>().map_err(|e| failed(&e))?,
         _ => LogFormat::Text,
     };
-    let filter = std::env::var("WHARF_LOG").ok().filter(|text| !text.is_empty());
+    let filter = std::env::var("WHARF_LOG")
+        .ok()
+        .filter(|text| !text.is_empty());
     telemetry::init(format, filter.as_deref().unwrap_or("info")).map_err(|e| failed(&e))
 }
 

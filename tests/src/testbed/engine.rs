@@ -23,7 +23,11 @@ pub(super) struct Engine {
 
 impl Engine {
     pub(super) fn new(dir: &Path, namespace: &str) -> Self {
-        Self { dir: dir.to_path_buf(), namespace: namespace.to_owned(), process: None }
+        Self {
+            dir: dir.to_path_buf(),
+            namespace: namespace.to_owned(),
+            process: None,
+        }
     }
 
     pub(super) fn socket(&self) -> PathBuf {
@@ -61,18 +65,28 @@ impl Engine {
             .expect("dockerd can be started: scripts/deps test installs it");
         self.process = Some(child);
         wait_for("the test's engine answers", START_TIMEOUT, || {
-            if let Some(status) = self.process.as_mut().and_then(|child| child.try_wait().ok()?) {
+            if let Some(status) = self
+                .process
+                .as_mut()
+                .and_then(|child| child.try_wait().ok()?)
+            {
                 panic!("the engine ended with {status}:\n{}", self.log_tail());
             }
             let answer = run(self.docker().arg("version"));
-            if answer.status.success() { Ok(()) } else { Err(self.log_tail()) }
+            if answer.status.success() {
+                Ok(())
+            } else {
+                Err(self.log_tail())
+            }
         });
     }
 
     /// The engine's client, told where the engine is.
     pub(super) fn docker(&self) -> Command {
         let mut command = Command::new("docker");
-        command.arg("-H").arg(format!("unix://{}", self.socket().display()));
+        command
+            .arg("-H")
+            .arg(format!("unix://{}", self.socket().display()));
         command.stdin(Stdio::null());
         command
     }
@@ -133,7 +147,9 @@ impl Engine {
             .filter(|pid| *pid != own)
             .filter(|pid| {
                 fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-                    String::from_utf8_lossy(&line).replace('\0', " ").contains(&needle)
+                    String::from_utf8_lossy(&line)
+                        .replace('\0', " ")
+                        .contains(&needle)
                 })
             })
             .collect()

@@ -37,7 +37,12 @@ impl Host {
         fs::write(dir.join("name"), name).expect("the host's name can be written");
         must(Command::new("ip").args(["netns", "add", &namespace]));
         let engine = Engine::new(&dir, &namespace);
-        let mut host = Self { namespace, dir, engine, keep: std::env::var_os("WHARF_TESTBED_KEEP").is_some() };
+        let mut host = Self {
+            namespace,
+            dir,
+            engine,
+            keep: std::env::var_os("WHARF_TESTBED_KEEP").is_some(),
+        };
         must(Command::new("ip").args(["-n", &host.namespace, "link", "set", "lo", "up"]));
         host.engine.start();
         host
@@ -64,10 +69,19 @@ impl Host {
             .arg(program)
             .env("HOME", self.dir.join("home"))
             .env("XDG_CONFIG_HOME", self.dir.join("home/.config"))
-            .env("DOCKER_HOST", format!("unix://{}", self.engine.socket().display()))
+            .env(
+                "DOCKER_HOST",
+                format!("unix://{}", self.engine.socket().display()),
+            )
             .env("WHARF_DATA_DIR", self.data_dir())
             .stdin(std::process::Stdio::null());
-        for variable in ["WHARF_DIRECTOR", "WHARF_USERNAME", "WHARF_PASSWORD", "WHARF_PROFILE", "WHARF_OUTPUT"] {
+        for variable in [
+            "WHARF_DIRECTOR",
+            "WHARF_USERNAME",
+            "WHARF_PASSWORD",
+            "WHARF_PROFILE",
+            "WHARF_OUTPUT",
+        ] {
             command.env_remove(variable);
         }
         command
@@ -88,8 +102,9 @@ impl Host {
     #[must_use]
     pub fn wharf_json(&self, arguments: &[&str]) -> serde_json::Value {
         let printed = must(self.wharf(arguments).args(["-o", "json"]));
-        serde_json::from_str(&printed)
-            .unwrap_or_else(|error| panic!("wharf {arguments:?} printed no JSON ({error}): {printed}"))
+        serde_json::from_str(&printed).unwrap_or_else(|error| {
+            panic!("wharf {arguments:?} printed no JSON ({error}): {printed}")
+        })
     }
 
     /// The engine's client.
@@ -141,26 +156,57 @@ impl Host {
         let tar = self.dir.join("busybox.tar");
         let tree = self.dir.join("busybox");
         fs::create_dir_all(tree.join("bin")).expect("a folder");
-        let found = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
-        fs::copy(found.expect("busybox is installed by scripts/deps test"), tree.join("bin/busybox"))
-            .expect("busybox can be copied");
-        must(Command::new("tar").arg("-C").arg(&tree).arg("-cf").arg(&tar).arg("."));
-        must(self.docker(&["import", "-c", "ENTRYPOINT [\"/bin/busybox\"]"]).arg(&tar).arg("busybox:test"));
+        let found = ["/bin/busybox", "/usr/bin/busybox"]
+            .into_iter()
+            .find(|path| Path::new(path).exists());
+        fs::copy(
+            found.expect("busybox is installed by scripts/deps test"),
+            tree.join("bin/busybox"),
+        )
+        .expect("busybox can be copied");
+        must(
+            Command::new("tar")
+                .arg("-C")
+                .arg(&tree)
+                .arg("-cf")
+                .arg(&tar)
+                .arg("."),
+        );
+        must(
+            self.docker(&["import", "-c", "ENTRYPOINT [\"/bin/busybox\"]"])
+                .arg(&tar)
+                .arg("busybox:test"),
+        );
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let listed = run(&mut self.docker(&["ps", "-a", "--format", "{{.Names}}\t{{.Status}}"]));
-            eprintln!("containers at the failure:\n{}", String::from_utf8_lossy(&listed.stdout));
+            let listed =
+                run(&mut self.docker(&["ps", "-a", "--format", "{{.Names}}\t{{.Status}}"]));
+            eprintln!(
+                "containers at the failure:\n{}",
+                String::from_utf8_lossy(&listed.stdout)
+            );
             let names = run(&mut self.docker(&["ps", "-a", "--format", "{{.Names}}"]));
-            for name in String::from_utf8_lossy(&names.stdout).lines().filter(|name| name.starts_with("wharf-")) {
+            for name in String::from_utf8_lossy(&names.stdout)
+                .lines()
+                .filter(|name| name.starts_with("wharf-"))
+            {
                 let log = run(&mut self.docker(&["logs", "--tail", "25", name]));
-                eprintln!("--- {name}\n{}{}", String::from_utf8_lossy(&log.stdout), String::from_utf8_lossy(&log.stderr));
+                eprintln!(
+                    "--- {name}\n{}{}",
+                    String::from_utf8_lossy(&log.stdout),
+                    String::from_utf8_lossy(&log.stderr)
+                );
             }
             if self.keep {
-                eprintln!("kept: {} in namespace {}", self.dir.display(), self.namespace);
+                eprintln!(
+                    "kept: {} in namespace {}",
+                    self.dir.display(),
+                    self.namespace
+                );
                 return;
             }
         }
@@ -173,7 +219,11 @@ impl Drop for Host {
 
 /// The engine's cgroup parent is left empty when its containers are gone.
 fn remove_cgroups(name: &str) {
-    for controller in fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+    for controller in fs::read_dir("/sys/fs/cgroup")
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let _ = fs::remove_dir(controller.path().join(name));
     }
     let _ = fs::remove_dir(Path::new("/sys/fs/cgroup").join(name));

@@ -40,7 +40,9 @@ pub fn must(command: &mut Command) -> String {
 /// # Panics
 /// When it cannot be run at all.
 pub fn run(command: &mut Command) -> Output {
-    command.output().unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"))
+    command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"))
 }
 
 /// The dev binary, stripped, which is what test images carry. Built by `make build`.
@@ -66,7 +68,11 @@ pub fn binary() -> PathBuf {
 }
 
 fn is_newer(made: &Path, from: &Path) -> bool {
-    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let modified = |path: &Path| {
+        path.metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+    };
     match (modified(made), modified(from)) {
         (Some(made), Some(from)) => made >= from,
         _ => false,

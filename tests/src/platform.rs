@@ -1,0 +1,82 @@
+//! A platform of a test: a testbed host on which `wharf up` has run.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{
+    elastic::Elastic,
+    patience::wait_for,
+    testbed::{Host, must},
+};
+
+/// A host with a healthy platform and busybox as an image for applications.
+#[derive(Debug)]
+pub struct Platform {
+    /// The host.
+    pub host: Host,
+    credentials: Value,
+}
+
+impl Platform {
+    /// Brings a platform up on a fresh host.
+    ///
+    /// # Panics
+    /// When it does not become healthy.
+    #[must_use]
+    pub fn up(name: &str) -> Self {
+        let host = Host::start(name);
+        must(&mut host.wharf(&["up"]));
+        host.import_busybox();
+        let credentials = host.wharf_json(&["deployment", "credentials", "system"]);
+        Self { host, credentials }
+    }
+
+    /// Runs code in the host's network with a client of the `system` deployment.
+    ///
+    /// # Panics
+    /// With the code's own panic.
+    pub fn with_system<T: Send>(&self, code: impl FnOnce(&Elastic) -> T + Send) -> T {
+        self.host.inside(|| code(&Elastic::new(&self.credentials)))
+    }
+
+    /// Credentials of the `system` deployment.
+    #[must_use]
+    pub fn credentials(&self) -> &Value {
+        &self.credentials
+    }
+
+    /// Waits until `wharf status` says healthy.
+    ///
+    /// # Panics
+    /// When it does not within two minutes.
+    pub fn wait_healthy(&self) {
+        wait_for("a healthy platform", Duration::from_secs(120), || {
+            let output = self
+                .host
+                .wharf(&["status", "-o", "json"])
+                .output()
+                .map_err(|error| error.to_string())?;
+            let status: Value = serde_json::from_slice(&output.stdout)
+                .map_err(|_| String::from_utf8_lossy(&output.stderr).into_owned())?;
+            if status["healthy"] == true {
+                Ok(())
+            } else {
+                Err(status["problems"].to_string())
+            }
+        });
+    }
+
+    /// Starts an application from busybox; gives its container id.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    #[must_use]
+    pub fn start(&self, name: &str, options: &[&str], script: &str) -> String {
+        let mut command = self.host.docker(&["run", "-d", "--name", name]);
+        command
+            .args(options)
+            .args(["busybox:test", "sh", "-c", script]);
+        must(&mut command).trim().to_owned()
+    }
+}
