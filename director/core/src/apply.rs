@@ -155,4 +155,6 @@ fn check_version(noun: &str, expected: u64, found: u64) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

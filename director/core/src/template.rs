@@ -276,6 +276,25 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_template_is_one_storage_node_of_one_gibibyte() {
+        let text = include_str!("../../../deploy/templates/observability.yaml");
+        let template: Template = serde_yaml_ng::from_str(text).unwrap();
+        template.check().unwrap();
+        let resource = &template.resources[0];
+        assert_eq!(
+            resource
+                .instance_configuration
+                .complete(resource.default_size),
+            Size {
+                memory_bytes: GIB,
+                disk_bytes: 20 * GIB,
+                cpu_millis: 1000
+            }
+        );
+        assert_eq!((resource.zone_count, resource.instances_per_zone), (1, 1));
+    }
+
+    #[test]
     fn two_templates_of_one_id_are_refused() {
         let twice = [fixture::template(1, 1), fixture::template(2, 1)];
         assert!(TemplateCatalog::new(twice).is_err());

@@ -125,12 +125,12 @@ impl RouteContent {
     #[must_use]
     pub fn publish(&self, state: &State) -> Option<Body> {
         let digest = self.digest();
-        (digest != state.routes.digest).then(|| {
-            Body::PublishRoutes(PublishRoutes {
-                from_generation: state.routes.generation,
-                digest,
-            })
-        })
+        let changed = digest != state.routes.digest;
+        let from_generation = state.routes.generation;
+        changed.then_some(Body::PublishRoutes(PublishRoutes {
+            from_generation,
+            digest,
+        }))
     }
 
     /// The whole table as a message. `identity` gives the certificate of a route.
