@@ -183,20 +183,16 @@ impl Mapping {
         )?;
         let mut fields: Vec<Field> = compiler.fields.into_iter().flatten().collect();
         let paths = compiler.paths;
-        for at in 0..fields.len() {
-            let mut targets = Vec::new();
-            for target in &fields[at].def.copy_to {
-                match paths.get(target.as_str()) {
-                    Some(id) => targets.push(*id),
-                    None => {
-                        return Err(EsError::mapper_parsing(format!(
-                            "Failed to parse mapping [_doc]: [copy_to] of [{}] names [{target}], which is no field; map it first",
-                            fields[at].path
-                        )));
-                    }
-                }
+        for field in &mut fields {
+            for target in &field.def.copy_to {
+                let id = paths.get(target.as_str()).ok_or_else(|| {
+                    EsError::mapper_parsing(format!(
+                        "Failed to parse mapping [_doc]: [copy_to] of [{}] names [{target}], which is no field; map it first",
+                        field.path
+                    ))
+                })?;
+                field.copy_to.push(*id);
             }
-            fields[at].copy_to = targets;
         }
         for (alias, target) in &compiler.aliases {
             if !paths.contains_key(target.as_str()) {

@@ -3,16 +3,20 @@
 //! name; a legacy template is asked only when no composable one matches; what a template would make is a valid mapping.
 //! Not here: creating the index.
 
+mod answers;
 mod builtin;
+mod check;
 mod merge;
 
+pub use answers::TemplateRow;
 pub use builtin::builtin_templates;
 pub use merge::merge_mappings;
 
 use crate::error::{EsError, EsResult};
 use crate::mapping::Mapping;
 use crate::settings::IndexSettings;
-use crate::wildcard::{glob, glob_any};
+use crate::wildcard::glob_any;
+use check::{check_inner, check_name, check_patterns, known, named, object, remove, strings};
 use merge::overlap;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -365,74 +369,6 @@ impl Templates {
         remove(&mut self.legacy, doomed, pattern, "index_template")
     }
 
-    /// `GET _component_template[/pattern]`.
-    ///
-    /// # Errors
-    /// 404 when a plain name is not there.
-    pub fn render_components(&self, pattern: &str) -> EsResult<Value> {
-        let names = found(&self.components, pattern, "component template")?;
-        let list: Vec<Value> = names
-            .iter()
-            .map(|name| json!({"name": name, "component_template": shown(&self.components[name])}))
-            .collect();
-        Ok(json!({"component_templates": list}))
-    }
-
-    /// `GET _index_template[/pattern]`.
-    ///
-    /// # Errors
-    /// 404 when a plain name is not there.
-    pub fn render_index(&self, pattern: &str) -> EsResult<Value> {
-        let names = found(&self.composable, pattern, "index template")?;
-        let list: Vec<Value> = names
-            .iter()
-            .map(|name| {
-                let template = &self.composable[name];
-                let mut body = shown(&template.body);
-                body["index_patterns"] = json!(template.patterns);
-                body["composed_of"] = json!(template.composed_of);
-                if let Some(Value::Object(stream)) = body.get_mut("data_stream") {
-                    stream.entry("hidden").or_insert(Value::Bool(false));
-                    stream
-                        .entry("allow_custom_routing")
-                        .or_insert(Value::Bool(false));
-                }
-                json!({"name": name, "index_template": body})
-            })
-            .collect();
-        Ok(json!({"index_templates": list}))
-    }
-
-    /// `GET _template[/pattern]`.
-    ///
-    /// # Errors
-    /// 404 when a plain name is not there.
-    pub fn render_legacy(&self, pattern: &str) -> EsResult<Value> {
-        let names = found(&self.legacy, pattern, "index_template")?;
-        let mut out = Map::new();
-        for name in names {
-            let template = &self.legacy[&name];
-            let settings = template
-                .body
-                .get("settings")
-                .cloned()
-                .unwrap_or(Value::Null);
-            let empty = || json!({});
-            let mut one = json!({
-                "order": template.order,
-                "index_patterns": template.patterns,
-                "settings": IndexSettings::parse(&settings)?.render(),
-                "mappings": template.body.get("mappings").cloned().unwrap_or_else(empty),
-                "aliases": template.body.get("aliases").cloned().unwrap_or_else(empty),
-            });
-            if let Some(version) = template.body.get("version") {
-                one["version"] = version.clone();
-            }
-            out.insert(name, one);
-        }
-        Ok(Value::Object(out))
-    }
-
     /// Whether a component template has this name.
     #[must_use]
     pub fn has_component(&self, name: &str) -> bool {
@@ -449,32 +385,6 @@ impl Templates {
     #[must_use]
     pub fn has_legacy(&self, name: &str) -> bool {
         self.legacy.contains_key(name)
-    }
-
-    /// Names, patterns, priority and components of all, for `_cat/templates`: `(name, patterns, order, composed_of)`.
-    #[must_use]
-    pub fn list(&self) -> Vec<(String, String, i64, Option<String>)> {
-        let composable = self.composable.iter().map(|(name, template)| {
-            let patterns = format!("[{}]", template.patterns.join(", "));
-            let components = format!("[{}]", template.composed_of.join(", "));
-            (
-                name.clone(),
-                patterns,
-                i64::try_from(template.priority).unwrap_or(i64::MAX),
-                Some(components),
-            )
-        });
-        let legacy = self.legacy.iter().map(|(name, template)| {
-            (
-                name.clone(),
-                format!("[{}]", template.patterns.join(", ")),
-                template.order,
-                None,
-            )
-        });
-        let mut all: Vec<_> = composable.chain(legacy).collect();
-        all.sort();
-        all
     }
 
     fn best(&self, index: &str) -> Option<(&String, &IndexTemplate)> {
@@ -549,57 +459,6 @@ impl Templates {
         }
         Ok(resolved)
     }
-
-    /// `POST _index_template/_simulate_index/name`.
-    ///
-    /// # Errors
-    /// When what the templates say together is not valid.
-    pub fn simulate_index(&self, index: &str) -> EsResult<Value> {
-        let resolved = self.resolve(index)?;
-        let winner = resolved.template.clone();
-        let overlapping: Vec<Value> = self
-            .composable
-            .iter()
-            .filter(|(name, template)| {
-                Some(*name) != winner.as_ref()
-                    && glob_any(template.patterns.iter().map(String::as_str), index)
-            })
-            .map(|(name, template)| json!({"name": name, "index_patterns": template.patterns}))
-            .collect();
-        Ok(resolved.simulated(overlapping))
-    }
-
-    /// `POST _index_template/_simulate[/name]`: a body that is not stored, or a stored template.
-    ///
-    /// # Errors
-    /// As putting it would have.
-    pub fn simulate(&self, name: Option<&str>, body: Option<&Value>) -> EsResult<Value> {
-        let made;
-        let template = match (body, name) {
-            (Some(body), name) => {
-                made = self.read_index(name.unwrap_or("simulate"), body)?;
-                &made
-            }
-            (None, Some(name)) => self
-                .composable
-                .get(name)
-                .ok_or_else(|| missing(name, "index template"))?,
-            (None, None) => return Err(EsError::parsing("request body is required")),
-        };
-        let overlapping: Vec<Value> = self
-            .composable
-            .iter()
-            .filter(|(other, _)| Some(other.as_str()) != name)
-            .filter(|(_, other)| {
-                other
-                    .patterns
-                    .iter()
-                    .any(|a| template.patterns.iter().any(|b| overlap(a, b)))
-            })
-            .map(|(name, template)| json!({"name": name, "index_patterns": template.patterns}))
-            .collect();
-        Ok(self.composed(template)?.simulated(overlapping))
-    }
 }
 
 impl Resolved {
@@ -633,162 +492,6 @@ impl Resolved {
     fn check(&self) -> EsResult<()> {
         self.mapping().map(|_| ())
     }
-
-    fn simulated(self, overlapping: Vec<Value>) -> Value {
-        let mut template = json!({
-            "settings": self.settings.render(),
-            "mappings": self.mappings,
-            "aliases": self.aliases,
-        });
-        if let Some(lifecycle) = self.lifecycle {
-            template["lifecycle"] = lifecycle;
-        }
-        json!({"template": template, "overlapping": overlapping})
-    }
-}
-
-fn check_name(name: &str) -> EsResult<()> {
-    let bad = name.is_empty()
-        || name.len() > 255
-        || name.starts_with('_')
-        || name.chars().any(|letter| {
-            r#" ,#*/\"<>|?"#.contains(letter) || letter.is_control() || letter.is_uppercase()
-        });
-    if bad {
-        let shown: String = name.chars().take(255).collect();
-        return Err(EsError::illegal_argument(format!(
-            "template name [{shown}] must be lower case, must not begin with _ and must not contain a space or any of , # * / \\ \" < > | ?"
-        )));
-    }
-    Ok(())
-}
-
-fn check_patterns(patterns: &[String]) -> Result<(), String> {
-    if patterns.is_empty() {
-        return Err("index patterns are missing".to_owned());
-    }
-    if patterns.len() > 1000 {
-        return Err("more than 1000 index patterns".to_owned());
-    }
-    for pattern in patterns {
-        let bad = pattern.is_empty()
-            || pattern.len() > 255
-            || pattern.contains([' ', ',', '#', ':'])
-            || pattern.starts_with('_');
-        if bad {
-            return Err(format!(
-                "index_pattern [{pattern}] must not be empty, begin with _ or contain a space, comma, # or :"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Checks the `template` object that indices get.
-fn check_inner(template: &Value) -> EsResult<()> {
-    let members = object(template, "template")?;
-    known(
-        members,
-        "template",
-        &[
-            "settings",
-            "mappings",
-            "aliases",
-            "lifecycle",
-            "data_stream_options",
-        ],
-    )?;
-    if let Some(settings) = members.get("settings") {
-        IndexSettings::parse(settings)?;
-    }
-    if let Some(mappings) = members.get("mappings") {
-        Mapping::check_body(mappings)?;
-    }
-    match members.get("aliases") {
-        None | Some(Value::Object(_) | Value::Null) => Ok(()),
-        Some(_) => Err(EsError::json_parse("[template] aliases must be an object")),
-    }
-}
-
-fn object<'a>(value: &'a Value, what: &str) -> EsResult<&'a Map<String, Value>> {
-    value
-        .as_object()
-        .ok_or_else(|| EsError::json_parse(format!("[{what}] Expected START_OBJECT")))
-}
-
-fn known(members: &Map<String, Value>, what: &str, names: &[&str]) -> EsResult<()> {
-    match members.keys().find(|name| !names.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(name) => Err(EsError::json_parse(format!(
-            "[{what}] unknown field [{}]",
-            name.chars().take(80).collect::<String>()
-        ))),
-    }
-}
-
-fn strings(members: &Map<String, Value>, name: &str) -> EsResult<Option<Vec<String>>> {
-    let wrong = || EsError::json_parse(format!("[{name}] must be an array of strings"));
-    match members.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(one)) => Ok(Some(vec![one.clone()])),
-        Some(Value::Array(items)) => items
-            .iter()
-            .map(|item| item.as_str().map(str::to_owned).ok_or_else(wrong))
-            .collect::<EsResult<_>>()
-            .map(Some),
-        Some(_) => Err(wrong()),
-    }
-}
-
-fn named<T>(templates: &BTreeMap<String, T>, pattern: &str) -> Vec<String> {
-    let parts: Vec<&str> = pattern.split(',').collect();
-    templates
-        .keys()
-        .filter(|name| parts.iter().any(|part| glob(part, name)))
-        .cloned()
-        .collect()
-}
-
-fn missing(pattern: &str, what: &str) -> EsError {
-    let shown: String = pattern.chars().take(255).collect();
-    EsError::resource_not_found(format!("{what} matching [{shown}] not found"))
-}
-
-fn found<T>(templates: &BTreeMap<String, T>, pattern: &str, what: &str) -> EsResult<Vec<String>> {
-    let pattern = if pattern.is_empty() { "*" } else { pattern };
-    let names = named(templates, pattern);
-    if names.is_empty() && !pattern.contains('*') {
-        return Err(missing(pattern, what));
-    }
-    Ok(names)
-}
-
-fn remove<T>(
-    templates: &mut BTreeMap<String, T>,
-    doomed: Vec<String>,
-    pattern: &str,
-    what: &str,
-) -> EsResult<()> {
-    if doomed.is_empty() && pattern != "*" {
-        return Err(missing(pattern, what));
-    }
-    for name in doomed {
-        templates.remove(&name);
-    }
-    Ok(())
-}
-
-/// A stored body as it is shown: settings nested and as text.
-fn shown(body: &Value) -> Value {
-    let mut body = body.clone();
-    if let Some(settings) = body
-        .get_mut("template")
-        .and_then(|template| template.get_mut("settings"))
-        && let Ok(parsed) = IndexSettings::parse(settings)
-    {
-        *settings = parsed.render();
-    }
-    body
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl RowSet {
     #[must_use]
     pub fn from_words(universe: u32, mut words: Vec<u64>) -> Self {
         words.resize(words_for(universe), 0);
-        if universe % 64 != 0
+        if !universe.is_multiple_of(64)
             && let Some(last) = words.last_mut()
         {
             *last &= (1 << (universe % 64)) - 1;

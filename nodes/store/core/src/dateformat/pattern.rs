@@ -163,13 +163,21 @@ fn parse_items(items: &[Item], text: &str, at: &mut usize, fields: &mut Fields) 
             }
             Item::Field(letter, count) => {
                 // A number followed by another number takes exactly its digits.
-                let tight = matches!(items.get(number + 1), Some(Item::Field(next, n))
-                    if !matches!(next, 'a' | 'E' | 'X' | 'x' | 'Z' | 'z' | 'V') && !(matches!(next, 'M' | 'L') && *n > 2));
+                let tight = matches!(items.get(number + 1), Some(Item::Field(next, count)) if is_digits(*next, *count));
                 parse_field(*letter, *count, tight, text, at, fields)?;
             }
         }
     }
     Some(())
+}
+
+/// Whether a field is written in digits.
+fn is_digits(letter: char, count: usize) -> bool {
+    match letter {
+        'a' | 'E' | 'X' | 'x' | 'Z' | 'z' | 'V' => false,
+        'M' | 'L' => count < 3,
+        _ => true,
+    }
 }
 
 fn parse_field(

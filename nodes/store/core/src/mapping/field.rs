@@ -326,7 +326,8 @@ impl FieldDef {
             let (old, new) = (shown(&self.params, name), shown(&other.params, name));
             // The value of a constant may be given once.
             let first = name == "value" && !self.params.contains_key(name);
-            if old != new && !first && !(name == "value" && !other.params.contains_key(name)) {
+            let absent = name == "value" && !other.params.contains_key(name);
+            if old != new && !first && !absent {
                 conflicts.push_str(&format!(
                     "\n\tCannot update parameter [{name}] from [{old}] to [{new}]"
                 ));

@@ -1,5 +1,6 @@
 use super::*;
 use crate::mapping::FieldType;
+use crate::wildcard::glob;
 use proptest::prelude::*;
 
 fn why(result: EsResult<()>) -> String {
