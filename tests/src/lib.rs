@@ -1,6 +1,7 @@
 //! What the tests of this package share: the testbed of real Docker engines, a client of the
 //! Elasticsearch API, and waiting for conditions. The tests themselves are in `tests/tests/`.
 
+pub mod account;
 pub mod elastic;
 pub mod patience;
 pub mod platform;

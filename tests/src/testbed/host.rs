@@ -125,27 +125,18 @@ impl Host {
         self.engine.start();
     }
 
+    /// Name of the host's network namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
     /// Runs code on a thread of its own that lives in the host's network, so that its sockets do.
     ///
     /// # Panics
     /// When the network cannot be entered, or with the code's own panic.
     pub fn inside<T: Send>(&self, code: impl FnOnce() -> T + Send) -> T {
-        let path = format!("/run/netns/{}", self.namespace);
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(move || {
-                let namespace = fs::File::open(&path).expect("the namespace exists");
-                rustix::thread::move_into_link_name_space(
-                    namespace.as_fd(),
-                    Some(rustix::thread::LinkNameSpaceType::Network),
-                )
-                .expect("the namespace can be entered");
-                code()
-            });
-            match thread.join() {
-                Ok(value) => value,
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
+        inside_namespace(&self.namespace, code)
     }
 
     /// An image with busybox in it, made from the machine's own files: applications for tests.
@@ -178,6 +169,29 @@ impl Host {
                 .arg("busybox:test"),
         );
     }
+}
+
+/// Runs code on a thread of its own in a network namespace.
+///
+/// # Panics
+/// When the namespace cannot be entered, or with the code's own panic.
+pub fn inside_namespace<T: Send>(namespace: &str, code: impl FnOnce() -> T + Send) -> T {
+    let path = format!("/run/netns/{namespace}");
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(move || {
+            let namespace = fs::File::open(&path).expect("the namespace exists");
+            rustix::thread::move_into_link_name_space(
+                namespace.as_fd(),
+                Some(rustix::thread::LinkNameSpaceType::Network),
+            )
+            .expect("the namespace can be entered");
+            code()
+        });
+        match thread.join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 impl Drop for Host {

@@ -5,7 +5,7 @@
 mod engine;
 mod host;
 
-pub use host::Host;
+pub use host::{Host, inside_namespace};
 
 use std::{
     path::{Path, PathBuf},

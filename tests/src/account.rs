@@ -1,0 +1,167 @@
+//! The books of a chaos run: what was acknowledged against what is stored, which containers there
+//! are against which there should be, how plans ended. Pure, so that each checker is shown to see
+//! a planted fault.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Documents that were acknowledged must be there once. Ones that were sent and never answered may
+/// or may not be. Gives every breach.
+#[must_use]
+pub fn document_breaches(
+    acknowledged: &BTreeSet<String>,
+    sent: &BTreeSet<String>,
+    stored: &BTreeMap<String, u64>,
+) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let lost: Vec<&String> = acknowledged
+        .iter()
+        .filter(|id| !stored.contains_key(*id))
+        .collect();
+    if !lost.is_empty() {
+        breaches.push(format!(
+            "{} acknowledged documents are lost, such as {:?}",
+            lost.len(),
+            &lost[..lost.len().min(5)]
+        ));
+    }
+    for (id, count) in stored {
+        if *count != 1 {
+            breaches.push(format!("{id} is stored {count} times"));
+        }
+        if !sent.contains(id) {
+            breaches.push(format!("{id} is stored and was never sent"));
+        }
+    }
+    breaches
+}
+
+/// A container of the platform as the engine lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// `director`, `allocator`, `proxy` or `instance`.
+    pub role: String,
+    /// The instance's id, empty for roles.
+    pub instance: String,
+    /// Whether it runs.
+    pub running: bool,
+}
+
+/// One running container per role, one per instance that should be, no other. Gives every breach.
+#[must_use]
+pub fn container_breaches(listed: &[Listed], instances: &BTreeSet<String>) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for role in ["director", "allocator", "proxy"] {
+        let of_role: Vec<&Listed> = listed.iter().filter(|one| one.role == role).collect();
+        if of_role.len() != 1 || !of_role[0].running {
+            breaches.push(format!("one running {role} was expected: {of_role:?}"));
+        }
+    }
+    for id in instances {
+        let of_instance: Vec<&Listed> = listed.iter().filter(|one| one.instance == *id).collect();
+        if of_instance.len() != 1 || !of_instance[0].running {
+            breaches.push(format!(
+                "one running container of instance {id} was expected: {of_instance:?}"
+            ));
+        }
+    }
+    for one in listed.iter().filter(|one| one.role == "instance") {
+        if !instances.contains(&one.instance) {
+            breaches.push(format!("{} belongs to no deployment", one.name));
+        }
+    }
+    breaches
+}
+
+/// Every plan ended, and none failed. Gives every breach; `plans` are (id, status).
+#[must_use]
+pub fn plan_breaches(plans: &[(String, String)]) -> Vec<String> {
+    plans
+        .iter()
+        .filter(|(_, status)| status != "PLAN_STATUS_DONE")
+        .map(|(id, status)| format!("the plan {id} is {status}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(ids: &[&str]) -> BTreeSet<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    fn stored(ids: &[(&str, u64)]) -> BTreeMap<String, u64> {
+        ids.iter()
+            .map(|(id, count)| ((*id).to_owned(), *count))
+            .collect()
+    }
+
+    fn listed(role: &str, instance: &str, running: bool) -> Listed {
+        Listed {
+            name: format!("{role}{instance}"),
+            role: role.into(),
+            instance: instance.into(),
+            running,
+        }
+    }
+
+    fn whole() -> Vec<Listed> {
+        vec![
+            listed("director", "", true),
+            listed("allocator", "", true),
+            listed("proxy", "", true),
+            listed("instance", "i1", true),
+        ]
+    }
+
+    #[test]
+    fn a_lost_a_doubled_and_an_invented_document_are_each_seen() {
+        let sent = set(&["a", "b", "unanswered"]);
+        let acknowledged = set(&["a", "b"]);
+        assert!(document_breaches(&acknowledged, &sent, &stored(&[("a", 1), ("b", 1)])).is_empty());
+        let extra = stored(&[("a", 1), ("b", 1), ("unanswered", 1)]);
+        assert!(document_breaches(&acknowledged, &sent, &extra).is_empty());
+        for planted in [
+            stored(&[("a", 1)]),
+            stored(&[("a", 2), ("b", 1)]),
+            stored(&[("a", 1), ("b", 1), ("c", 1)]),
+        ] {
+            assert_eq!(
+                document_breaches(&acknowledged, &sent, &planted).len(),
+                1,
+                "{planted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_a_doubled_a_stopped_and_an_orphaned_container_are_each_seen() {
+        let instances = set(&["i1"]);
+        assert!(container_breaches(&whole(), &instances).is_empty());
+        let mut missing = whole();
+        missing.remove(0);
+        let mut doubled = whole();
+        doubled.push(listed("instance", "i1", true));
+        let mut stopped = whole();
+        stopped[3].running = false;
+        let mut orphaned = whole();
+        orphaned.push(listed("instance", "i2", true));
+        for planted in [missing, doubled, stopped, orphaned] {
+            assert_eq!(
+                container_breaches(&planted, &instances).len(),
+                1,
+                "{planted:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failed_and_an_endless_plan_are_each_seen() {
+        let plan = |status: &str| vec![("p".to_owned(), status.to_owned())];
+        assert!(plan_breaches(&plan("PLAN_STATUS_DONE")).is_empty());
+        assert_eq!(plan_breaches(&plan("PLAN_STATUS_FAILED")).len(), 1);
+        assert_eq!(plan_breaches(&plan("PLAN_STATUS_RUNNING")).len(), 1);
+    }
+}
