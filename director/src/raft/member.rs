@@ -161,12 +161,12 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
         self.effects.reads_expired.extend(expired);
     }
 
-    /// A message from a peer arrived.
+    /// A message from the authenticated member `peer` arrived.
     ///
     /// # Errors
     /// When it is refused, or when it shows that this member has lost its log ([`StepError::LogLost`]).
-    pub fn step(&mut self, bytes: &[u8]) -> Result<(), StepError> {
-        let message = message::decode(bytes, self.config.id)?;
+    pub fn step(&mut self, peer: u64, bytes: &[u8]) -> Result<(), StepError> {
+        let message = message::decode(bytes, self.config.id, peer)?;
         let last = self.node.raft.raft_log.last_index();
         if message.msg_type == MessageType::MsgHeartbeat as i32
             && message.term >= self.node.raft.term

@@ -29,7 +29,7 @@ use super::transport::{Outbox, PeerOutbox};
 /// Raft's unit of time.
 pub const TICK: Duration = Duration::from_millis(100);
 /// The exit code of a process whose member failed.
-pub const EXIT_CODE: i32 = 70;
+pub const EXIT_CODE: i32 = wharf_runtime::task::CRITICAL_EXIT_CODE;
 const MAX_REQUESTS: usize = 4_096;
 /// Requests handled between two pumps.
 const MAX_GATHERED: usize = 1_024;
@@ -205,7 +205,7 @@ impl<S: RaftStore, M: StateMachine> MemberThread<S, M> {
                 self.reads.insert(ticket, answer);
                 self.member.read_index(ticket);
             }
-            Request::Step(bytes) => match self.member.step(&bytes) {
+            Request::Step(peer, bytes) => match self.member.step(peer, &bytes) {
                 Ok(()) => {}
                 Err(StepError::Refused(error)) => {
                     tracing::warn!(%error, "a raft message was refused");

@@ -25,6 +25,16 @@ pub enum MessageError {
     /// Not a message at all, or one that no correct member sends.
     #[error("a raft message was malformed: {0}; check that all directors run compatible releases")]
     Malformed(&'static str),
+    /// Its sender claims to be another member.
+    #[error(
+        "member {peer} sent a raft message in the name of member {claimed}; check which data directory it uses"
+    )]
+    Impersonation {
+        /// Who sent it.
+        peer: u64,
+        /// Who it says it is from.
+        claimed: u64,
+    },
     /// For another member.
     #[error("a raft message for member {0} arrived here; check the address of that member")]
     Misdirected(u64),
@@ -36,17 +46,8 @@ pub(crate) fn encode(message: &Message) -> Vec<u8> {
     message.encode_to_vec()
 }
 
-/// The sender a message claims, so that the transport can compare it with the peer's certificate.
-#[must_use]
-pub fn sender_of(bytes: &[u8]) -> Option<u64> {
-    if bytes.len() > MAX_MESSAGE_BYTES {
-        return None;
-    }
-    Message::decode(bytes).ok().map(|message| message.from)
-}
-
-/// Decodes and checks a message for the member `own`.
-pub(crate) fn decode(bytes: &[u8], own: u64) -> Result<Message, MessageError> {
+/// Decodes and checks a message that the authenticated member `peer` sent to the member `own`.
+pub(crate) fn decode(bytes: &[u8], own: u64, peer: u64) -> Result<Message, MessageError> {
     if bytes.len() > MAX_MESSAGE_BYTES {
         return Err(MessageError::TooLarge(bytes.len()));
     }
@@ -56,6 +57,12 @@ pub(crate) fn decode(bytes: &[u8], own: u64) -> Result<Message, MessageError> {
     }
     if message.from == 0 || message.from == own {
         return Err(MessageError::Malformed("no sender"));
+    }
+    if message.from != peer {
+        return Err(MessageError::Impersonation {
+            peer,
+            claimed: message.from,
+        });
     }
     check(&message).map_err(MessageError::Malformed)?;
     Ok(message)
@@ -186,14 +193,21 @@ mod tests {
 
     #[test]
     fn a_correct_message_passes_and_a_gap_or_a_wrong_receiver_does_not() {
-        assert!(decode(&encode(&append(&[10, 11])), 2).is_ok());
+        assert!(decode(&encode(&append(&[10, 11])), 2, 1).is_ok());
         assert_eq!(
-            decode(&encode(&append(&[10, 12])), 2),
+            decode(&encode(&append(&[10, 12])), 2, 1),
             Err(MessageError::Malformed("a gap between entries"))
         );
         assert_eq!(
-            decode(&encode(&append(&[10])), 3),
+            decode(&encode(&append(&[10])), 3, 1),
             Err(MessageError::Misdirected(2))
+        );
+        assert_eq!(
+            decode(&encode(&append(&[10])), 2, 3),
+            Err(MessageError::Impersonation {
+                peer: 3,
+                claimed: 1
+            })
         );
     }
 
@@ -213,7 +227,7 @@ mod tests {
         entry_type.entries[0].entry_type = 7;
         for message in [unknown, local, proposal, read, snapshot, entry_type] {
             assert!(matches!(
-                decode(&encode(&message), 2),
+                decode(&encode(&message), 2, 1),
                 Err(MessageError::Malformed(_))
             ));
         }
@@ -222,8 +236,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode(&bytes, 2);
-            let _ = sender_of(&bytes);
+            let _ = decode(&bytes, 2, 1);
         }
     }
 }

@@ -7,6 +7,11 @@
 //! - `proposal`: the payload of a log entry; `message`: checks of peers' messages; `transport`: queues to peers
 //! - `logging`: the crate's log records into `tracing`
 //!
+//! A director opens [`SledStore`], calls [`bootstrap`] (a new platform) or [`join`] (a new member of one) when the
+//! store has no member yet, and passes it with its [`StateMachine`] to [`member_task::start`]. Commands go in with
+//! [`Handle::propose`]; reads wait for [`Handle::read_index`]; leader work runs while [`Status`] says `serving`.
+//! Each connection to a peer takes from [`PeerOutbox::receiver`], and hands what arrives to [`Handle::step`].
+//!
 //! Not here: gRPC streams between members (they use `transport` and [`Handle::step`]), the director's state.
 
 mod logging;

@@ -14,8 +14,13 @@ use super::super::storage::{RaftStore, Write};
 use super::super::transport::{Outbox, Outgoing};
 use super::{Effects, Member, MemberError, Outcome, membership_of};
 
-fn send(outbox: &mut dyn Outbox, messages: Vec<Message>) {
+fn send(own: u64, outbox: &mut dyn Outbox, messages: Vec<Message>) {
     for one in messages {
+        // The crate relays a read request of another member to a newer leader, in that member's name. No peer
+        // would take it, and the member asks again by itself.
+        if one.from != own {
+            continue;
+        }
         outbox.send(Outgoing {
             to: one.to,
             snapshot: one.msg_type == MessageType::MsgSnapshot as i32,
@@ -52,7 +57,7 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
         if ready.ss().is_some() {
             self.reads.reissue();
         }
-        send(outbox, ready.take_messages());
+        send(self.config.id, outbox, ready.take_messages());
         for read in ready.take_read_states() {
             self.reads.confirm(&read.request_ctx, read.index);
         }
@@ -65,7 +70,7 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
             let snapshot = ready.snapshot().clone();
             self.restore(&snapshot)?;
         }
-        send(outbox, ready.take_persisted_messages());
+        send(self.config.id, outbox, ready.take_persisted_messages());
         let light = self.node.advance(ready);
         self.finish(light, outbox)
     }
@@ -95,7 +100,7 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
         mut light: LightReady,
         outbox: &mut dyn Outbox,
     ) -> Result<(), MemberError> {
-        send(outbox, light.take_messages());
+        send(self.config.id, outbox, light.take_messages());
         self.apply(light.take_committed_entries())?;
         self.node.advance_apply();
         Ok(())

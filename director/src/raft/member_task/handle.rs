@@ -19,7 +19,7 @@ pub(super) enum Request {
         oneshot::Sender<Result<Outcome, ProposeError>>,
     ),
     Read(oneshot::Sender<Result<u64, ReadError>>),
-    Step(Vec<u8>),
+    Step(u64, Vec<u8>),
     Unreachable(u64),
     SnapshotSent(u64, bool),
     Transfer(u64),
@@ -139,13 +139,13 @@ impl Handle {
         self.status.clone()
     }
 
-    /// Hands over a message that a peer sent. See `message::sender_of` to compare it with the peer's certificate.
+    /// Hands over a message that `peer` sent, as its certificate names it.
     ///
     /// # Errors
     /// When it is dropped, which Raft tolerates.
-    pub fn step(&self, message: Vec<u8>) -> Result<(), StepRefused> {
+    pub fn step(&self, peer: u64, message: Vec<u8>) -> Result<(), StepRefused> {
         self.requests
-            .try_send(Request::Step(message))
+            .try_send(Request::Step(peer, message))
             .map_err(|error| match error {
                 TrySendError::Full(_) => StepRefused::Busy,
                 TrySendError::Disconnected(_) => StepRefused::Stopped,

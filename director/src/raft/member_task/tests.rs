@@ -182,7 +182,7 @@ async fn three_members_over_queues_agree_and_a_follower_reads_what_was_written()
         async move {
             loop {
                 let message = receiver.next().await;
-                let _ = handle.step(message.bytes);
+                let _ = handle.step(from as u64 + 1, message.bytes);
             }
         }
     };

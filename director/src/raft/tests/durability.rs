@@ -129,7 +129,7 @@ fn run<S: RaftStore>(
 #[test]
 fn a_restart_after_a_crash_at_any_write_loses_nothing_acknowledged() {
     for after in [false, true] {
-        for writes in (0..42).step_by(3) {
+        for writes in (0..42).step_by(4) {
             let directory = tempfile::tempdir().unwrap();
             let failing = Failing {
                 store: fresh(directory.path()),

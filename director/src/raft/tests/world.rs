@@ -48,7 +48,8 @@ pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) now: u64,
     pub(crate) nodes: BTreeMap<u64, Node>,
-    wire: Vec<(u64, Outgoing)>,
+    /// Arrival, sender, message.
+    wire: Vec<(u64, u64, Outgoing)>,
     pub(crate) drop_percent: u64,
     pub(crate) max_delay: u64,
     pub(crate) cut: BTreeSet<u64>,
@@ -283,16 +284,16 @@ impl World {
             }
         }
         let now = self.now;
-        let mut due: Vec<Outgoing> = Vec::new();
-        self.wire.retain(|(at, message)| {
+        let mut due: Vec<(u64, Outgoing)> = Vec::new();
+        self.wire.retain(|(at, from, message)| {
             let arrives = *at <= now;
             if arrives {
-                due.push(message.clone());
+                due.push((*from, message.clone()));
             }
             !arrives
         });
-        for message in due {
-            self.deliver(message);
+        for (from, message) in due {
+            self.deliver(from, message);
         }
         for id in ids {
             if let Some(member) = self.nodes.get_mut(&id).unwrap().member.as_mut() {
@@ -302,7 +303,7 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, message: Outgoing) {
+    fn deliver(&mut self, from: u64, message: Outgoing) {
         let to = message.to;
         let Some(member) = self
             .nodes
@@ -311,7 +312,7 @@ impl World {
         else {
             return;
         };
-        match member.step(&message.bytes) {
+        match member.step(from, &message.bytes) {
             Ok(()) => self.pump(to),
             Err(StepError::Refused(error)) => panic!("seed {}: {error}", self.seed),
             Err(StepError::LogLost { .. }) => panic!("seed {}: a log was lost", self.seed),
@@ -333,7 +334,7 @@ impl World {
             let at = self.now + 1 + self.random.below(self.max_delay);
             // A message may overtake others.
             let place = self.random.below(self.wire.len() as u64 + 1) as usize;
-            self.wire.insert(place, (at, message));
+            self.wire.insert(place, (at, id, message));
         }
         match pumped {
             Ok(effects) => self.note(id, effects),
@@ -397,12 +398,12 @@ impl World {
     }
 
     /// What is sent to a member in the next ticks.
-    pub(crate) fn heartbeats_to(&mut self, id: u64) -> Vec<Vec<u8>> {
+    pub(crate) fn heartbeats_to(&mut self, id: u64) -> Vec<(u64, Vec<u8>)> {
         let mut messages = Vec::new();
         for _ in 0..3 {
             self.step();
-            let flying = self.wire.iter().filter(|(_, message)| message.to == id);
-            messages.extend(flying.map(|(_, message)| message.bytes.clone()));
+            let flying = self.wire.iter().filter(|(_, _, message)| message.to == id);
+            messages.extend(flying.map(|(_, from, message)| (*from, message.bytes.clone())));
         }
         messages
     }
