@@ -52,7 +52,7 @@ enum Source {
     Container {
         context: Box<ContainerContext>,
         meta: Arc<ContainerMeta>,
-        joiner: Joiner,
+        joiner: Box<Joiner>,
     },
     Engine,
 }
@@ -227,7 +227,7 @@ impl Logs {
             let source = Source::Container {
                 context: Box::new(ContainerContext::new(meta)),
                 meta: Arc::clone(meta),
-                joiner: Joiner::default(),
+                joiner: Box::default(),
             };
             self.logs
                 .insert(meta.id.clone(), Log::new(follow, shown, source));
@@ -355,7 +355,7 @@ impl Logs {
             }
             if let (Source::Container { joiner: now, .. }, Some(joiner)) = (&mut log.source, joiner)
             {
-                *now = joiner;
+                **now = joiner;
             }
         }
     }
@@ -392,7 +392,7 @@ impl Log {
 
     fn joiner(&self) -> Option<&Joiner> {
         match &self.source {
-            Source::Container { joiner, .. } => Some(joiner),
+            Source::Container { joiner, .. } => Some(joiner.as_ref()),
             Source::Engine => None,
         }
     }

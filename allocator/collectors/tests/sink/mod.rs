@@ -21,7 +21,7 @@ use wharf_runtime::task::{Shutdown, spawn};
 
 /// What goes wrong with one `_bulk` request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Nothing is written; the status is answered.
     Status(u16),
     /// All is written, and the answer is lost on the way.
@@ -34,20 +34,20 @@ pub enum Fault {
 
 /// What the server has.
 #[derive(Debug, Default)]
-pub struct State {
+pub(crate) struct State {
     /// Data stream → its backing indices, the write index last: id → document.
-    pub streams: BTreeMap<String, Vec<BTreeMap<String, Value>>>,
+    pub(crate) streams: BTreeMap<String, Vec<BTreeMap<String, Value>>>,
     /// What goes wrong with the next requests.
-    pub faults: VecDeque<Fault>,
+    pub(crate) faults: VecDeque<Fault>,
     /// `_bulk` requests seen.
-    pub bulks: usize,
+    pub(crate) bulks: usize,
     /// Headers that the last request had.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl State {
     /// All documents of a stream, whatever backing index they are in.
-    pub fn documents(&self, stream: &str) -> Vec<&Value> {
+    pub(crate) fn documents(&self, stream: &str) -> Vec<&Value> {
         self.streams
             .get(stream)
             .into_iter()
@@ -55,17 +55,12 @@ impl State {
             .flat_map(BTreeMap::values)
             .collect()
     }
-
-    /// How many documents there are.
-    pub fn count(&self) -> usize {
-        self.streams.values().flatten().map(BTreeMap::len).sum()
-    }
 }
 
 /// A running server.
-pub struct Sink {
-    pub addr: SocketAddr,
-    pub state: Arc<Mutex<State>>,
+pub(crate) struct Sink {
+    pub(crate) addr: SocketAddr,
+    pub(crate) state: Arc<Mutex<State>>,
     shutdown: Shutdown,
 }
 
@@ -76,7 +71,7 @@ impl Drop for Sink {
 }
 
 impl Sink {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let state = Arc::<Mutex<State>>::default();
@@ -99,7 +94,7 @@ impl Sink {
 
     /// Reads the state until it is as the test wants, and gives what `read` saw; fails after half a
     /// minute.
-    pub async fn until<T>(&self, what: &str, read: impl Fn(&State) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&self, what: &str, read: impl Fn(&State) -> Option<T>) -> T {
         let wait = async {
             loop {
                 if let Some(found) = read(&self.state.lock().unwrap()) {
