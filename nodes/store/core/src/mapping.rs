@@ -8,6 +8,7 @@ mod definition;
 mod dynamic;
 mod field;
 mod kind;
+mod schema;
 
 pub use caps::{FieldCaps, render_field_caps};
 pub use definition::{Dynamic, Node, ObjectDef, ObjectKind};
