@@ -45,12 +45,16 @@ pub fn run(command: &mut Command) -> Output {
         .unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"))
 }
 
-/// The dev binary, stripped, which is what test images carry. Built by `make build`.
+/// The dev binary, stripped, which is what test images carry. Built by `make build`. A bench names
+/// another by `WHARF_BENCH_BINARY`.
 ///
 /// # Panics
 /// When the binary has not been built.
 #[must_use]
 pub fn binary() -> PathBuf {
+    if let Some(other) = std::env::var_os("WHARF_BENCH_BINARY") {
+        return PathBuf::from(other);
+    }
     let exe = std::env::current_exe().expect("a test knows its own path");
     let built = exe
         .ancestors()
