@@ -51,10 +51,8 @@ impl RenewalTask {
 
     async fn check(&self) -> Result<(), String> {
         let held = KeyedCert::load(&self.path).map_err(|error| error.to_string())?;
-        if let Some(held) = &held {
-            if !held.needs_renewal(clock::now_ms()) {
-                return Ok(());
-            }
+        if held.is_some_and(|held| !held.needs_renewal(clock::now_ms())) {
+            return Ok(());
         }
         let request =
             SigningRequest::create(&self.allocator_id).map_err(|error| error.to_string())?;

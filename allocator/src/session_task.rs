@@ -95,10 +95,10 @@ impl SessionTask {
 
     /// Directors may have moved meanwhile.
     fn read_addresses(&self) {
-        if let Ok(platform) = PlatformFile::read(&self.data_dir) {
-            if platform.directors != self.addresses.list() {
-                self.addresses.replace(platform.directors);
-            }
+        if let Ok(platform) = PlatformFile::read(&self.data_dir)
+            && platform.directors != self.addresses.list()
+        {
+            self.addresses.replace(platform.directors);
         }
     }
 
@@ -294,3 +294,6 @@ fn refusal(status: &tonic::Status) -> String {
     let text: String = status.message().chars().take(300).collect();
     format!("{:?}: {text}", status.code())
 }
+
+#[cfg(test)]
+mod tests;
