@@ -52,6 +52,8 @@ pub struct AllocatorObservation {
     pub problems: Vec<HostProblem>,
     /// Content id of the platform's image on the host; may be empty.
     pub image_id: String,
+    /// When that image was first seen; zero: never.
+    pub image_since_ms: u64,
     /// State of its collectors, when they run.
     pub collectors: Option<CollectorObservation>,
 }
@@ -231,6 +233,15 @@ impl AllocatorObservation {
             .collect();
     }
 
+    /// Takes what a hello or a heartbeat says of the host.
+    pub fn take_facts(&mut self, facts: &v1::HostFacts, now_ms: u64) {
+        let image = cut(&facts.image_id, 128);
+        if self.image_id != image {
+            self.image_id = image.to_owned();
+            self.image_since_ms = now_ms;
+        }
+    }
+
     /// Takes a heartbeat.
     pub fn take_heartbeat(&mut self, beat: &v1::AllocatorHeartbeat, now_ms: u64) {
         self.heard_ms = now_ms;
@@ -246,7 +257,7 @@ impl AllocatorObservation {
             })
             .collect();
         if let Some(facts) = &beat.facts {
-            self.image_id = cut(&facts.image_id, 128).to_owned();
+            self.take_facts(facts, now_ms);
         }
         if let Some(status) = &beat.collectors {
             let before = self.collectors.take();

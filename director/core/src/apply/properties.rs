@@ -468,7 +468,7 @@ proptest! {
 
     #[test]
     fn a_platform_under_wishes_faults_and_meddling_keeps_what_must_hold_and_comes_to_rest(
-        turns in proptest::collection::vec((0_u8..14, 0_usize..1000), 1..60),
+        turns in proptest::collection::vec((0_u8..15, 0_usize..1000), 1..60),
     ) {
         let mut world = World::with_host();
         world.host(2, "zone-2");
@@ -496,6 +496,13 @@ proptest! {
                 }
                 8 => world.observed.leader_since_ms = world.now_ms,
                 9 => world.now_ms += 60_000,
+                10 => {
+                    // At most four of a hundred ports: re-choice must always find one.
+                    let port = 18_000 + u16::try_from(seed % 4).unwrap();
+                    if !world.taken_ports.remove(&port) {
+                        world.taken_ports.insert(port);
+                    }
+                }
                 _ => {
                     for body in world.proposals() {
                         run(&mut world, body);

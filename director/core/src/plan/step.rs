@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The allocator's code for a port that somebody else on the host has.
-pub const PORT_TAKEN: &str = "ALL0011";
+pub const PORT_TAKEN: &str = "ALL0012";
 /// Ports that are tried for an instance before its plan fails.
 pub const PORT_ATTEMPTS: usize = 8;
 

@@ -296,6 +296,18 @@ fn an_upgrade_replaces_the_container_when_the_hosts_image_is_another() {
     for instance in seen.instances.values_mut() {
         instance.image_id = "old".to_owned();
     }
+    let now_ms = world.now_ms;
+    world
+        .observed
+        .allocators
+        .get_mut(&allocator_id(1))
+        .unwrap()
+        .image_since_ms = now_ms;
+    assert!(
+        upgrade::due(&world.state, &world.observed, now_ms).is_empty(),
+        "the allocator is given time to replace it itself"
+    );
+    world.now_ms += upgrade::IMAGE_GRACE_MS + 1;
     let due = upgrade::due(&world.state, &world.observed, world.now_ms);
     assert_eq!(due.len(), 1);
     let before = world
@@ -354,4 +366,32 @@ fn the_route_step_waits_for_every_connected_proxy() {
     assert!(step.waits_for.contains("1 of 2"), "{}", step.waits_for);
     world.settle();
     assert_eq!(world.plan(&plan).status, PlanStatus::Done);
+}
+
+#[test]
+fn a_port_that_is_taken_after_a_restart_of_the_host_is_replaced_by_a_plan() {
+    let mut world = World::with_host();
+    let (id, _) = world.create("logs");
+    world.settle();
+    world.taken_ports.insert(18_000);
+    world.obey();
+    let due = upgrade::due(&world.state, &world.observed, world.now_ms);
+    assert!(due[0].1.contains("18000"), "{due:?}");
+    let plan_id = PlanId::from_bytes(world.id());
+    world.ok(Body::UpgradeDeployment(UpgradeDeployment {
+        deployment_id: id,
+        plan_id: plan_id.clone(),
+        reason: due[0].1.clone(),
+    }));
+    world.settle();
+    assert_eq!(
+        world.plan(&plan_id).status,
+        PlanStatus::Done,
+        "{:?}",
+        world.plan(&plan_id)
+    );
+    let instance = world.state.instances.values().next().unwrap();
+    assert_eq!(instance.berth.as_ref().unwrap().port, 18_001);
+    assert!(instance.routed);
+    assert!(upgrade::due(&world.state, &world.observed, world.now_ms).is_empty());
 }

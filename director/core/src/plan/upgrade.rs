@@ -1,5 +1,6 @@
 //! Which deployments are due for an upgrade plan: a container that runs another image than its
-//! host's, or another spec than this version of the platform makes. Not here: what the plan does.
+//! host's although its allocator had time to replace it, another spec than this version of the
+//! platform makes, or one whose port somebody else has taken since. Not here: what the plan does.
 
 use wharf_proto::ids::DeploymentId;
 
@@ -12,6 +13,10 @@ use crate::{
 
 /// After an upgrade that failed, the next one is not tried before this time has passed.
 pub const RETRY_MS: u64 = 10 * 60 * 1000;
+
+/// An allocator replaces containers of an older image itself; a plan is due only when it has not
+/// after this time.
+pub const IMAGE_GRACE_MS: u64 = 120 * 1000;
 
 /// Deployments that are due, with the reason. At most one for each call is to be proposed when the
 /// platform should not restart everything at once; the leader decides.
@@ -27,7 +32,8 @@ pub fn due(state: &State, observed: &Observations, now_ms: u64) -> Vec<(Deployme
                 && !failed_lately(state, deployment, now_ms)
         })
         .filter_map(|deployment| {
-            reason(state, observed, deployment).map(|reason| (deployment.id.clone(), reason))
+            reason(state, observed, deployment, now_ms)
+                .map(|reason| (deployment.id.clone(), reason))
         })
         .collect()
 }
@@ -45,7 +51,12 @@ fn failed_lately(state: &State, deployment: &DeploymentRecord, now_ms: u64) -> b
         })
 }
 
-fn reason(state: &State, observed: &Observations, deployment: &DeploymentRecord) -> Option<String> {
+fn reason(
+    state: &State,
+    observed: &Observations,
+    deployment: &DeploymentRecord,
+    now_ms: u64,
+) -> Option<String> {
     state.deployment_instances(deployment).find_map(|instance| {
         let berth = instance
             .berth
@@ -55,7 +66,18 @@ fn reason(state: &State, observed: &Observations, deployment: &DeploymentRecord)
             return Some(format!("{} is to run another spec", instance.name));
         }
         let seen = observed.instance(&berth.allocator_id, &instance.id)?;
-        let old_image = observed.connected(&berth.allocator_id)
+        let allocator = observed
+            .allocators
+            .get(&berth.allocator_id)
+            .filter(|seen| seen.connected)?;
+        if seen.error_code == step::PORT_TAKEN && seen.port == berth.port {
+            return Some(format!(
+                "the port {} of {} was taken on its host",
+                berth.port, instance.name
+            ));
+        }
+        let had_time = now_ms.saturating_sub(allocator.image_since_ms) > IMAGE_GRACE_MS;
+        let old_image = had_time
             && seen.state == InstanceState::Running
             && seen.spec_hash == instance.spec_hash
             && !step::runs_wanted_spec(observed, instance, berth, seen);
