@@ -24,7 +24,7 @@ use crate::spool::Spool;
 use crate::tail::{Follow, Position, Registry, Turn};
 
 /// How often quiet files are looked at.
-const POLL: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(100);
 /// How often it is checked whether files were renamed, and offsets are written.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// Bytes that one file may have in one turn, so that a loud container does not silence others.
@@ -33,6 +33,8 @@ const FILE_BUDGET: usize = 512 * 1024;
 const TURN_BUDGET: usize = 4 * 1024 * 1024;
 /// A vanished container's log is read for at most this long.
 const DRAIN: Duration = Duration::from_secs(60);
+/// Offsets of vanished containers are kept for this long: an engine that restarts may list none.
+const REMEMBERED: Duration = Duration::from_secs(600);
 /// The engine's own log stands in the registry under this name.
 const ENGINE: &str = "engine";
 
@@ -68,6 +70,8 @@ struct Logs {
     /// Files found in the first moments may have been read by an earlier process.
     is_starting: bool,
     next: usize,
+    /// Containers with an offset that the engine does not list, and since when.
+    absent: HashMap<String, Instant>,
 }
 
 /// What one turn read: documents, and how each log stood before it.
@@ -100,6 +104,7 @@ impl LogTask {
             started_ms: clock::now_ms(),
             is_starting: true,
             next: 0,
+            absent: HashMap::new(),
         };
         let mut housekeeping = Instant::now();
         let mut is_full = false;
@@ -192,13 +197,15 @@ impl Logs {
                 None
             };
         }
-        let stale: Vec<String> = self
+        let absent = self
             .registry
             .containers()
-            .filter(|id| *id != ENGINE && !present.contains(id) && !self.logs.contains_key(*id))
-            .map(str::to_owned)
-            .collect();
-        stale.iter().for_each(|id| self.registry.remove(id));
+            .filter(|id| *id != ENGINE && !present.contains(id));
+        let absent: HashSet<String> = absent.map(str::to_owned).collect();
+        self.absent.retain(|id, _| absent.contains(id));
+        for id in absent {
+            self.absent.entry(id).or_insert_with(Instant::now);
+        }
         for meta in &snapshot.containers {
             let Some(shown) = meta.log_path.as_deref().filter(|path| !path.is_empty()) else {
                 continue;
@@ -319,6 +326,30 @@ impl Logs {
                     }
                 },
             );
+            if is_last && turn == Turn::Idle {
+                // Nothing will end what is unfinished.
+                let identity = log.follow.position().map(|position| position.file);
+                if let (
+                    Source::Container {
+                        context, joiner, ..
+                    },
+                    Some(identity),
+                ) = (&mut log.source, identity)
+                {
+                    let identity = (identity.device, identity.inode);
+                    let file = LogFile {
+                        path: &file_path,
+                        identity,
+                    };
+                    let unfinished = joiner.flush();
+                    read.documents.extend(
+                        unfinished
+                            .iter()
+                            .map(|line| container_line(&self.envelope, context, file, line)),
+                    );
+                    log.resume = None;
+                }
+            }
             log.has_more = turn == Turn::More;
             read.has_more |= log.has_more;
             if log.follow.position() != position || read.documents.len() > count {
@@ -350,7 +381,7 @@ impl Logs {
                 // It was opened in this very turn: from where the last process stopped.
                 None => match self.registry.get(&id) {
                     Some(position) => log.follow.rewind(position),
-                    None => log.follow = Follow::from_beginning(log.follow.path()),
+                    None => log.follow.restart(),
                 },
             }
             if let (Source::Container { joiner: now, .. }, Some(joiner)) = (&mut log.source, joiner)
@@ -362,14 +393,17 @@ impl Logs {
 
     /// Drops what is gone and was read to its end.
     fn forget_gone(&mut self) {
-        let registry = &mut self.registry;
-        self.logs.retain(|id, log| {
+        self.logs.retain(|_, log| {
             let Some(since) = log.gone_since else {
                 return true;
             };
             // One whole housekeeping round after it vanished, so that the end was surely read.
             let is_drained = !log.has_more && since.elapsed() >= HOUSEKEEPING;
-            let keep = !is_drained && since.elapsed() < DRAIN;
+            !is_drained && since.elapsed() < DRAIN
+        });
+        let (registry, logs) = (&mut self.registry, &self.logs);
+        self.absent.retain(|id, since| {
+            let keep = since.elapsed() < REMEMBERED || logs.contains_key(id);
             if !keep {
                 registry.remove(id);
             }

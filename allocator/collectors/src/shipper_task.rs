@@ -24,11 +24,13 @@ use crate::destination::{Client, Destination, DestinationError, gzip};
 use crate::spool::Spool;
 
 /// How long the first document of a request waits for others.
-const LINGER: Duration = Duration::from_millis(60);
+const LINGER: Duration = Duration::from_millis(40);
 /// How often the cursor is written, at most.
 const CURSOR_EVERY: Duration = Duration::from_secs(1);
 /// How often rejected documents are logged, at most.
 const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Bytes of the spool that are read at once.
+const READ_BYTES: usize = 256 * 1024;
 /// Bodies over this size are compressed beside the async threads.
 const SMALL_BODY: usize = 128 * 1024;
 
@@ -81,7 +83,7 @@ impl Shipper {
             shutdown,
             limits: BatchLimits::default(),
             client: None,
-            backoff: Backoff::new(200, 15_000),
+            backoff: Backoff::new(200, 5_000),
             rejected: Rejected::default(),
             failing_since: None,
         }
@@ -135,8 +137,8 @@ impl Shipper {
         let mut waiting = Vec::new();
         let mut bytes = 0;
         while bytes < self.limits.bytes && waiting.len() < self.limits.documents {
-            // One record is small against a request, so that a request ends near its limits.
-            let batch = reader.next_batch(1).await?;
+            // A little at a time, so that a request ends near its limits.
+            let batch = reader.next_batch(READ_BYTES).await?;
             if batch.is_empty() {
                 break;
             }
@@ -262,6 +264,8 @@ impl Shipper {
         let destination = self.destinations.wait_for(Option::is_some).await;
         let destination = destination.ok().and_then(|found| found.clone());
         self.destinations.mark_unchanged();
+        // Should the new one be of no use, the old one is not the right place either.
+        self.client = None;
         self.client = match destination {
             Some(destination) => Some(Client::new(&destination)?),
             None => None,
@@ -343,7 +347,7 @@ impl Shipper {
         let mut destinations = self.destinations.clone();
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = destinations.changed() => {}
+            Ok(()) = destinations.changed() => {}
         }
     }
 

@@ -116,6 +116,11 @@ impl Follow {
         }
     }
 
+    /// Begins once more where it began, because nothing of what was read could be kept.
+    pub fn restart(&mut self) {
+        self.open = None;
+    }
+
     /// Reads up to `budget` bytes and gives each whole line to `give`. `check_rotation` also looks
     /// whether the file was renamed; `is_last` says that nothing will be written any more, so that
     /// bytes without a line end are given out too.
