@@ -169,6 +169,12 @@ impl SimulatedDisk {
         self.lock().fault = Some((writes, point));
     }
 
+    /// The commit index that would survive a crash now.
+    #[must_use]
+    pub fn durable_commit(&self) -> u64 {
+        self.lock().durable.hard_state.commit
+    }
+
     /// How many writes were attempted so far.
     #[must_use]
     pub fn writes(&self) -> u64 {

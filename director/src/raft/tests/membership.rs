@@ -1,7 +1,12 @@
 //! Growing, shrinking and replacing the group.
 
+use super::ledger::Ledger;
 use super::world::World;
-use crate::raft::{MemberChange, ProposeError, Role};
+use crate::raft::simulation_store::SimulatedDisk;
+use crate::raft::{
+    Halt, Member, MemberChange, MemberConfig, Membership, ProposeError, Role, StateMachine,
+    bootstrap,
+};
 
 fn voters(world: &World, id: u64) -> Vec<u64> {
     world.ledger(id).membership.voters.clone()
@@ -229,4 +234,49 @@ fn the_group_may_change_in_a_storm() {
         }
     }
     assert!(changed > 60, "{changed} changes");
+}
+
+/// Looks at the disk whenever a membership takes effect.
+struct Watching {
+    disk: SimulatedDisk,
+    seen: Vec<(u64, u64)>,
+}
+
+impl StateMachine for Watching {
+    fn apply(&mut self, _index: u64, _command: &[u8]) -> Result<Vec<u8>, Halt> {
+        Ok(Vec::new())
+    }
+    fn snapshot(&self) -> Vec<u8> {
+        Vec::new()
+    }
+    fn restore(&mut self, _index: u64, _snapshot: &[u8]) -> Result<(), Halt> {
+        Ok(())
+    }
+    fn membership(&mut self, index: u64, _membership: &Membership) {
+        self.seen.push((index, self.disk.durable_commit()));
+    }
+}
+
+#[test]
+fn a_membership_takes_effect_only_when_its_commit_is_durable() {
+    let disk = SimulatedDisk::new(1);
+    bootstrap(&mut disk.open(), 1, Ledger::default_state()).unwrap();
+    let machine = Watching {
+        disk: disk.clone(),
+        seen: Vec::new(),
+    };
+    let mut member = Member::start(MemberConfig::new(1, 1), disk.open(), machine).unwrap();
+    member.pump(&mut Vec::new()).unwrap();
+    for id in 2..5 {
+        member
+            .propose_change(id, &[MemberChange::AddLearner(id)], Vec::new())
+            .unwrap();
+        member.pump(&mut Vec::new()).unwrap();
+    }
+    let seen = &member.machine().seen;
+    assert_eq!(seen.len(), 4);
+    assert!(
+        seen.iter().all(|(index, commit)| commit >= index),
+        "{seen:?}"
+    );
 }
