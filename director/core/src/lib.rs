@@ -9,6 +9,7 @@ pub mod deployment;
 pub(crate) mod fixture;
 pub mod health;
 pub mod listing;
+pub mod messages;
 pub mod observe;
 pub mod outcome;
 pub mod placement;
