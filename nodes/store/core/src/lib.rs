@@ -3,6 +3,7 @@
 //! has a limit. Not here: engines, HTTP, journals (`wharf-store`).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+pub mod aggs;
 pub mod analysis;
 pub mod bulk;
 pub mod columns;
@@ -14,6 +15,7 @@ pub mod interval;
 pub mod lifecycle;
 pub mod mapping;
 pub mod query;
+pub mod search;
 pub mod settings;
 pub mod template;
 pub mod wildcard;

@@ -328,7 +328,7 @@ pub(super) fn range(
 }
 
 /// An address as a number; IPv4 stands where its mapped IPv6 address is.
-pub fn address_number(address: IpAddr) -> u128 {
+pub(crate) fn address_number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => u128::from(v4.to_ipv6_mapped()),
         IpAddr::V6(v6) => u128::from(v6),
@@ -336,7 +336,7 @@ pub fn address_number(address: IpAddr) -> u128 {
 }
 
 /// The canonical text of an address.
-pub fn address_text(address: IpAddr) -> String {
+pub(crate) fn address_text(address: IpAddr) -> String {
     address.to_canonical().to_string()
 }
 
@@ -355,7 +355,7 @@ fn address_of(value: &Value) -> Result<u128, EsError> {
 }
 
 /// `a.b.c.d/n` as first and last address.
-pub fn network(text: &str) -> Option<(u128, u128)> {
+pub(crate) fn network(text: &str) -> Option<(u128, u128)> {
     let (address, bits) = text.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
     let bits: u32 = bits.parse().ok()?;

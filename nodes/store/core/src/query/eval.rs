@@ -3,10 +3,8 @@
 //! Invariants: an answer holds only rows of `within`; every such row that matches is in it; a row
 //! that a superset index offers is verified on its source. Not here: scores (`score.rs`).
 
-use std::collections::HashMap;
-
 use super::coerce::address_number;
-use super::plan::{Plan, Presence, TermTest};
+use super::plan::{Plan, Presence};
 use super::words;
 use crate::columns::{Column, Keywords, RowSet, RowSetBuilder, Segment};
 use crate::error::EsError;
@@ -262,15 +260,4 @@ fn dictionary(
         }
     });
     chosen_rows(column, &ords, within)
-}
-
-/// Dictionary numbers of the terms that pass a test, by their term.
-pub(crate) fn accepted(column: &dyn Keywords, test: &TermTest) -> HashMap<u32, String> {
-    let mut found = HashMap::new();
-    column.each_term(&mut |ord, term| {
-        if test.accepts(term) {
-            found.insert(ord, term.to_owned());
-        }
-    });
-    found
 }

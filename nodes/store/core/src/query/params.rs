@@ -12,7 +12,7 @@ use crate::error::EsError;
 
 /// The members of one object of a request body.
 #[derive(Debug)]
-pub struct Params<'a> {
+pub(crate) struct Params<'a> {
     owner: &'a str,
     map: &'a Map<String, Value>,
     read: HashSet<&'a str>,
@@ -20,7 +20,7 @@ pub struct Params<'a> {
 
 impl<'a> Params<'a> {
     /// Starts reading `value`, which must be an object, in the name of `owner`.
-    pub fn new(owner: &'a str, value: &'a Value) -> Result<Self, EsError> {
+    pub(crate) fn new(owner: &'a str, value: &'a Value) -> Result<Self, EsError> {
         match value {
             Value::Object(map) => Ok(Self {
                 owner,
@@ -35,19 +35,19 @@ impl<'a> Params<'a> {
     }
 
     /// The name used in errors.
-    pub fn owner(&self) -> &'a str {
+    pub(crate) fn owner(&self) -> &'a str {
         self.owner
     }
 
     /// The raw member; null counts as absent.
-    pub fn take(&mut self, name: &'static str) -> Option<&'a Value> {
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<&'a Value> {
         let (key, value) = self.map.get_key_value(name)?;
         self.read.insert(key);
         if value.is_null() { None } else { Some(value) }
     }
 
     /// A member that must be there.
-    pub fn require(&mut self, name: &'static str) -> Result<&'a Value, EsError> {
+    pub(crate) fn require(&mut self, name: &'static str) -> Result<&'a Value, EsError> {
         self.take(name).ok_or_else(|| {
             EsError::illegal_argument(format!(
                 "Required one of fields [{name}], but none were specified in [{}]",
@@ -57,7 +57,7 @@ impl<'a> Params<'a> {
     }
 
     /// A string (numbers and booleans are taken as their text, as the rival does).
-    pub fn string(&mut self, name: &'static str) -> Result<Option<String>, EsError> {
+    pub(crate) fn string(&mut self, name: &'static str) -> Result<Option<String>, EsError> {
         match self.take(name) {
             None => Ok(None),
             Some(value) => scalar_text(value)
@@ -67,13 +67,13 @@ impl<'a> Params<'a> {
     }
 
     /// A string that must be there.
-    pub fn need_string(&mut self, name: &'static str) -> Result<String, EsError> {
+    pub(crate) fn need_string(&mut self, name: &'static str) -> Result<String, EsError> {
         let value = self.require(name)?;
         scalar_text(value).ok_or_else(|| self.wrong(name, "a string", value))
     }
 
     /// A whole number, also written as text.
-    pub fn integer(&mut self, name: &'static str) -> Result<Option<i64>, EsError> {
+    pub(crate) fn integer(&mut self, name: &'static str) -> Result<Option<i64>, EsError> {
         match self.take(name) {
             None => Ok(None),
             Some(value) => {
@@ -92,7 +92,7 @@ impl<'a> Params<'a> {
     }
 
     /// A whole number that may not be negative.
-    pub fn size(&mut self, name: &'static str) -> Result<Option<usize>, EsError> {
+    pub(crate) fn size(&mut self, name: &'static str) -> Result<Option<usize>, EsError> {
         match self.integer(name)? {
             None => Ok(None),
             Some(n) if n >= 0 => Ok(Some(n as usize)),
@@ -104,7 +104,7 @@ impl<'a> Params<'a> {
     }
 
     /// A finite number, also written as text.
-    pub fn number(&mut self, name: &'static str) -> Result<Option<f64>, EsError> {
+    pub(crate) fn number(&mut self, name: &'static str) -> Result<Option<f64>, EsError> {
         match self.take(name) {
             None => Ok(None),
             Some(value) => number_of(value)
@@ -114,7 +114,7 @@ impl<'a> Params<'a> {
     }
 
     /// A boolean, also written as text.
-    pub fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, EsError> {
+    pub(crate) fn boolean(&mut self, name: &'static str) -> Result<Option<bool>, EsError> {
         match self.take(name) {
             None => Ok(None),
             Some(value) => bool_of(value)
@@ -124,7 +124,7 @@ impl<'a> Params<'a> {
     }
 
     /// The `boost` member, one by default.
-    pub fn boost(&mut self) -> Result<f32, EsError> {
+    pub(crate) fn boost(&mut self) -> Result<f32, EsError> {
         let boost = self.number("boost")?.unwrap_or(1.0);
         if boost < 0.0 {
             return Err(EsError::illegal_argument(format!(
@@ -136,13 +136,8 @@ impl<'a> Params<'a> {
         Ok(boost as f32)
     }
 
-    /// Names that the caller has dealt with otherwise.
-    pub fn mark(&mut self, name: &'a str) {
-        self.read.insert(name);
-    }
-
     /// Members that nobody has read yet.
-    pub fn rest(&self) -> Vec<(&'a str, &'a Value)> {
+    pub(crate) fn rest(&self) -> Vec<(&'a str, &'a Value)> {
         let unread = |(key, _): &(&'a String, &'a Value)| !self.read.contains(key.as_str());
         self.map
             .iter()
@@ -152,7 +147,7 @@ impl<'a> Params<'a> {
     }
 
     /// Fails when a member was not read.
-    pub fn finish(self) -> Result<(), EsError> {
+    pub(crate) fn finish(self) -> Result<(), EsError> {
         match self.rest().first() {
             None => Ok(()),
             Some((key, _)) => Err(EsError::parsing(format!(
@@ -163,7 +158,7 @@ impl<'a> Params<'a> {
     }
 
     /// As `finish`, in the words of objects that are not queries.
-    pub fn finish_as_object(self) -> Result<(), EsError> {
+    pub(crate) fn finish_as_object(self) -> Result<(), EsError> {
         match self.rest().first() {
             None => Ok(()),
             Some((key, _)) => Err(EsError::parsing(format!(
@@ -183,7 +178,7 @@ impl<'a> Params<'a> {
 }
 
 /// The text of a scalar.
-pub fn scalar_text(value: &Value) -> Option<String> {
+pub(crate) fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(s) => Some(s.clone()),
         Value::Number(n) => Some(n.to_string()),
@@ -193,7 +188,7 @@ pub fn scalar_text(value: &Value) -> Option<String> {
 }
 
 /// A finite number, also from text.
-pub fn number_of(value: &Value) -> Option<f64> {
+pub(crate) fn number_of(value: &Value) -> Option<f64> {
     match value {
         Value::Number(n) => n.as_f64(),
         Value::String(s) => s.trim().parse().ok(),
@@ -203,7 +198,7 @@ pub fn number_of(value: &Value) -> Option<f64> {
 }
 
 /// A boolean, also from text.
-pub fn bool_of(value: &Value) -> Option<bool> {
+pub(crate) fn bool_of(value: &Value) -> Option<bool> {
     match value {
         Value::Bool(b) => Some(*b),
         Value::String(s) if s == "true" => Some(true),
@@ -213,7 +208,7 @@ pub fn bool_of(value: &Value) -> Option<bool> {
 }
 
 /// The name Elasticsearch's parser gives to a value's first token.
-pub fn token_name(value: &Value) -> &'static str {
+pub(crate) fn token_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "VALUE_NULL",
         Value::Bool(_) => "VALUE_BOOLEAN",

@@ -13,13 +13,13 @@ use super::refuse;
 use crate::error::EsError;
 
 /// Queries may nest this deep.
-pub const MAX_DEPTH: usize = 30;
+pub(crate) const MAX_DEPTH: usize = 30;
 /// Clauses in one request, as Lucene's `max_clause_count` by default.
-pub const MAX_CLAUSES: usize = 1024;
+pub(crate) const MAX_CLAUSES: usize = 1024;
 /// Values in one `terms` query, as `index.max_terms_count` by default.
-pub const MAX_TERMS: usize = 65_536;
+pub(crate) const MAX_TERMS: usize = 65_536;
 /// Length of a regular expression, as `index.max_regex_length` by default.
-pub const MAX_REGEX: usize = 1000;
+pub(crate) const MAX_REGEX: usize = 1000;
 
 /// Parses the value of `query`.
 pub fn parse_query(value: &Value) -> Result<Query, EsError> {
@@ -205,7 +205,7 @@ fn parse_bool(body: &Value, depth: usize, clauses: &mut usize) -> Result<Query, 
 }
 
 /// Parses `minimum_should_match`.
-pub fn parse_minimum(value: &Value) -> Result<MinimumShould, EsError> {
+pub(crate) fn parse_minimum(value: &Value) -> Result<MinimumShould, EsError> {
     let wrong = || {
         EsError::illegal_argument(format!(
             "cannot parse [minimum_should_match] from [{value}]"

@@ -11,7 +11,7 @@ use crate::error::EsError;
 const SIZE_LIMIT: usize = 4 << 20;
 
 /// `*` any text, `?` one character, `\` escapes.
-pub fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, EsError> {
+pub(crate) fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, EsError> {
     let mut out = String::with_capacity(pattern.len() + 16);
     out.push_str("\\A(?s:");
     let mut chars = pattern.chars();
@@ -28,13 +28,13 @@ pub fn wildcard(pattern: &str, case_insensitive: bool) -> Result<Regex, EsError>
 }
 
 /// Whether a wildcard pattern is only a literal and a `*` behind it; the literal.
-pub fn simple_prefix(pattern: &str) -> Option<&str> {
+pub(crate) fn simple_prefix(pattern: &str) -> Option<&str> {
     let head = pattern.strip_suffix('*')?;
     (!head.contains(['*', '?', '\\'])).then_some(head)
 }
 
 /// A Lucene regular expression; operators that `regex` lacks are errors.
-pub fn lucene(pattern: &str, case_insensitive: bool) -> Result<Regex, EsError> {
+pub(crate) fn lucene(pattern: &str, case_insensitive: bool) -> Result<Regex, EsError> {
     let mut out = String::with_capacity(pattern.len() + 16);
     out.push_str("\\A(?s:");
     let mut in_class = false;

@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 20;
 const MAX_CLAUSES: usize = 1024;
 
 /// Parses a text; never fails.
-pub fn parse(text: &str, options: &SyntaxOptions) -> Query {
+pub(crate) fn parse(text: &str, options: &SyntaxOptions) -> Query {
     let mut parser = Reader {
         chars: text.chars().collect(),
         at: 0,

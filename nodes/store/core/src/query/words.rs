@@ -13,7 +13,7 @@ use crate::error::EsError;
 const GAP: u32 = 100;
 
 /// Calls `visit` with every term and position of a field in a source.
-pub fn each_term(source: &[u8], field: &TextField, mut visit: impl FnMut(&str, u32)) {
+pub(crate) fn each_term(source: &[u8], field: &TextField, mut visit: impl FnMut(&str, u32)) {
     let mut position = 0;
     let mut first = true;
     for path in &field.source_paths {
@@ -31,7 +31,7 @@ pub fn each_term(source: &[u8], field: &TextField, mut visit: impl FnMut(&str, u
 }
 
 /// Rows of `within` in which at least `required` of the words occur.
-pub fn rows(
+pub(crate) fn rows(
     segment: &dyn Segment,
     field: &TextField,
     tests: &[TermTest],
@@ -112,7 +112,7 @@ fn superset(
 }
 
 /// Rows of `within` in which the words stand in a row.
-pub fn phrase_rows(
+pub(crate) fn phrase_rows(
     segment: &dyn Segment,
     field: &TextField,
     tests: &[TermTest],
@@ -204,7 +204,7 @@ fn sloppy(places: &[Vec<u32>], slop: u32) -> f32 {
 }
 
 /// Rows of `within` with any value of the field in the source.
-pub fn with_any_value(
+pub(crate) fn with_any_value(
     segment: &dyn Segment,
     field: &TextField,
     within: &RowSet,
