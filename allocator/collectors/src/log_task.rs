@@ -313,6 +313,7 @@ impl Logs {
                                     *resume = Some(Position {
                                         file: line.file,
                                         offset,
+                                        head: 0,
                                     });
                                 }
                                 Some(_) => {}

@@ -15,6 +15,9 @@ use super::{Identity, generations, open};
 /// Bytes read at once; a line without an end that is longer is given out in pieces.
 const CHUNK_BYTES: usize = 256 * 1024;
 
+/// So many bytes of a file's start tell it from another that got its inode.
+const HEAD_BYTES: u64 = 256;
+
 /// A line of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line<'a> {
@@ -53,6 +56,8 @@ struct Open {
     offset: u64,
     /// The file's size when following began.
     old_until: u64,
+    /// How many of the first bytes are hashed, and their hash.
+    head: (u64, u64),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +78,7 @@ impl Follow {
         }
     }
 
-    /// Begins at the beginning.
+    /// Begins at the beginning, that of the oldest file still there.
     pub fn from_beginning(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -98,9 +103,11 @@ impl Follow {
 
     /// Where reading goes on; `None` before the file could be opened.
     pub fn position(&self) -> Option<Position> {
-        self.open.as_ref().map(|open| Position {
+        let open = self.open.as_ref()?;
+        Some(Position {
             file: open.identity,
             offset: open.offset,
+            head: open.head.1,
         })
     }
 
@@ -158,16 +165,20 @@ impl Follow {
         let opened = match self.start {
             Start::At(position) => {
                 let known = generations(&self.path);
-                match known
+                let same = known
                     .iter()
-                    .find(|(_, identity)| *identity == position.file)
-                {
-                    Some((path, _)) => open(path).map(|opened| (opened, position.offset)),
+                    .filter(|(_, identity)| *identity == position.file)
+                    .find_map(|(path, _)| open(path).filter(|opened| is_same(opened, position)));
+                match same {
+                    Some(opened) => Some((opened, position.offset)),
                     // Rotated away: everything that is left came after it.
                     None => known.last().and_then(|(path, _)| Some((open(path)?, 0))),
                 }
             }
-            Start::Beginning => open(&self.path).map(|opened| (opened, 0)),
+            Start::Beginning => {
+                let known = generations(&self.path);
+                known.last().and_then(|(path, _)| Some((open(path)?, 0)))
+            }
             Start::Tail(bytes) => open(&self.path).map(|opened| {
                 let from = opened.2.saturating_sub(bytes);
                 let from = if from == 0 {
@@ -188,7 +199,11 @@ impl Follow {
             identity,
             offset,
             old_until: size,
+            head: (0, 0),
         });
+        if let Some(open) = &mut self.open {
+            open.learn_head();
+        }
         true
     }
 
@@ -205,6 +220,7 @@ impl Follow {
         if size < open_now.offset {
             open_now.offset = 0;
             open_now.old_until = 0;
+            open_now.head = (0, 0);
             return true;
         }
         match Identity::at(&self.path) {
@@ -226,12 +242,12 @@ impl Follow {
         };
         match known.get(next).and_then(|(path, _)| open(path)) {
             Some((file, identity, _)) if identity != open_now.identity => {
-                let old_until = 0;
                 self.open = Some(Open {
                     file,
                     identity,
                     offset: 0,
-                    old_until,
+                    old_until: 0,
+                    head: (0, 0),
                 });
                 true
             }
@@ -276,8 +292,37 @@ impl Open {
             start = end + 1;
         }
         self.offset += whole as u64;
+        self.learn_head();
         whole
     }
+
+    /// Hashes the file's start, until there are enough bytes of it.
+    fn learn_head(&mut self) {
+        let wanted = self.offset.min(HEAD_BYTES);
+        if wanted > self.head.0 {
+            self.head = (wanted, head_hash(&self.file, wanted));
+        }
+    }
+}
+
+/// Whether an opened file is the one that a position was in. One that is shorter than what was read
+/// of it is: it was cut.
+fn is_same((file, _, size): &(File, Identity, u64), position: Position) -> bool {
+    let wanted = position.offset.min(HEAD_BYTES);
+    position.head == 0 || position.offset > *size || head_hash(file, wanted) == position.head
+}
+
+/// FNV-1a over a file's first bytes; never 0, which stands for "not known".
+fn head_hash(file: &File, bytes: u64) -> u64 {
+    let mut buffer = [0; HEAD_BYTES as usize];
+    let wanted = usize::try_from(bytes).unwrap_or(0).min(buffer.len());
+    let read = file.read_at(&mut buffer[..wanted], 0).unwrap_or(0);
+    let hash = buffer[..read]
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+    hash.max(1)
 }
 
 /// The first line that starts at or behind `from`.
@@ -293,112 +338,4 @@ fn line_start(file: &File, from: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-    use std::io::Write as _;
-
-    fn append(path: &Path, text: &str) {
-        let file = fs::OpenOptions::new().append(true).create(true).open(path);
-        file.unwrap().write_all(text.as_bytes()).unwrap();
-    }
-
-    fn lines(follow: &mut Follow) -> Vec<String> {
-        let mut found = Vec::new();
-        let mut buffer = Vec::new();
-        while follow.turn(&mut buffer, 64, true, false, &mut |line| {
-            found.push(String::from_utf8_lossy(line.bytes).into_owned());
-        }) == Turn::More
-        {}
-        found
-    }
-
-    #[test]
-    fn half_a_line_waits_for_its_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let mut follow = Follow::from_beginning(&path);
-        assert!(lines(&mut follow).is_empty());
-        append(&path, "one\ntw");
-        assert_eq!(lines(&mut follow), ["one"]);
-        append(&path, "o\n");
-        assert_eq!(lines(&mut follow), ["two"]);
-        assert!(lines(&mut follow).is_empty());
-    }
-
-    #[test]
-    fn renamed_files_are_read_to_their_end_and_none_is_skipped() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        let rotated = |number: u32| dir.path().join(format!("log.{number}"));
-        append(&path, "1\n");
-        let mut follow = Follow::from_beginning(&path);
-        assert_eq!(lines(&mut follow), ["1"]);
-        append(&path, "2\n");
-        fs::rename(&path, rotated(1)).unwrap();
-        append(&path, "3\n");
-        // Twice between two looks.
-        fs::rename(rotated(1), rotated(2)).unwrap();
-        fs::rename(&path, rotated(1)).unwrap();
-        append(&path, "4\n");
-        assert_eq!(lines(&mut follow), ["2", "3", "4"]);
-    }
-
-    #[test]
-    fn a_file_that_was_cut_is_read_from_its_beginning() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        append(&path, "one\ntwo\n");
-        let mut follow = Follow::from_beginning(&path);
-        assert_eq!(lines(&mut follow), ["one", "two"]);
-        fs::copy(&path, dir.path().join("log.1")).unwrap();
-        fs::write(&path, "3\n").unwrap();
-        assert_eq!(lines(&mut follow), ["3"]);
-    }
-
-    #[test]
-    fn a_restart_goes_on_where_it_stopped_even_in_a_renamed_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        append(&path, "1\n2\n");
-        let mut follow = Follow::from_beginning(&path);
-        lines(&mut follow);
-        let position = follow.position().unwrap();
-        append(&path, "3\n");
-        fs::rename(&path, dir.path().join("log.1")).unwrap();
-        append(&path, "4\n");
-        assert_eq!(lines(&mut Follow::resume(&path, position)), ["3", "4"]);
-        // Rotated away altogether: what is left is all new.
-        fs::remove_file(dir.path().join("log.1")).unwrap();
-        assert_eq!(lines(&mut Follow::resume(&path, position)), ["4"]);
-    }
-
-    #[test]
-    fn a_vanished_file_is_drained_through_its_handle() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        append(&path, "1\n");
-        let mut follow = Follow::from_beginning(&path);
-        lines(&mut follow);
-        append(&path, "2\n3");
-        fs::remove_file(&path).unwrap();
-        let mut found = Vec::new();
-        follow.turn(&mut Vec::new(), 64, true, true, &mut |line| {
-            found.push(line.bytes.to_vec())
-        });
-        assert_eq!(found, [b"2".to_vec(), b"3".to_vec()]);
-    }
-
-    #[test]
-    fn an_old_log_is_begun_at_a_line_near_its_end() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("log");
-        append(&path, "aaaa\nbbbb\ncccc\n");
-        assert_eq!(lines(&mut Follow::from_tail(&path, 7)), ["cccc"]);
-        assert_eq!(lines(&mut Follow::from_tail(&path, 10)), ["bbbb", "cccc"]);
-        assert_eq!(
-            lines(&mut Follow::from_tail(&path, 1000)),
-            ["aaaa", "bbbb", "cccc"]
-        );
-    }
-}
+mod tests;

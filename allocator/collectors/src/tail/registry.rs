@@ -24,6 +24,10 @@ pub struct Position {
     pub file: Identity,
     /// The first byte that was not given out.
     pub offset: u64,
+    /// A hash of the file's first bytes, because an inode is given to another file once its own is
+    /// gone; 0 when it is not known.
+    #[serde(default)]
+    pub head: u64,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -127,6 +131,7 @@ mod tests {
                 inode: 2,
             },
             offset: 3,
+            head: 4,
         };
         registry.set("a", position);
         registry.save().unwrap();
