@@ -81,6 +81,10 @@ impl Engine {
         });
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.process.as_ref().expect("the engine runs").id()
+    }
+
     /// The engine's client, told where the engine is.
     pub(super) fn docker(&self) -> Command {
         let mut command = Command::new("docker");

@@ -115,6 +115,15 @@ impl Host {
         command
     }
 
+    /// The engine's process.
+    ///
+    /// # Panics
+    /// When the engine does not run.
+    #[must_use]
+    pub fn engine_pid(&self) -> u32 {
+        self.engine.pid()
+    }
+
     /// Ends the engine as a crash would.
     pub fn kill_engine(&mut self) {
         self.engine.kill();
