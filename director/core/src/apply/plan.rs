@@ -338,6 +338,16 @@ pub(super) fn step(state: &mut State, body: &StepTransition) -> Result<Outcome, 
     Ok(answer(state, &plan.id))
 }
 
+fn placed(instance: &InstanceRecord) -> Result<(), Refusal> {
+    if instance.berth.is_some() {
+        return Ok(());
+    }
+    Err(stale(
+        codes::PLACEMENT,
+        format!("{} has no berth", instance.name),
+    ))
+}
+
 fn check_change(
     state: &State,
     deployment_id: &DeploymentId,
@@ -345,20 +355,21 @@ fn check_change(
 ) -> Result<(), Refusal> {
     match change {
         InstanceChange::ForgetDeployment => Ok(()),
-        InstanceChange::Stop { instance_id }
-        | InstanceChange::Remove { instance_id }
-        | InstanceChange::Route { instance_id, .. } => {
-            own(state, deployment_id, instance_id).map(|_| ())
+        InstanceChange::Route { instance_id, .. }
+        | InstanceChange::Stop { instance_id }
+        | InstanceChange::Remove { instance_id } => {
+            // What was never placed has no container to say anything about.
+            placed(own(state, deployment_id, instance_id)?)
         }
         InstanceChange::Run { instance_id } | InstanceChange::Replace { instance_id } => {
             let instance = own(state, deployment_id, instance_id)?;
-            if instance.berth.is_none() || instance.want == Want::Remove {
+            if instance.want == Want::Remove {
                 return Err(stale(
                     codes::PLACEMENT,
-                    format!("{} cannot run", instance.name),
+                    format!("{} is being removed", instance.name),
                 ));
             }
-            Ok(())
+            placed(instance)
         }
         InstanceChange::Port {
             instance_id,

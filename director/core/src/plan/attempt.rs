@@ -9,7 +9,8 @@ use super::{
 use crate::{
     command::{Body, PlanEnded, StartAttempt, StepTransition},
     observe::Observations,
-    state::{PlanKind, PlanRecord, PlanStatus, State, StepKind, StepRecord, StepStatus},
+    refusal::codes,
+    state::{PlanKind, PlanRecord, PlanStatus, State, StepKind, StepRecord, StepStatus, Want},
 };
 
 /// Least time between two notes of what a step waits for.
@@ -89,7 +90,9 @@ pub fn next(look: &Look<'_>, plan: &PlanRecord, timeouts: &Timeouts, now_ms: u64
     for (index, record) in plan.steps.iter().enumerate() {
         match record.status {
             StepStatus::Waiting if ready(plan, index) => {
-                decision.commands.push(begin(plan, index, record));
+                decision
+                    .commands
+                    .push(begin(look.state, plan, index, record));
             }
             StepStatus::Running => {
                 if let Some(failure) = look_at(look, plan, index, timeouts, now_ms, &mut decision) {
@@ -126,8 +129,30 @@ fn transition(plan: &PlanRecord, index: usize, from: StepStatus, to: StepStatus)
     }
 }
 
-fn begin(plan: &PlanRecord, index: usize, record: &StepRecord) -> Body {
-    let (changes, line) = step::begin(plan, record);
+fn begin(state: &State, plan: &PlanRecord, index: usize, record: &StepRecord) -> Body {
+    let instance = record
+        .instance_id
+        .as_ref()
+        .map(|id| state.instances.get(id));
+    let placed = instance.is_none_or(|found| found.is_some_and(|known| known.berth.is_some()));
+    let removed = instance
+        .flatten()
+        .is_some_and(|known| known.want == Want::Remove);
+    let builds = matches!(
+        record.kind,
+        StepKind::Start | StepKind::Healthy | StepKind::Route
+    );
+    if builds && (!placed || removed) {
+        // Nothing would ever make this step possible: do not wait for its time to pass.
+        let reason = format!("{} has no berth or is being removed", record.subject);
+        return end(plan, codes::PLAN_START, reason);
+    }
+    // What was never placed is seen as gone without being told anything.
+    let (changes, line) = if placed {
+        step::begin(plan, record)
+    } else {
+        (Vec::new(), String::new())
+    };
     // Forgetting ends with its command: afterwards there is nothing left to be seen.
     let to = if record.kind == StepKind::Forget {
         StepStatus::Done
