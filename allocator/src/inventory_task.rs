@@ -60,14 +60,22 @@ impl InventoryTask {
         let mut changed: BTreeSet<String> = BTreeSet::new();
         let mut list_at = Instant::now();
         let mut look_at: Option<Instant> = None;
+        let mut connected = true;
         loop {
             let next = look_at.map_or(list_at, |at| at.min(list_at));
             tokio::select! {
                 () = shutdown.triggered() => return,
                 signal = self.signals.recv() => match signal {
                     None => return,
-                    Some(Signal::Lost(why)) => tracing::warn!(why, "the engine's events are interrupted"),
+                    Some(Signal::Lost(why)) => {
+                        // Said once; the tries to connect again fail in the same way.
+                        if connected {
+                            tracing::warn!(why, "the engine's events are interrupted");
+                        }
+                        connected = false;
+                    }
                     Some(Signal::Reconnected) => {
+                        connected = true;
                         list_at = Instant::now();
                         self.wake.notify_one();
                     }

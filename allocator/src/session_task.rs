@@ -37,6 +37,8 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const CONTAINERS_EVERY: Duration = Duration::from_secs(2);
 /// How long a director may take to greet, and to read what is sent.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// How long the first hello waits for the host's facts.
+const FACTS_DEADLINE: Duration = Duration::from_secs(3);
 /// Largest message that is taken.
 const MAX_MESSAGE: usize = 64 << 20;
 /// Containers of one message: a host with thousands sends several.
@@ -73,6 +75,9 @@ type Reports = mpsc::Sender<v1::AllocatorReport>;
 impl SessionTask {
     pub(crate) async fn run(mut self, shutdown: Shutdown) {
         let mut backoff = Backoff::new(200, 5_000);
+        // The first hello should say what the host is, and does not wait long for it.
+        let measured = self.host.wait_for(|host| !host.facts.cgroup.is_empty());
+        drop(tokio::time::timeout(FACTS_DEADLINE, measured).await);
         while !shutdown.is_triggered() {
             let ended = shutdown.run_until(self.session(&mut backoff)).await;
             let Some(Err(why)) = ended else { return };

@@ -88,10 +88,13 @@ pub fn limits(asked: Asked, host: Host) -> (Limits, Vec<String>) {
         DEFAULT_OPEN_FILES
     };
     if host.open_files > 0 && open_files > host.open_files {
-        lowered.push(format!(
-            "open files lowered from {open_files} to {}",
-            host.open_files
-        ));
+        // As with CPU, only what was asked for can disappoint.
+        if asked.open_files > 0 {
+            lowered.push(format!(
+                "open files lowered from {open_files} to {}",
+                host.open_files
+            ));
+        }
         open_files = host.open_files;
     }
     let limits = Limits {

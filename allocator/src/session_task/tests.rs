@@ -103,7 +103,14 @@ async fn world() -> World {
     let (destination, destinations) = watch::channel(None);
     let (report, reports) = watch::channel(Report::default());
     let (healths, health) = watch::channel(Healths::default());
-    let (host, hosts) = watch::channel(HostState::default());
+    let facts = v1::HostFacts {
+        cgroup: "v1".into(),
+        ..Default::default()
+    };
+    let (host, hosts) = watch::channel(HostState {
+        facts,
+        problems: vec![],
+    });
     let (containers, seen) = watch::channel(Containers::default());
     let (state, states) = watch::channel(SessionState::default());
     let session = SessionTask {
