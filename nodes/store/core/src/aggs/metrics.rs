@@ -219,12 +219,8 @@ impl Node for MetricCollector {
             }
             State::Counts(mut list) => {
                 list.resize(size, 0);
-                let sums = |count| Sums {
-                    count,
-                    ..Sums::default()
-                };
                 list.into_iter()
-                    .map(|n| Partial::Sums(sums(n), shown.clone()))
+                    .map(|n| Partial::Sums(Sums::counted(n), shown.clone()))
                     .collect()
             }
             State::Distinct(mut list) => {

@@ -67,6 +67,14 @@ fn compensated(sum: &mut f64, rest: &mut f64, value: f64) {
 }
 
 impl Sums {
+    /// So many values that are no numbers.
+    pub fn counted(count: u64) -> Self {
+        Self {
+            count,
+            ..Self::default()
+        }
+    }
+
     /// Adds a value.
     pub fn add(&mut self, value: f64) {
         self.count += 1;
