@@ -266,6 +266,11 @@ impl FreshView {
     }
 }
 
+/// No row has a path that neither text nor column knows; a column is scanned by the caller.
+fn absent(rows: &Rows, path: &str, count: u32) -> Option<RowSet> {
+    (!rows.columns.contains_key(path)).then(|| RowSet::empty(count))
+}
+
 impl Segment for FreshView {
     fn rows(&self) -> u32 {
         self.rows
@@ -304,7 +309,9 @@ impl Segment for FreshView {
 
     fn term_rows(&self, path: &str, term: &str) -> Option<RowSet> {
         let rows = self.fresh.read();
-        let text = rows.texts.get(path)?;
+        let Some(text) = rows.texts.get(path) else {
+            return absent(&rows, path, self.rows);
+        };
         let found = text.term_rows(term);
         let end = found.partition_point(|row| *row < self.rows);
         Some(RowSet::from_rows(self.rows, found[..end].to_vec()))
@@ -312,7 +319,10 @@ impl Segment for FreshView {
 
     fn text_rows(&self, path: &str) -> Option<RowSet> {
         let rows = self.fresh.read();
-        let found = rows.texts.get(path)?.rows();
+        let Some(text) = rows.texts.get(path) else {
+            return absent(&rows, path, self.rows);
+        };
+        let found = text.rows();
         let end = found.partition_point(|row| *row < self.rows);
         Some(RowSet::from_rows(self.rows, found[..end].to_vec()))
     }

@@ -634,6 +634,12 @@ impl SealedView {
             .clone()
     }
 
+    /// No row has a path that neither text nor column knows; a column is scanned by the caller.
+    fn absent(&self, path: &str) -> Option<RowSet> {
+        let none = self.sealed.column_number(path).is_none();
+        none.then(|| RowSet::empty(self.sealed.directory.rows))
+    }
+
     fn kept<T>(&self, what: &str, got: Result<T, SegmentError>) -> Option<T> {
         got.map_err(|error| {
             tracing::error!(segment = %self.sealed.path.display(), what, %error, "cannot read a part of a segment");
@@ -665,13 +671,17 @@ impl Segment for SealedView {
     }
 
     fn term_rows(&self, path: &str, term: &str) -> Option<RowSet> {
-        let n = *self.sealed.texts.get(path)?;
+        let Some(n) = self.sealed.texts.get(path).copied() else {
+            return self.absent(path);
+        };
         let rows = self.kept(path, self.sealed.postings(n, term.as_bytes()))?;
         Some(RowSet::from_rows(self.sealed.directory.rows, rows))
     }
 
     fn text_rows(&self, path: &str) -> Option<RowSet> {
-        let rows = self.kept(path, self.sealed.text_presence(path))??;
+        let Some(rows) = self.kept(path, self.sealed.text_presence(path))? else {
+            return self.absent(path);
+        };
         Some(RowSet::from_rows(self.sealed.directory.rows, rows))
     }
 

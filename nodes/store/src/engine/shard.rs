@@ -480,13 +480,15 @@ impl Shard {
             sealed: Vec::new(),
         };
         for (_, sealed) in &writer.sealed {
-            views.sealed.push(SealedView::new(Arc::clone(sealed)));
+            views
+                .sealed
+                .push(Arc::new(SealedView::new(Arc::clone(sealed))));
         }
         let older = writer.sealing.iter().map(|s| &s.fresh);
         for fresh in older.chain(std::iter::once(&writer.fresh)) {
             let view = fresh.view();
             if view.row_count() > 0 {
-                views.fresh.push(view);
+                views.fresh.push(Arc::new(view));
             }
         }
         views
@@ -550,21 +552,23 @@ impl Shard {
 
 /// Frozen segments of one index.
 pub(crate) struct Views {
-    fresh: Vec<FreshView>,
-    sealed: Vec<SealedView>,
+    fresh: Vec<Arc<FreshView>>,
+    sealed: Vec<Arc<SealedView>>,
 }
 
 impl Views {
     /// The segments, oldest rows first.
-    pub(crate) fn segments(&self) -> Vec<&dyn Segment> {
-        let sealed = self.sealed.iter().map(|s| s as &dyn Segment);
-        sealed
-            .chain(self.fresh.iter().map(|f| f as &dyn Segment))
-            .collect()
+    pub(crate) fn segments(&self) -> Vec<Arc<dyn Segment>> {
+        let sealed = self
+            .sealed
+            .iter()
+            .map(|s| Arc::clone(s) as Arc<dyn Segment>);
+        let fresh = self.fresh.iter().map(|f| Arc::clone(f) as Arc<dyn Segment>);
+        sealed.chain(fresh).collect()
     }
 
     /// A part that could not be read while the views were used.
     pub(crate) fn failure(&self) -> Option<SegmentError> {
-        self.sealed.iter().find_map(SealedView::failure)
+        self.sealed.iter().find_map(|s| s.failure())
     }
 }

@@ -183,8 +183,9 @@ impl World {
     }
 
     fn check_index(&self, views: &Views, model: &BTreeMap<String, (i64, u64)>) {
-        let count =
-            |of: &dyn Fn(&dyn Segment) -> u32| views.segments().into_iter().map(of).sum::<u32>();
+        let count = |of: &dyn Fn(&dyn Segment) -> u32| {
+            views.segments().iter().map(|s| of(s.as_ref())).sum::<u32>()
+        };
         let word = count(&|s| {
             s.term_rows("text", "w3")
                 .map_or(0, |r| r.and(&s.live()).len())

@@ -1,0 +1,529 @@
+//! Making and removing indices and data streams, rolling them over, and what templates give them.
+//!
+//! Invariants: a change is on disk before it is seen; a removed index's file goes first, its rows after; a name is taken by one
+//! thing only. Not here: when retention or rollover is due (`lifecycle_task`).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use serde_json::{Value, json};
+use wharf_store_core::error::{EsError, EsResult};
+use wharf_store_core::lifecycle::backing_index_name;
+use wharf_store_core::mapping::{Mapping, MappingLimits};
+use wharf_store_core::wildcard::{check_index_name, glob};
+
+use super::index::{Alias, Facts, Index, NewIndex, flat_settings};
+use super::{Catalog, DataStream, Definitions};
+use crate::engine::Shard;
+
+/// Indices at most, so that a client cannot exhaust memory with names.
+const MAX_INDICES: usize = 5000;
+
+/// What templates give a new index.
+#[derive(Debug, Default)]
+pub(crate) struct Composed {
+    /// Name of the composable template that matched.
+    pub(crate) template: Option<String>,
+    pub(crate) settings: BTreeMap<String, Value>,
+    /// Mapping bodies, to be merged in this order.
+    pub(crate) mappings: Vec<Value>,
+    pub(crate) aliases: BTreeMap<String, Alias>,
+    pub(crate) data_stream: Option<Value>,
+}
+
+/// What a request says about a new index.
+#[derive(Debug, Default)]
+pub(crate) struct IndexBody {
+    pub(crate) settings: BTreeMap<String, Value>,
+    pub(crate) mappings: Option<Value>,
+    pub(crate) aliases: BTreeMap<String, Alias>,
+}
+
+impl IndexBody {
+    /// Reads `{"settings","mappings","aliases"}`.
+    pub(crate) fn parse(body: &Value) -> EsResult<Self> {
+        let mut out = Self::default();
+        let Some(map) = body.as_object() else {
+            return if body.is_null() {
+                Ok(out)
+            } else {
+                Err(EsError::parsing("request body must be an object"))
+            };
+        };
+        for (key, value) in map {
+            match key.as_str() {
+                "settings" => out.settings = flat_settings(value)?,
+                "mappings" => out.mappings = Some(value.clone()),
+                "aliases" => out.aliases = parse_aliases(value)?,
+                other => {
+                    return Err(EsError::parsing(format!(
+                        "unknown key [{other}] for create index"
+                    )));
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// Reads `{"alias": {"is_write_index": true}}`. Filters and routing are refused, not ignored.
+pub(crate) fn parse_aliases(value: &Value) -> EsResult<BTreeMap<String, Alias>> {
+    let mut out = BTreeMap::new();
+    for (name, body) in value.as_object().into_iter().flatten() {
+        out.insert(name.clone(), parse_alias(name, body)?);
+    }
+    Ok(out)
+}
+
+/// Reads one alias.
+pub(crate) fn parse_alias(name: &str, body: &Value) -> EsResult<Alias> {
+    check_index_name(name)?;
+    let mut alias = Alias::default();
+    for (key, value) in body.as_object().into_iter().flatten() {
+        match key.as_str() {
+            "is_write_index" => alias.is_write_index = value.as_bool(),
+            "is_hidden" => alias.is_hidden = value.as_bool(),
+            other => return Err(EsError::unsupported(format!("alias parameter {other}"))),
+        }
+    }
+    Ok(alias)
+}
+
+fn patterns(template: &Value) -> Vec<&str> {
+    match template.get("index_patterns") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn number(value: Option<&Value>) -> i64 {
+    value
+        .and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()))
+        .unwrap_or(0)
+}
+
+impl Composed {
+    fn add(&mut self, template: &Value) -> EsResult<()> {
+        if let Some(settings) = template.get("settings") {
+            self.settings.extend(flat_settings(settings)?);
+        }
+        if let Some(mappings) = template.get("mappings").filter(|m| m.is_object()) {
+            self.mappings.push(unwrapped(mappings).clone());
+        }
+        if let Some(aliases) = template.get("aliases") {
+            self.aliases.extend(parse_aliases(aliases)?);
+        }
+        Ok(())
+    }
+
+    /// The merged mapping; `timestamp` adds what data streams need.
+    pub(crate) fn mapping(&self, own: Option<&Value>, timestamp: bool) -> EsResult<Mapping> {
+        let limits = MappingLimits {
+            fields: super::index::setting_number(
+                &self.settings,
+                "index.mapping.total_fields.limit",
+            )
+            .map_or(MappingLimits::default().fields, |n| n as usize),
+            ..MappingLimits::default()
+        };
+        let mut mapping = if timestamp {
+            Mapping::parse_body(
+                &json!({"properties": {"@timestamp": {"type": "date"}}}),
+                limits,
+            )?
+        } else {
+            Mapping::empty(limits)
+        };
+        for body in self.mappings.iter().chain(own.map(unwrapped)) {
+            mapping = match mapping.merged(body) {
+                Ok(merged) => merged,
+                // A template may give @timestamp a type or format of its own.
+                Err(error) if timestamp && mapping.count() <= 1 => {
+                    Mapping::parse_body(body, limits).map_err(|_| error)?
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(mapping)
+    }
+}
+
+/// A mapping without the `_doc` around it that old clients send.
+fn unwrapped(body: &Value) -> &Value {
+    match body.as_object() {
+        Some(map) if map.len() == 1 => map.get("_doc").filter(|v| v.is_object()).unwrap_or(body),
+        _ => body,
+    }
+}
+
+impl Definitions {
+    /// What templates give an index of this name: the composable one with the highest priority, otherwise all legacy ones.
+    pub(crate) fn compose(&self, name: &str) -> EsResult<Composed> {
+        let best = self
+            .index_templates
+            .iter()
+            .filter(|(_, t)| patterns(t).iter().any(|p| glob(p, name)))
+            .max_by_key(|(_, t)| number(t.get("priority")));
+        if let Some((key, template)) = best {
+            return self.compose_template(key, template);
+        }
+        let mut legacy: Vec<&Value> = self
+            .legacy_templates
+            .values()
+            .filter(|t| patterns(t).iter().any(|p| glob(p, name)))
+            .collect();
+        legacy.sort_by_key(|t| number(t.get("order")));
+        let mut composed = Composed::default();
+        for template in legacy {
+            composed.add(template)?;
+        }
+        Ok(composed)
+    }
+
+    /// What one composable template gives.
+    pub(crate) fn compose_template(&self, key: &str, template: &Value) -> EsResult<Composed> {
+        let mut composed = Composed {
+            template: Some(key.to_owned()),
+            ..Composed::default()
+        };
+        let ignored: Vec<&str> = template
+            .get("ignore_missing_component_templates")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        for part in template
+            .get("composed_of")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let part = part.as_str().unwrap_or_default();
+            match self.component_templates.get(part) {
+                Some(component) => {
+                    composed.add(component.get("template").unwrap_or(&Value::Null))?;
+                }
+                None if ignored.contains(&part) => {}
+                None => {
+                    return Err(EsError::new(
+                        400,
+                        "invalid_index_template_exception",
+                        format!(
+                            "index_template [{key}] invalid, cause [index template [{key}] specifies component templates [{part}] that do not exist]"
+                        ),
+                    ));
+                }
+            }
+        }
+        composed.add(template.get("template").unwrap_or(&Value::Null))?;
+        composed.data_stream = template.get("data_stream").cloned();
+        Ok(composed)
+    }
+}
+
+impl Catalog {
+    /// Makes an index as a request says, on top of what templates give.
+    pub(crate) fn create_index(&self, name: &str, body: &IndexBody) -> EsResult<Arc<Index>> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_flood(name)?;
+        check_index_name(name)?;
+        let composed = {
+            let state = self.read();
+            if state.kind_of(name).is_some() {
+                return Err(already_exists(&state, name));
+            }
+            state.definitions.compose(name)?
+        };
+        if composed.data_stream.is_some() {
+            return Err(EsError::illegal_argument(format!(
+                "cannot create index with name [{name}], because it matches with template [{}] that creates data streams only, use create data stream api instead",
+                composed.template.unwrap_or_default()
+            )));
+        }
+        self.create_locked(name, &composed, body, None)
+    }
+
+    fn create_locked(
+        &self,
+        name: &str,
+        composed: &Composed,
+        body: &IndexBody,
+        stream: Option<&str>,
+    ) -> EsResult<Arc<Index>> {
+        if self.read().indices.len() >= MAX_INDICES {
+            return Err(EsError::new(
+                400,
+                "validation_exception",
+                format!("this store holds at most {MAX_INDICES} indices; delete some"),
+            ));
+        }
+        let mut settings = composed.settings.clone();
+        settings.extend(body.settings.clone());
+        let created_ms = self.now_ms();
+        let uuid = wharf_runtime::random::token(16);
+        settings
+            .entry("index.number_of_shards".into())
+            .or_insert_with(|| json!("1"));
+        settings
+            .entry("index.number_of_replicas".into())
+            .or_insert_with(|| json!("0"));
+        settings.insert("index.provided_name".into(), json!(name));
+        settings.insert("index.creation_date".into(), json!(created_ms.to_string()));
+        settings.insert("index.uuid".into(), json!(uuid));
+        settings.insert("index.version.created".into(), json!("8521000"));
+        if stream.is_some() {
+            settings.insert("index.hidden".into(), json!("true"));
+        }
+        let mapping = composed.mapping(body.mappings.as_ref(), stream.is_some())?;
+        let mut aliases = composed.aliases.clone();
+        aliases.extend(body.aliases.clone());
+        if stream.is_some() {
+            aliases.clear();
+        }
+        let dir = self.dir.join("indices").join(&uuid);
+        let shard = Shard::open(&dir.join("rows"), &uuid, &self.cache, &self.uids)
+            .map_err(EsError::from)?;
+        let new = NewIndex {
+            name: name.to_owned(),
+            uuid,
+            created_ms,
+            data_stream: stream.map(str::to_owned),
+            facts: Facts {
+                settings,
+                aliases,
+                rolled_over_ms: None,
+            },
+            mapping,
+        };
+        let index = match Index::create(new, &dir, shard) {
+            Ok(index) => Arc::new(index),
+            Err(error) => {
+                // Nothing refers to it yet; the room may be what is missing.
+                let _ = std::fs::remove_dir_all(&dir);
+                return Err(error);
+            }
+        };
+        let _ = crate::files::sync_dir(&self.dir.join("indices"));
+        self.write()
+            .indices
+            .insert(name.to_owned(), Arc::clone(&index));
+        tracing::info!(index = name, uuid = %index.uuid, "index created");
+        Ok(index)
+    }
+
+    /// Makes a data stream with its first backing index.
+    pub(crate) fn create_data_stream(&self, name: &str) -> EsResult<Arc<Index>> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_flood(name)?;
+        check_index_name(name)?;
+        let composed = {
+            let state = self.read();
+            if state.definitions.data_streams.contains_key(name) {
+                return Err(EsError::new(
+                    400,
+                    "resource_already_exists_exception",
+                    format!("data_stream [{name}] already exists"),
+                ));
+            }
+            if state.kind_of(name).is_some() {
+                return Err(already_exists(&state, name));
+            }
+            state.definitions.compose(name)?
+        };
+        let Some(flags) = composed.data_stream.clone() else {
+            return Err(EsError::illegal_argument(format!(
+                "no matching index template found for data stream [{name}]"
+            )));
+        };
+        let backing = backing_index_name(name, self.now_ms(), 1);
+        let index = self.create_locked(&backing, &composed, &IndexBody::default(), Some(name))?;
+        let hidden = flags
+            .get("hidden")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
+        let stream = DataStream {
+            generation: 1,
+            indices: vec![backing],
+            template: composed.template,
+            hidden,
+        };
+        self.define_locked(|d| {
+            d.data_streams.insert(name.to_owned(), stream);
+            Ok(())
+        })?;
+        Ok(index)
+    }
+
+    /// What a write to a missing name makes: a data stream or an index, as the templates say.
+    pub(crate) fn create_for_write(&self, name: &str) -> EsResult<(Arc<Index>, bool)> {
+        let settings = self
+            .read()
+            .definitions
+            .settings
+            .get("action.auto_create_index")
+            .cloned();
+        if settings.is_some_and(|v| v == json!(false) || v == json!("false")) {
+            return Err(EsError::index_not_found(name));
+        }
+        let stream = self.read().definitions.compose(name)?.data_stream.is_some();
+        let made = if stream {
+            self.create_data_stream(name)
+        } else {
+            self.create_index(name, &IndexBody::default())
+        };
+        match made {
+            Ok(index) => Ok((index, stream)),
+            // Another request was quicker.
+            Err(error) if error.kind() == "resource_already_exists_exception" => {
+                match self.write_target(name)? {
+                    super::resolve::WriteTarget::Index { index, stream } => Ok((index, stream)),
+                    super::resolve::WriteTarget::Missing => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives a stream a new write index; answers the old and the new name.
+    pub(crate) fn rollover_stream(&self, name: &str) -> EsResult<(String, String)> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (stream, composed, old) = {
+            let state = self.read();
+            let stream = state
+                .definitions
+                .data_streams
+                .get(name)
+                .cloned()
+                .ok_or_else(|| EsError::index_not_found(name))?;
+            let old = state.stream_indices(name).pop();
+            (stream, state.definitions.compose(name)?, old)
+        };
+        let generation = stream.generation + 1;
+        let backing = backing_index_name(name, self.now_ms(), generation);
+        self.create_locked(&backing, &composed, &IndexBody::default(), Some(name))?;
+        self.define_locked(|d| {
+            if let Some(stream) = d.data_streams.get_mut(name) {
+                stream.generation = generation;
+                stream.indices.push(backing.clone());
+            }
+            Ok(())
+        })?;
+        let now = self.now_ms();
+        let mut old_name = String::new();
+        if let Some(old) = old {
+            old_name.clone_from(&old.name);
+            old.change(|facts| {
+                facts.rolled_over_ms = Some(now);
+                Ok(())
+            })?;
+        }
+        Ok((old_name, backing))
+    }
+
+    /// Removes an index with all its rows. A stream's write index stays unless the stream goes.
+    pub(crate) fn delete_index(&self, name: &str) -> EsResult<()> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = self
+            .index(name)
+            .ok_or_else(|| EsError::index_not_found(name))?;
+        if let Some(stream) = &index.data_stream {
+            let state = self.read();
+            let newest = state
+                .definitions
+                .data_streams
+                .get(stream)
+                .and_then(|s| s.indices.last());
+            if newest.map(String::as_str) == Some(name) {
+                return Err(EsError::illegal_argument(format!(
+                    "index [{name}] is the write index for data stream [{stream}] and cannot be deleted"
+                )));
+            }
+            drop(state);
+            self.define_locked(|d| {
+                if let Some(stream) = d.data_streams.get_mut(stream) {
+                    stream.indices.retain(|i| i != name);
+                }
+                Ok(())
+            })?;
+        }
+        self.remove_locked(&index)
+    }
+
+    fn remove_locked(&self, index: &Arc<Index>) -> EsResult<()> {
+        self.write().indices.remove(&index.name);
+        index.shard.close();
+        let failed = |e: std::io::Error| {
+            EsError::internal(format!("cannot remove index [{}]: {e}", index.name))
+        };
+        match std::fs::remove_file(index.dir().join(super::index::INDEX_FILE)) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
+        crate::files::sync_dir(index.dir()).map_err(failed)?;
+        std::fs::remove_dir_all(index.dir()).map_err(failed)?;
+        tracing::info!(index = %index.name, "index deleted");
+        Ok(())
+    }
+
+    /// Removes a data stream with its backing indices.
+    pub(crate) fn delete_data_stream(&self, name: &str) -> EsResult<()> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let indices = self.read().stream_indices(name);
+        self.define_locked(|d| {
+            d.data_streams
+                .remove(name)
+                .ok_or_else(|| EsError::index_not_found(name))
+                .map(|_| ())
+        })?;
+        for index in indices {
+            self.remove_locked(&index)?;
+        }
+        Ok(())
+    }
+}
+
+fn already_exists(state: &super::State, name: &str) -> EsError {
+    use super::resolve::NameKind;
+    match state.kind_of(name) {
+        Some(NameKind::Alias) => EsError::new(
+            400,
+            "invalid_index_name_exception",
+            format!("Invalid index name [{name}], already exists as alias"),
+        ),
+        Some(NameKind::DataStream) => EsError::new(
+            400,
+            "resource_already_exists_exception",
+            format!("data_stream [{name}] already exists"),
+        ),
+        _ => {
+            let uuid = state
+                .indices
+                .get(name)
+                .map(|i| i.uuid.clone())
+                .unwrap_or_default();
+            EsError::new(
+                400,
+                "resource_already_exists_exception",
+                format!("index [{name}/{uuid}] already exists"),
+            )
+            .with("index_uuid", uuid)
+            .with("index", name)
+        }
+    }
+}
+
+/// Year, month and day of a day number since 1970 (Howard Hinnant's algorithm).
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}

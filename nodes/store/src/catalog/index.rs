@@ -1,0 +1,304 @@
+//! One index: its name, mapping, settings, aliases and rows.
+//!
+//! Invariants: the mapping only grows; a changed mapping, setting or alias is in the index's file before it is
+//! used; writes of one index change its mapping one at a time (`changing`). Not here: which names lead here (`resolve`).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use wharf_store_core::error::{EsError, EsResult};
+use wharf_store_core::mapping::{Mapping, MappingChange, MappingLimits};
+
+use crate::engine::Shard;
+use crate::files::write_json;
+
+pub(crate) const INDEX_FILE: &str = "index.json";
+
+/// An alias of one index.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Alias {
+    /// Whether writes to the alias go here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) is_write_index: Option<bool>,
+    /// Not matched by stars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) is_hidden: Option<bool>,
+}
+
+/// What may change about an index.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Facts {
+    /// Flat settings, `index.` in front.
+    pub(crate) settings: BTreeMap<String, Value>,
+    pub(crate) aliases: BTreeMap<String, Alias>,
+    /// Set when the index was replaced as a write index.
+    #[serde(default)]
+    pub(crate) rolled_over_ms: Option<i64>,
+}
+
+/// The file of an index.
+#[derive(Debug, Serialize, Deserialize)]
+struct Stored {
+    name: String,
+    uuid: String,
+    created_ms: i64,
+    #[serde(default)]
+    data_stream: Option<String>,
+    facts: Facts,
+    mappings: Value,
+}
+
+/// An index.
+pub(crate) struct Index {
+    pub(crate) name: String,
+    pub(crate) uuid: String,
+    pub(crate) created_ms: i64,
+    /// The data stream that it backs.
+    pub(crate) data_stream: Option<String>,
+    pub(crate) facts: ArcSwap<Facts>,
+    mapping: ArcSwap<Mapping>,
+    pub(crate) shard: Shard,
+    dir: PathBuf,
+    changing: Mutex<()>,
+}
+
+/// A whole number from a setting that may be written as text.
+pub(crate) fn setting_number(settings: &BTreeMap<String, Value>, key: &str) -> Option<u64> {
+    match settings.get(key)? {
+        Value::Number(n) => n.as_u64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn limits_of(settings: &BTreeMap<String, Value>) -> MappingLimits {
+    let mut limits = MappingLimits::default();
+    if let Some(n) = setting_number(settings, "index.mapping.total_fields.limit") {
+        limits.fields = n as usize;
+    }
+    if let Some(n) = setting_number(settings, "index.mapping.depth.limit") {
+        limits.depth = (n as usize).min(100);
+    }
+    limits
+}
+
+/// Makes `{"index":{"a":1}}`, `{"index.a":1}` and `{"a":1}` the same: flat, `index.` in front.
+pub(crate) fn flat_settings(settings: &Value) -> EsResult<BTreeMap<String, Value>> {
+    fn walk(prefix: &str, value: &Value, out: &mut BTreeMap<String, Value>, depth: u8) {
+        match value {
+            Value::Object(map) if depth < 16 => {
+                for (key, value) in map {
+                    let path = if prefix.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{prefix}.{key}")
+                    };
+                    walk(&path, value, out, depth + 1);
+                }
+            }
+            other => {
+                let path = if prefix.starts_with("index.") {
+                    prefix.to_owned()
+                } else {
+                    format!("index.{prefix}")
+                };
+                out.insert(path, other.clone());
+            }
+        }
+    }
+    if !settings.is_object() && !settings.is_null() {
+        return Err(EsError::parsing("settings must be an object"));
+    }
+    let mut out = BTreeMap::new();
+    if settings.is_object() {
+        walk("", settings, &mut out, 0);
+    }
+    Ok(out)
+}
+
+/// Flat settings as the nested object of answers, values as text.
+pub(crate) fn nested_settings(settings: &BTreeMap<String, Value>) -> Value {
+    let mut root = Map::new();
+    for (path, value) in settings {
+        let text = match value {
+            Value::String(_) | Value::Array(_) => value.clone(),
+            Value::Null => continue,
+            other => Value::String(other.to_string()),
+        };
+        let mut at = &mut root;
+        let mut parts = path.split('.').peekable();
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                at.insert(part.to_owned(), text.clone());
+                break;
+            }
+            let next = at
+                .entry(part.to_owned())
+                .or_insert_with(|| Value::Object(Map::new()));
+            if !next.is_object() {
+                *next = Value::Object(Map::new());
+            }
+            let Value::Object(map) = next else { break };
+            at = map;
+        }
+    }
+    Value::Object(root)
+}
+
+/// What a new index is made of.
+pub(crate) struct NewIndex {
+    pub(crate) name: String,
+    pub(crate) uuid: String,
+    pub(crate) created_ms: i64,
+    pub(crate) data_stream: Option<String>,
+    pub(crate) facts: Facts,
+    pub(crate) mapping: Mapping,
+}
+
+impl Index {
+    /// Writes a new index to its directory.
+    pub(crate) fn create(new: NewIndex, dir: &Path, shard: Shard) -> EsResult<Self> {
+        let mapping = new.mapping.with_limits(limits_of(&new.facts.settings));
+        let index = Self {
+            name: new.name,
+            uuid: new.uuid,
+            created_ms: new.created_ms,
+            data_stream: new.data_stream,
+            facts: ArcSwap::from_pointee(new.facts),
+            mapping: ArcSwap::from_pointee(mapping),
+            shard,
+            dir: dir.into(),
+            changing: Mutex::new(()),
+        };
+        index.store(&index.facts.load(), &index.mapping.load())?;
+        Ok(index)
+    }
+
+    /// Reads an index from its directory; `None` when its making or removal did not complete.
+    pub(crate) fn load(
+        dir: &Path,
+        open_shard: impl FnOnce(&str) -> EsResult<Shard>,
+    ) -> EsResult<Option<Self>> {
+        let path = dir.join(INDEX_FILE);
+        let damaged = |why: String| EsError::internal(format!("{}: {why}", path.display()));
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(damaged(e.to_string())),
+        };
+        let stored: Stored = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
+        let limits = limits_of(&stored.facts.settings);
+        let mapping = Mapping::parse_body(&stored.mappings, limits)?;
+        let shard = open_shard(&stored.uuid)?;
+        Ok(Some(Self {
+            name: stored.name,
+            uuid: stored.uuid,
+            created_ms: stored.created_ms,
+            data_stream: stored.data_stream,
+            facts: ArcSwap::from_pointee(stored.facts),
+            mapping: ArcSwap::from_pointee(mapping),
+            shard,
+            dir: dir.into(),
+            changing: Mutex::new(()),
+        }))
+    }
+
+    /// The mapping now.
+    pub(crate) fn mapping(&self) -> Arc<Mapping> {
+        self.mapping.load_full()
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Whether stars leave it out.
+    pub(crate) fn hidden(&self) -> bool {
+        self.data_stream.is_some()
+            || self
+                .facts
+                .load()
+                .settings
+                .get("index.hidden")
+                .is_some_and(is_true)
+    }
+
+    fn store(&self, facts: &Facts, mapping: &Mapping) -> EsResult<()> {
+        let stored = Stored {
+            name: self.name.clone(),
+            uuid: self.uuid.clone(),
+            created_ms: self.created_ms,
+            data_stream: self.data_stream.clone(),
+            facts: facts.clone(),
+            mappings: mapping.render(),
+        };
+        write_json(&self.dir.join(INDEX_FILE), &stored, 0o640).map_err(|e| {
+            EsError::new(
+                503,
+                "cluster_block_exception",
+                format!("cannot keep index [{}]: {e}", self.name),
+            )
+        })
+    }
+
+    /// Applies a `PUT _mapping`.
+    pub(crate) fn put_mapping(&self, body: &Value) -> EsResult<()> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.mapping.load().merged(body)?;
+        self.store(&self.facts.load(), &next)?;
+        self.mapping.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Takes in the fields that a document brought; another document may have brought them before.
+    pub(crate) fn grow(&self, change: &MappingChange) -> EsResult<Arc<Mapping>> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = Arc::new(self.mapping.load().grown(change)?);
+        self.store(&self.facts.load(), &next)?;
+        self.mapping.store(Arc::clone(&next));
+        Ok(next)
+    }
+
+    /// Changes settings or aliases.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Facts) -> EsResult<()>) -> EsResult<()> {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = (**self.facts.load()).clone();
+        change(&mut next)?;
+        let mapping = self.mapping.load();
+        self.store(&next, &mapping)?;
+        let limits = limits_of(&next.settings);
+        if limits != mapping.limits() {
+            self.mapping
+                .store(Arc::new((**mapping).clone().with_limits(limits)));
+        }
+        self.facts.store(Arc::new(next));
+        Ok(())
+    }
+
+    /// Why writes are refused, if they are.
+    pub(crate) fn write_block(&self) -> Option<EsError> {
+        let facts = self.facts.load();
+        for (key, what) in [
+            ("index.blocks.write", "index write (api)"),
+            ("index.blocks.read_only", "index read-only (api)"),
+        ] {
+            if facts.settings.get(key).is_some_and(is_true) {
+                return Some(EsError::new(
+                    403,
+                    "cluster_block_exception",
+                    format!("index [{}] blocked by: [FORBIDDEN/8/{what}];", self.name),
+                ));
+            }
+        }
+        None
+    }
+}
+
+/// Whether a setting says true.
+pub(crate) fn is_true(value: &Value) -> bool {
+    matches!(value, Value::Bool(true)) || value.as_str() == Some("true")
+}

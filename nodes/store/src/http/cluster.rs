@@ -1,0 +1,273 @@
+//! Who this server is and how it is: `/`, licence, `_cluster/*`.
+
+use http::Method;
+use serde_json::{Map, Value, json};
+use wharf_store_core::error::{EsError, EsResult};
+use wharf_store_core::wildcard::NameOptions;
+
+use super::route::no_handler;
+use super::{App, Call, Reply};
+use crate::catalog::index::{flat_settings, nested_settings};
+
+/// `GET /`.
+pub(super) fn root(app: &App) -> Reply {
+    Reply::json(json!({
+        "name": app.config.node_name,
+        "cluster_name": app.config.cluster_name,
+        "cluster_uuid": app.catalog.read().definitions.cluster_uuid,
+        "version": {
+            "number": app.config.version,
+            "build_flavor": "default",
+            "build_type": "docker",
+            "build_hash": "wharfinger",
+            "build_date": "2026-01-01T00:00:00.000000000Z",
+            "build_snapshot": false,
+            "lucene_version": "9.12.2",
+            "minimum_wire_compatibility_version": "7.17.0",
+            "minimum_index_compatibility_version": "7.0.0",
+        },
+        "tagline": "You Know, for Search",
+    }))
+}
+
+/// `GET _license`.
+pub(super) fn license(app: &App) -> Reply {
+    Reply::json(json!({"license": {
+        "status": "active",
+        "uid": app.catalog.read().definitions.cluster_uuid,
+        "type": "basic",
+        "issue_date_in_millis": app.started_ms,
+        "max_nodes": 1000,
+        "issued_to": app.config.cluster_name,
+        "issuer": "wharfinger",
+        "start_date_in_millis": -1,
+    }}))
+}
+
+/// `GET _xpack`.
+pub(super) fn xpack(app: &App) -> Reply {
+    let on = json!({"available": true, "enabled": true});
+    let off = json!({"available": false, "enabled": false});
+    Reply::json(json!({
+        "build": {"hash": "wharfinger", "date": "2026-01-01T00:00:00.000Z"},
+        "license": {
+            "uid": app.catalog.read().definitions.cluster_uuid, "type": "basic", "mode": "basic", "status": "active",
+        },
+        "features": {
+            "ilm": on, "data_streams": on, "security": on, "monitoring": off, "ml": off, "watcher": off,
+            "rollup": off, "ccr": off, "sql": off, "eql": off, "graph": off, "transform": off, "slm": off,
+        },
+        "tagline": "You know, for X",
+    }))
+}
+
+fn health_body(app: &App, indices: usize) -> Value {
+    json!({
+        "cluster_name": app.config.cluster_name,
+        "status": "green",
+        "timed_out": false,
+        "number_of_nodes": 1,
+        "number_of_data_nodes": 1,
+        "active_primary_shards": indices,
+        "active_shards": indices,
+        "relocating_shards": 0,
+        "initializing_shards": 0,
+        "unassigned_shards": 0,
+        "unassigned_primary_shards": 0,
+        "delayed_unassigned_shards": 0,
+        "number_of_pending_tasks": 0,
+        "number_of_in_flight_fetch": 0,
+        "task_max_waiting_in_queue_millis": 0,
+        "active_shards_percent_as_number": 100.0,
+    })
+}
+
+/// `_cluster/...`.
+pub(super) fn cluster(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
+    let read = matches!(call.method, Method::GET | Method::HEAD);
+    match rest {
+        ["health"] if read => Ok(Reply::json(health_body(app, app.catalog.indices().len()))),
+        ["health", expression] if read => {
+            let options = call.name_options(NameOptions::default())?;
+            let indices = app.catalog.select(expression, options)?;
+            Ok(Reply::json(health_body(app, indices.len())))
+        }
+        ["settings"] if read => {
+            let state = app.catalog.read();
+            let mut body = json!({
+                "persistent": strip(nested(&state.definitions.settings)), "transient": {},
+            });
+            if call.flag("include_defaults")? {
+                body["defaults"] = json!({
+                    "cluster": {"name": app.config.cluster_name},
+                    "search": {"max_buckets": "65535"},
+                    "action": {"auto_create_index": "true"},
+                });
+            }
+            Ok(Reply::json(body))
+        }
+        ["settings"] if call.method == Method::PUT => put_settings(app, call),
+        ["state", ..] if read => Ok(Reply::json(state(app, rest.get(1).copied()))),
+        ["stats", ..] if read => Ok(Reply::json(stats(app))),
+        ["pending_tasks"] if read => Ok(Reply::json(json!({"tasks": []}))),
+        [
+            "health" | "settings" | "state" | "stats" | "pending_tasks",
+            ..,
+        ] => Err(super::route::wrong_method(call, "GET")),
+        _ => Err(no_handler(call)),
+    }
+}
+
+fn nested(settings: &std::collections::BTreeMap<String, Value>) -> Value {
+    let prefixed = settings
+        .iter()
+        .map(|(k, v)| (format!("index.{k}"), v.clone()))
+        .collect();
+    nested_settings(&prefixed)
+}
+
+fn strip(nested: Value) -> Value {
+    nested.get("index").cloned().unwrap_or_else(|| json!({}))
+}
+
+/// Settings that mean something here; others are refused.
+const KNOWN: [&str; 2] = ["action.auto_create_index", "search.max_buckets"];
+
+fn put_settings(app: &App, call: &Call) -> EsResult<Reply> {
+    let body = call.required_json()?;
+    let mut changes = std::collections::BTreeMap::new();
+    for (key, value) in body.as_object().into_iter().flatten() {
+        if !matches!(key.as_str(), "persistent" | "transient") {
+            return Err(EsError::parsing(format!(
+                "[cluster_update_settings_request] unknown field [{key}]"
+            )));
+        }
+        for (name, value) in flat_settings(value)? {
+            let name = name.trim_start_matches("index.").to_owned();
+            if !KNOWN.contains(&name.as_str()) {
+                return Err(EsError::illegal_argument(format!(
+                    "persistent setting [{name}], not recognized or not supported by this store"
+                )));
+            }
+            changes.insert(name, value);
+        }
+    }
+    app.catalog.define(|d| {
+        for (name, value) in &changes {
+            if value.is_null() {
+                d.settings.remove(name);
+            } else {
+                d.settings.insert(name.clone(), value.clone());
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Reply::json(json!({
+        "acknowledged": true, "persistent": strip(nested(&changes)), "transient": {},
+    })))
+}
+
+fn state(app: &App, metrics: Option<&str>) -> Value {
+    let wanted = |name: &str| {
+        metrics.is_none_or(|m| m.split(',').any(|part| part == name || part == "_all"))
+    };
+    let state = app.catalog.read();
+    let id = &app.config.node_id;
+    let mut out = Map::new();
+    out.insert("cluster_name".into(), json!(app.config.cluster_name));
+    out.insert("cluster_uuid".into(), json!(state.definitions.cluster_uuid));
+    if wanted("version") {
+        out.insert("version".into(), json!(1));
+        out.insert("state_uuid".into(), json!(state.definitions.cluster_uuid));
+    }
+    if wanted("master_node") {
+        out.insert("master_node".into(), json!(id));
+    }
+    if wanted("nodes") {
+        out.insert("nodes".into(), json!({id: {
+            "name": app.config.node_name, "ephemeral_id": id,
+            "transport_address": app.config.listen.to_string(), "attributes": {}, "roles": ["data", "ingest", "master"],
+        }}));
+    }
+    if wanted("metadata") {
+        let indices: Map<String, Value> = state
+            .indices
+            .values()
+            .map(|i| {
+                let facts = i.facts.load();
+                (
+                    i.name.clone(),
+                    json!({
+                        "state": "open",
+                        "settings": nested_settings(&facts.settings),
+                        "mappings": {"_doc": i.mapping().render()},
+                        "aliases": facts.aliases.keys().collect::<Vec<_>>(),
+                    }),
+                )
+            })
+            .collect();
+        out.insert(
+            "metadata".into(),
+            json!({
+                "cluster_uuid": state.definitions.cluster_uuid,
+                "templates": state.definitions.legacy_templates,
+                "indices": indices,
+            }),
+        );
+    }
+    if wanted("routing_table") {
+        let indices: Map<String, Value> = state
+            .indices
+            .keys()
+            .map(|name| (name.clone(), json!({"shards": {"0": [{
+                "state": "STARTED", "primary": true, "node": id, "relocating_node": null, "shard": 0, "index": name,
+            }]}})))
+            .collect();
+        out.insert("routing_table".into(), json!({"indices": indices}));
+    }
+    if wanted("blocks") {
+        out.insert("blocks".into(), json!({}));
+    }
+    Value::Object(out)
+}
+
+fn stats(app: &App) -> Value {
+    let (mut docs, mut deleted, mut bytes, mut segments) = (0, 0, 0, 0);
+    let indices = app.catalog.indices();
+    for index in &indices {
+        let stats = index.shard.stats();
+        docs += stats.docs;
+        deleted += stats.deleted;
+        bytes += stats.disk_bytes;
+        segments += stats.segments;
+    }
+    let space = wharf_runtime::disk::space(&app.config.data_dir).ok();
+    let count = indices.len();
+    json!({
+        "cluster_name": app.config.cluster_name,
+        "cluster_uuid": app.catalog.read().definitions.cluster_uuid,
+        "timestamp": app.catalog.now_ms(),
+        "status": "green",
+        "indices": {
+            "count": count,
+            "shards": {"total": count, "primaries": count, "replication": 0.0},
+            "docs": {"count": docs, "deleted": deleted},
+            "store": {"size_in_bytes": bytes, "total_data_set_size_in_bytes": bytes},
+            "fielddata": {"memory_size_in_bytes": 0, "evictions": 0},
+            "segments": {"count": segments},
+        },
+        "nodes": {
+            "count": {"total": 1, "data": 1, "master": 1, "ingest": 1},
+            "versions": [app.config.version],
+            "fs": {
+                "total_in_bytes": space.map_or(0, |s| s.total_bytes),
+                "free_in_bytes": space.map_or(0, |s| s.free_bytes),
+                "available_in_bytes": space.map_or(0, |s| s.available_bytes),
+            },
+            "jvm": {
+                "max_uptime_in_millis": app.catalog.now_ms() - app.started_ms,
+                "mem": {"heap_used_in_bytes": 0, "heap_max_in_bytes": app.config.memory_bytes},
+            },
+        },
+    })
+}

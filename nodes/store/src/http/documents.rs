@@ -1,0 +1,398 @@
+//! Single documents: `_doc`, `_create`, `_update`, `_source`, `_mget`, `_delete_by_query`.
+//!
+//! Not here: `_bulk`.
+
+use std::borrow::Cow;
+
+use http::Method;
+use serde_json::{Map, Value, json};
+use wharf_store_core::error::{EsError, EsResult};
+use wharf_store_core::query::parse_query;
+use wharf_store_core::search::{IndexView, SourceFilter, matching_rows};
+use wharf_store_core::wildcard::NameOptions;
+
+use super::search::{index_schema, url_query};
+use super::{App, Call, Reply};
+use crate::catalog::resolve::NameKind;
+use crate::ingest::{Ingest, Operation, Result_, Verb};
+
+/// Documents of one `_mget`.
+const MAX_MGET: usize = 10_000;
+
+fn if_seq(call: &Call) -> EsResult<Option<(u64, u64)>> {
+    let seq = call.number::<u64>("if_seq_no")?;
+    let term = call.number::<u64>("if_primary_term")?;
+    match (seq, term) {
+        (Some(seq), Some(term)) => Ok(Some((seq, term))),
+        (None, None) => Ok(None),
+        _ => Err(EsError::action_request_validation(
+            "Validation Failed: 1: ifSeqNo and primary term must be given together;",
+        )),
+    }
+}
+
+fn apply(app: &App, operation: &Operation<'_>) -> EsResult<crate::ingest::Done> {
+    let mut ingest = Ingest::new(&app.catalog);
+    ingest.push(operation);
+    ingest
+        .finish()
+        .pop()
+        .unwrap_or_else(|| unreachable_outcome(operation))
+        .map_err(|f| f.error)
+}
+
+fn unreachable_outcome(operation: &Operation<'_>) -> crate::ingest::ItemOutcome {
+    Err(crate::ingest::Failed {
+        index: operation.index.to_string(),
+        id: None,
+        error: EsError::internal("operation without outcome"),
+    })
+}
+
+/// `PUT|POST {index}/_doc[/{id}]`, `PUT|POST {index}/_create/{id}`.
+pub(super) fn write(
+    app: &App,
+    call: &Call,
+    index: &str,
+    id: Option<&str>,
+    create: bool,
+) -> EsResult<Reply> {
+    if call.param("version").is_some()
+        || call.param("version_type").is_some_and(|v| v != "internal")
+    {
+        return Err(EsError::unsupported("external versioning"));
+    }
+    if let Some(pipeline) = call.param("pipeline").filter(|p| *p != "_none") {
+        return Err(EsError::illegal_argument(format!(
+            "pipeline with id [{pipeline}] does not exist"
+        )));
+    }
+    let create = create
+        || match call.param("op_type") {
+            Some("create") => true,
+            None | Some("index") => false,
+            Some(other) => {
+                return Err(EsError::illegal_argument(format!(
+                    "opType must be 'create' or 'index', found: [{other}]"
+                )));
+            }
+        };
+    let body = call.body()?;
+    if body.is_empty() {
+        return Err(EsError::action_request_validation(
+            "Validation Failed: 1: source is missing;",
+        ));
+    }
+    let operation = Operation {
+        verb: if create { Verb::Create } else { Verb::Index },
+        index: Cow::Borrowed(index),
+        id: id.map(Cow::Borrowed),
+        body: Cow::Borrowed(body),
+        if_seq: if_seq(call)?,
+        require_alias: call.flag("require_alias")?,
+        require_data_stream: call.flag("require_data_stream")?,
+        retry_on_conflict: 0,
+    };
+    let done = apply(app, &operation)?;
+    let location = format!("/{}/_doc/{}", done.index, done.id);
+    Ok(Reply::status(done.result.status(), done.body())
+        .with_header(http::header::LOCATION, location))
+}
+
+/// `DELETE {index}/_doc/{id}`.
+pub(super) fn delete(app: &App, call: &Call, index: &str, id: &str) -> EsResult<Reply> {
+    let operation = Operation {
+        verb: Verb::Delete,
+        index: Cow::Borrowed(index),
+        id: Some(Cow::Borrowed(id)),
+        body: Cow::Borrowed(&[]),
+        if_seq: if_seq(call)?,
+        require_alias: false,
+        require_data_stream: false,
+        retry_on_conflict: 0,
+    };
+    let done = apply(app, &operation)?;
+    Ok(Reply::status(done.result.status(), done.body()))
+}
+
+/// `POST {index}/_update/{id}`.
+pub(super) fn update(app: &App, call: &Call, index: &str, id: &str) -> EsResult<Reply> {
+    let operation = Operation {
+        verb: Verb::Update,
+        index: Cow::Borrowed(index),
+        id: Some(Cow::Borrowed(id)),
+        body: Cow::Borrowed(call.body()?),
+        if_seq: if_seq(call)?,
+        require_alias: call.flag("require_alias")?,
+        require_data_stream: false,
+        retry_on_conflict: call.number("retry_on_conflict")?.unwrap_or(0),
+    };
+    let done = apply(app, &operation)?;
+    let mut body = done.body();
+    if let Some(source) = &done.source
+        && let Ok(source) = serde_json::from_slice::<Value>(source)
+    {
+        body["get"] = json!({
+            "_seq_no": done.seq, "_primary_term": 1, "found": true, "_source": source,
+        });
+    }
+    Ok(Reply::status(
+        if done.result == Result_::Created {
+            201
+        } else {
+            200
+        },
+        body,
+    ))
+}
+
+/// What of a source a `_doc` or `_mget` request wants.
+fn source_filter(call: &Call) -> EsResult<SourceFilter> {
+    let mut filter =
+        match call.param("_source") {
+            Some(text) => SourceFilter::parse(&json!(text.split(',').collect::<Vec<_>>()))
+                .and_then(|f| match text {
+                    "true" | "false" => SourceFilter::parse(&json!(text)),
+                    _ => Ok(f),
+                })?,
+            None => SourceFilter::default(),
+        };
+    let list = |name: &str| -> Vec<String> {
+        call.param(name)
+            .into_iter()
+            .flat_map(|t| t.split(','))
+            .map(str::to_owned)
+            .collect()
+    };
+    filter.includes.extend(list("_source_includes"));
+    filter.excludes.extend(list("_source_excludes"));
+    Ok(filter)
+}
+
+fn read_one(app: &App, index: &str, id: &str, filter: &SourceFilter) -> EsResult<Value> {
+    let indices = {
+        let state = app.catalog.read();
+        match state.kind_of(index) {
+            None => return Err(EsError::index_not_found(index)),
+            Some(NameKind::Index) => state.indices.get(index).cloned().into_iter().collect(),
+            Some(NameKind::DataStream) => state.stream_indices(index),
+            Some(NameKind::Alias) => state.alias_indices(index),
+        }
+    };
+    if let [only] = indices.as_slice() {
+        return Ok(match only.shard.get(id)? {
+            Some(found) => {
+                let mut hit = Map::new();
+                hit.insert("_index".into(), json!(only.name));
+                hit.insert("_id".into(), json!(id));
+                hit.insert("_version".into(), json!(found.version));
+                hit.insert("_seq_no".into(), json!(found.seq));
+                hit.insert("_primary_term".into(), json!(1));
+                hit.insert("found".into(), json!(true));
+                if !filter.disabled {
+                    let source: Value = serde_json::from_slice(&found.source)
+                        .map_err(|e| EsError::internal(format!("stored document: {e}")))?;
+                    hit.insert("_source".into(), filter.apply(source));
+                }
+                Value::Object(hit)
+            }
+            None => json!({"_index": only.name, "_id": id, "found": false}),
+        });
+    }
+    Err(EsError::illegal_argument(format!(
+        "alias [{index}] has more than one index associated with it [{}], can't execute a single index op",
+        indices
+            .iter()
+            .map(|i| i.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    )))
+}
+
+/// `GET|HEAD {index}/_doc/{id}`.
+pub(super) fn get(app: &App, call: &Call, index: &str, id: &str) -> EsResult<Reply> {
+    let body = read_one(app, index, id, &source_filter(call)?)?;
+    let found = body["found"] == json!(true);
+    Ok(Reply::status(if found { 200 } else { 404 }, body))
+}
+
+/// `GET|HEAD {index}/_source/{id}`.
+pub(super) fn source(app: &App, call: &Call, index: &str, id: &str) -> EsResult<Reply> {
+    let mut body = read_one(app, index, id, &source_filter(call)?)?;
+    if body["found"] != json!(true) {
+        return Err(EsError::resource_not_found(format!(
+            "Document not found [{index}]/[{id}]"
+        )));
+    }
+    Ok(Reply::json(body["_source"].take()))
+}
+
+/// `POST [{index}/]_mget`.
+pub(super) fn mget(app: &App, call: &Call, index: Option<&str>) -> EsResult<Reply> {
+    let body = call.required_json()?;
+    let default = source_filter(call)?;
+    let mut wanted: Vec<(String, String, SourceFilter)> = Vec::new();
+    for (key, value) in body.as_object().into_iter().flatten() {
+        match key.as_str() {
+            "docs" => {
+                for doc in value.as_array().into_iter().flatten() {
+                    let name = doc.get("_index").and_then(Value::as_str).or(index);
+                    let id = doc.get("_id").map(|v| match v {
+                        Value::String(s) => s.clone(),
+                        other => other.to_string(),
+                    });
+                    let (Some(name), Some(id)) = (name, id) else {
+                        return Err(EsError::action_request_validation(
+                            "Validation Failed: 1: index or id is missing for doc;",
+                        ));
+                    };
+                    let filter = match doc.get("_source") {
+                        Some(source) => SourceFilter::parse(source)?,
+                        None => default.clone(),
+                    };
+                    wanted.push((name.to_owned(), id, filter));
+                }
+            }
+            "ids" => {
+                let name = index.ok_or_else(|| {
+                    EsError::action_request_validation("Validation Failed: 1: index is missing;")
+                })?;
+                for id in value
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                {
+                    wanted.push((name.to_owned(), id.to_owned(), default.clone()));
+                }
+            }
+            other => {
+                return Err(EsError::parsing(format!(
+                    "unknown key [{other}] for multi get"
+                )));
+            }
+        }
+    }
+    if wanted.is_empty() {
+        return Err(EsError::action_request_validation(
+            "Validation Failed: 1: no documents to get;",
+        ));
+    }
+    if wanted.len() > MAX_MGET {
+        return Err(EsError::illegal_argument(format!(
+            "more than {MAX_MGET} documents in one request"
+        )));
+    }
+    let docs: Vec<Value> = wanted
+        .iter()
+        .map(|(index, id, filter)| {
+            read_one(app, index, id, filter).unwrap_or_else(
+                |error| json!({"_index": index, "_id": id, "error": error.body()["error"].clone()}),
+            )
+        })
+        .collect();
+    Ok(Reply::json(json!({"docs": docs})))
+}
+
+/// `POST {index}/_delete_by_query`.
+pub(super) fn delete_by_query(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
+    let started = std::time::Instant::now();
+    let body = call.json()?;
+    let mut query = match url_query(call)? {
+        Some(query) => query,
+        None => parse_query(&json!({"match_all": {}}))?,
+    };
+    let mut max_docs = call.number::<u64>("max_docs")?.unwrap_or(u64::MAX);
+    for (key, value) in body.as_object().into_iter().flatten() {
+        match key.as_str() {
+            "query" => query = parse_query(value)?,
+            "max_docs" => max_docs = value.as_u64().unwrap_or(u64::MAX),
+            "conflicts" => {}
+            other => {
+                return Err(EsError::parsing(format!(
+                    "unknown key [{other}] in delete by query"
+                )));
+            }
+        }
+    }
+    if body.get("query").is_none() && call.param("q").is_none() {
+        return Err(EsError::action_request_validation(
+            "Validation Failed: 1: query is missing;",
+        ));
+    }
+    let indices = app
+        .catalog
+        .select(expression, call.name_options(NameOptions::default())?)?;
+    let (mut total, mut deleted) = (0u64, 0u64);
+    for index in indices {
+        let views = index.shard.views();
+        let segments = views.segments();
+        let schema = index_schema(&index);
+        let view = IndexView {
+            name: &index.name,
+            schema: &schema,
+            segments: &segments,
+        };
+        let rows = matching_rows(&query, view, app.catalog.now_ms())?;
+        if let Some(error) = views.failure() {
+            return Err(error.into());
+        }
+        let mut ids = Vec::new();
+        for (segment, rows) in segments.iter().zip(rows) {
+            for row in rows.iter() {
+                if total >= max_docs {
+                    break;
+                }
+                total += 1;
+                let meta = segment.meta(row)?;
+                ids.push((meta.id.into_owned(), meta.seq_no));
+            }
+        }
+        for chunk in ids.chunks(512) {
+            let operations: Vec<Operation<'_>> = chunk
+                .iter()
+                .map(|(id, seq)| Operation {
+                    verb: Verb::Delete,
+                    index: Cow::Borrowed(index.name.as_str()),
+                    id: Some(Cow::Borrowed(id.as_str())),
+                    body: Cow::Borrowed(&[]),
+                    if_seq: Some((*seq, 1)),
+                    require_alias: false,
+                    require_data_stream: false,
+                    retry_on_conflict: 0,
+                })
+                .collect();
+            let mut ingest = Ingest::new(&app.catalog);
+            operations.iter().for_each(|op| ingest.push(op));
+            deleted += ingest.finish().iter().filter(|o| o.is_ok()).count() as u64;
+        }
+    }
+    Ok(Reply::json(json!({
+        "took": started.elapsed().as_millis() as u64,
+        "timed_out": false,
+        "total": total,
+        "deleted": deleted,
+        "batches": total.div_ceil(512),
+        "version_conflicts": total - deleted,
+        "noops": 0,
+        "retries": {"bulk": 0, "search": 0},
+        "throttled_millis": 0,
+        "requests_per_second": -1.0,
+        "throttled_until_millis": 0,
+        "failures": [],
+    })))
+}
+
+/// Routes the methods of `{index}/_doc[/{id}]`.
+pub(super) fn doc(app: &App, call: &Call, index: &str, id: Option<&str>) -> EsResult<Reply> {
+    match (&call.method, id) {
+        (&Method::GET | &Method::HEAD, Some(id)) => get(app, call, index, id),
+        (&Method::PUT | &Method::POST, Some(id)) => write(app, call, index, Some(id), false),
+        (&Method::POST, None) => write(app, call, index, None, false),
+        (&Method::DELETE, Some(id)) => delete(app, call, index, id),
+        _ => Err(super::route::wrong_method(
+            call,
+            "GET, PUT, POST, DELETE, HEAD",
+        )),
+    }
+}

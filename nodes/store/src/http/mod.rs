@@ -1,0 +1,263 @@
+//! Elasticsearch's REST API: requests are authenticated, bounded, unpacked and handed to the handler of their path.
+//!
+//! Invariants: every answer carries `X-Elastic-Product: Elasticsearch`; bytes of bodies in flight are bounded for the whole
+//! instance (429 beyond); handlers run on blocking threads and never hold a lock over a wait; what is not supported is an error that
+//! names it. Not here: what a handler does (one file a noun), listening (`server`).
+
+mod bulk;
+mod call;
+mod cat;
+mod cluster;
+mod documents;
+mod indices;
+mod nodes;
+mod policies;
+mod reply;
+mod route;
+mod search;
+mod security;
+mod streams;
+mod templates;
+
+use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use flate2::read::MultiGzDecoder;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING};
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wharf_store_core::error::{EsError, EsResult};
+
+use crate::auth::Authenticator;
+use crate::catalog::Catalog;
+use crate::config::Config;
+pub(crate) use call::Call;
+pub(crate) use reply::Reply;
+pub(crate) use search::Contexts;
+
+/// Unit in which bytes in flight are counted.
+const UNIT: usize = 4096;
+/// Requests that are worked on at a time; others wait.
+const WORKERS: usize = 16;
+/// Requests that wait at most.
+const QUEUE: u64 = 2000;
+
+/// What every handler may use.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) catalog: Catalog,
+    pub(crate) auth: Arc<Authenticator>,
+    pub(crate) contexts: Contexts,
+    pub(crate) started_ms: i64,
+    in_flight: Arc<Semaphore>,
+    workers: Arc<Semaphore>,
+    queued: AtomicU64,
+    pub(crate) requests: AtomicU64,
+}
+
+/// A body that was received.
+pub(crate) struct Received {
+    pub(crate) bytes: Vec<u8>,
+    /// The compressed stream ended early or is broken: `bytes` is what came before.
+    pub(crate) broken: Option<String>,
+    _room: Vec<OwnedSemaphorePermit>,
+}
+
+impl App {
+    pub(crate) fn new(config: Config, catalog: Catalog, auth: Arc<Authenticator>) -> Self {
+        let units = config.inflight_bytes() / UNIT;
+        let started_ms = catalog.now_ms();
+        Self {
+            config,
+            catalog,
+            auth,
+            contexts: Contexts::default(),
+            started_ms,
+            in_flight: Arc::new(Semaphore::new(units)),
+            workers: Arc::new(Semaphore::new(WORKERS)),
+            queued: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    fn room(&self, bytes: usize) -> EsResult<OwnedSemaphorePermit> {
+        let units = bytes.div_ceil(UNIT).max(1) as u32;
+        Arc::clone(&self.in_flight).try_acquire_many_owned(units).map_err(|_| {
+            EsError::rejected(format!(
+                "rejected execution of request: more than {} bytes of requests are in flight; send smaller requests or fewer at a time",
+                self.config.inflight_bytes()
+            ))
+        })
+    }
+
+    async fn receive(&self, headers: &HeaderMap, body: Body) -> EsResult<Received> {
+        let limit = self.config.max_body_bytes();
+        let too_large = || {
+            EsError::new(
+                413,
+                "content_too_long_exception",
+                format!(
+                    "entity content is too long for the configured buffer limit [{limit}]; split the request"
+                ),
+            )
+        };
+        let length = headers
+            .get(http::header::CONTENT_LENGTH)
+            .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|l| l > limit) {
+            return Err(too_large());
+        }
+        let mut room = Vec::new();
+        let mut bytes = Vec::new();
+        let mut held = 0;
+        if let Some(length) = length
+            && length > 0
+        {
+            room.push(self.room(length)?);
+            held = length;
+            bytes.reserve_exact(length);
+        }
+        let mut body = body;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|e| {
+                EsError::new(
+                    400,
+                    "illegal_argument_exception",
+                    format!("request body ended early: {e}"),
+                )
+            })?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if bytes.len() + data.len() > limit {
+                return Err(too_large());
+            }
+            if bytes.len() + data.len() > held {
+                let more = data.len().max(256 * 1024);
+                room.push(self.room(more)?);
+                held += more;
+            }
+            bytes.extend_from_slice(&data);
+        }
+        let encoding = headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
+        match encoding.map(str::trim) {
+            None | Some("" | "identity") => Ok(Received {
+                bytes,
+                broken: None,
+                _room: room,
+            }),
+            Some("gzip" | "x-gzip") => {
+                let mut unpacked = Vec::new();
+                let mut broken = None;
+                let mut decoder = MultiGzDecoder::new(bytes.as_slice());
+                let mut chunk = vec![0u8; 64 * 1024];
+                let mut held = 0;
+                loop {
+                    match decoder.read(&mut chunk) {
+                        Ok(0) => break,
+                        Ok(n) => {
+                            if unpacked.len() + n > limit {
+                                return Err(too_large());
+                            }
+                            if unpacked.len() + n > held {
+                                let more = 1024 * 1024;
+                                room.push(self.room(more)?);
+                                held += more;
+                            }
+                            unpacked.extend_from_slice(&chunk[..n]);
+                        }
+                        Err(error) => {
+                            broken = Some(error.to_string());
+                            break;
+                        }
+                    }
+                }
+                Ok(Received {
+                    bytes: unpacked,
+                    broken,
+                    _room: room,
+                })
+            }
+            Some(other) => Err(EsError::new(
+                415,
+                "illegal_argument_exception",
+                format!("Content-Encoding [{other}] is not supported; use gzip or none"),
+            )),
+        }
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request) -> EsResult<Reply> {
+        let (parts, body) = request.into_parts();
+        let target = parts
+            .uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
+        let auth = parts
+            .headers
+            .get(AUTHORIZATION)
+            .map(http::HeaderValue::as_bytes);
+        let now_ms = self.catalog.now_ms();
+        let principal = self
+            .auth
+            .check(auth, parts.uri.path(), now_ms)
+            .await
+            .map_err(|e| EsError::new(401, "security_exception", e.to_string()))?;
+        let received = self.receive(&parts.headers, body).await?;
+        let call = Call::new(&parts.method, target, received, principal)?;
+        if self.queued.load(Ordering::Relaxed) >= QUEUE {
+            return Err(EsError::rejected(
+                "rejected execution of request: the queue is full",
+            ));
+        }
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        let permit = Arc::clone(&self.workers).acquire_owned().await;
+        self.queued.fetch_sub(1, Ordering::Relaxed);
+        let permit = permit.map_err(|_| EsError::internal("shutting down"))?;
+        let app = Arc::clone(self);
+        let work = wharf_runtime::task::spawn_blocking("store request", move || {
+            let _permit = permit;
+            route::dispatch(&app, call)
+        });
+        work.await.unwrap_or_else(|error| {
+            Err(EsError::internal(format!(
+                "the request could not be answered: {error}"
+            )))
+        })
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
+    app.requests.fetch_add(1, Ordering::Relaxed);
+    let style = reply::Style::of(&request);
+    let head = request.method() == Method::HEAD;
+    let reply = match app.answer(request).await {
+        Ok(reply) => reply,
+        Err(error) => {
+            if error.status() >= 500 {
+                tracing::warn!(%error, "request failed");
+            }
+            Reply::error(&error)
+        }
+    };
+    let mut response = reply.into_response(&style);
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let basic = http::HeaderValue::from_static("Basic realm=\"security\", charset=\"UTF-8\"");
+        response
+            .headers_mut()
+            .insert(http::header::WWW_AUTHENTICATE, basic);
+        let key = http::HeaderValue::from_static("ApiKey");
+        response
+            .headers_mut()
+            .append(http::header::WWW_AUTHENTICATE, key);
+    }
+    if head {
+        *response.body_mut() = Body::empty();
+    }
+    response
+}

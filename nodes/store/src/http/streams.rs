@@ -1,0 +1,172 @@
+//! Data streams: made, listed, removed, rolled over.
+
+use http::Method;
+use serde_json::{Value, json};
+use wharf_store_core::error::{EsError, EsResult};
+use wharf_store_core::lifecycle::next_rollover_name;
+use wharf_store_core::wildcard::NameOptions;
+
+use super::route::no_handler;
+use super::{App, Call, Reply};
+use crate::catalog::change::IndexBody;
+use crate::catalog::resolve::{NameKind, WriteTarget};
+
+fn names(app: &App, expression: &str, options: NameOptions) -> EsResult<Vec<String>> {
+    let state = app.catalog.read();
+    let found = state.select_names(expression, options, app.catalog.now_ms())?;
+    Ok(found
+        .into_iter()
+        .filter(|(_, k)| *k == NameKind::DataStream)
+        .map(|(n, _)| n)
+        .collect())
+}
+
+fn describe(app: &App, name: &str) -> Option<Value> {
+    let state = app.catalog.read();
+    let stream = state.definitions.data_streams.get(name)?;
+    let indices: Vec<Value> = state
+        .stream_indices(name)
+        .iter()
+        .map(|i| json!({"index_name": i.name, "index_uuid": i.uuid, "prefer_ilm": true, "managed_by": "Unmanaged"}))
+        .collect();
+    Some(json!({
+        "name": name,
+        "timestamp_field": {"name": "@timestamp"},
+        "indices": indices,
+        "generation": stream.generation,
+        "status": "GREEN",
+        "template": stream.template,
+        "hidden": stream.hidden,
+        "system": false,
+        "allow_custom_routing": false,
+        "replicated": false,
+        "rollover_on_write": false,
+        "prefer_ilm": true,
+        "next_generation_managed_by": "Unmanaged",
+    }))
+}
+
+/// `_data_stream[/{name}[/_stats]]`.
+pub(super) fn data_stream(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
+    let options = call.name_options(NameOptions::default())?;
+    match (&call.method, rest) {
+        (&Method::PUT, [name]) => {
+            app.catalog.create_data_stream(name)?;
+            Ok(Reply::acknowledged())
+        }
+        (&Method::GET | &Method::HEAD, ["_stats"]) => stats(app, "*", options),
+        (&Method::GET | &Method::HEAD, [name, "_stats"]) => stats(app, name, options),
+        (&Method::GET | &Method::HEAD, [] | [_]) => {
+            let expression = rest.first().copied().unwrap_or("*");
+            let found = names(app, expression, options)?;
+            if found.is_empty() && !expression.contains('*') {
+                return Err(EsError::index_not_found(expression));
+            }
+            let list: Vec<Value> = found.iter().filter_map(|n| describe(app, n)).collect();
+            Ok(Reply::json(json!({"data_streams": list})))
+        }
+        (&Method::DELETE, [expression]) => {
+            let found = names(app, expression, options)?;
+            if found.is_empty() && !expression.contains('*') {
+                return Err(EsError::index_not_found(expression));
+            }
+            for name in found {
+                app.catalog.delete_data_stream(&name)?;
+            }
+            Ok(Reply::acknowledged())
+        }
+        _ => Err(no_handler(call)),
+    }
+}
+
+fn stats(app: &App, expression: &str, options: NameOptions) -> EsResult<Reply> {
+    let mut list = Vec::new();
+    let (mut backing, mut bytes) = (0, 0);
+    for name in names(app, expression, options)? {
+        let indices = app.catalog.read().stream_indices(&name);
+        let size: u64 = indices.iter().map(|i| i.shard.stats().disk_bytes).sum();
+        backing += indices.len();
+        bytes += size;
+        list.push(json!({"data_stream": name, "backing_indices": indices.len(), "store_size_bytes": size}));
+    }
+    Ok(Reply::json(json!({
+        "_shards": {"total": backing, "successful": backing, "failed": 0},
+        "data_stream_count": list.len(),
+        "backing_indices": backing,
+        "total_store_size_bytes": bytes,
+        "data_streams": list,
+    })))
+}
+
+/// `POST {stream or alias}/_rollover[/{new name}]`; conditions are refused, not guessed.
+pub(super) fn rollover(app: &App, call: &Call, name: &str) -> EsResult<Reply> {
+    let body = call.json()?;
+    if body
+        .get("conditions")
+        .and_then(Value::as_object)
+        .is_some_and(|c| !c.is_empty())
+    {
+        return Err(EsError::unsupported("rollover conditions"));
+    }
+    let kind = app.catalog.read().kind_of(name);
+    let dry = call.flag("dry_run")?;
+    let (old, new) = match kind {
+        Some(NameKind::DataStream) if !dry => app.catalog.rollover_stream(name)?,
+        Some(NameKind::Alias) if !dry => rollover_alias(app, call, name, &body)?,
+        Some(NameKind::DataStream | NameKind::Alias) => {
+            return Err(EsError::unsupported("rollover dry_run"));
+        }
+        _ => {
+            return Err(EsError::illegal_argument(format!(
+                "rollover target [{name}] is not an alias or data stream"
+            )));
+        }
+    };
+    Ok(Reply::json(json!({
+        "acknowledged": true, "shards_acknowledged": true, "old_index": old, "new_index": new,
+        "rolled_over": true, "dry_run": false, "lazy": false, "conditions": {},
+    })))
+}
+
+fn rollover_alias(app: &App, call: &Call, alias: &str, body: &Value) -> EsResult<(String, String)> {
+    let WriteTarget::Index { index, .. } = app.catalog.write_target(alias)? else {
+        return Err(EsError::index_not_found(alias));
+    };
+    let new = match call.parts.get(2) {
+        Some(given) => given.clone(),
+        None => next_rollover_name(&index.name).ok_or_else(|| {
+            EsError::illegal_argument(format!(
+                "index name [{}] does not match pattern '^.*-\\d+$'",
+                index.name
+            ))
+        })?,
+    };
+    let mut made = IndexBody::parse(body)?;
+    let old = index
+        .facts
+        .load()
+        .aliases
+        .get(alias)
+        .cloned()
+        .unwrap_or_default();
+    let explicit = old.is_write_index == Some(true);
+    let mut next = old.clone();
+    if explicit {
+        next.is_write_index = Some(true);
+    }
+    made.aliases.insert(alias.to_owned(), next);
+    app.catalog.create_index(&new, &made)?;
+    let now = app.catalog.now_ms();
+    index.change(|facts| {
+        facts.rolled_over_ms = Some(now);
+        if explicit {
+            if let Some(alias) = facts.aliases.get_mut(alias) {
+                alias.is_write_index = Some(false);
+            }
+        } else {
+            facts.aliases.remove(alias);
+        }
+        Ok(())
+    })?;
+    Ok((index.name.clone(), new))
+}

@@ -1,0 +1,208 @@
+//! The task that ends what is over: rollover by age and size, retention, the disk guard, idle scrolls.
+//!
+//! Invariants: at most one backing index a stream and round is rolled over; the write index is never deleted; when the disk is nearly full
+//! writes stop before anything is deleted for room, and what goes first is the oldest. Not here: deciding (core `lifecycle`).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use wharf_runtime::task::Shutdown;
+use wharf_store_core::lifecycle::{DiskGuard, IndexFacts, Policy, Retention, RolloverConditions};
+
+use crate::catalog::index::Index;
+use crate::http::App;
+
+/// Between two looks at the disk.
+const GUARD_EVERY: Duration = Duration::from_secs(5);
+/// Rounds of the guard between two rounds of rollover and retention.
+const ROUNDS: u32 = 12;
+
+/// Runs until shutdown.
+pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
+    let mut round = 0u32;
+    loop {
+        let app = Arc::clone(&app);
+        let full = round.is_multiple_of(ROUNDS);
+        let work = wharf_runtime::task::spawn_blocking("store lifecycle", move || {
+            guard(&app);
+            if full {
+                lifecycle(&app);
+            }
+        });
+        if let Err(error) = work.await {
+            tracing::error!(%error, "lifecycle round failed");
+        }
+        round = round.wrapping_add(1);
+        if shutdown
+            .run_until(tokio::time::sleep(GUARD_EVERY))
+            .await
+            .is_none()
+        {
+            return;
+        }
+    }
+}
+
+fn facts(index: &Index, is_write: bool) -> IndexFacts {
+    let stats = index.shard.stats();
+    IndexFacts {
+        name: index.name.clone(),
+        created_ms: index.created_ms,
+        rolled_ms: index.facts.load().rolled_over_ms,
+        newest_ms: None,
+        docs: stats.docs,
+        bytes: stats.disk_bytes + stats.memory_bytes,
+        is_write,
+    }
+}
+
+/// Every index with whether something is written to it. Plain indices always are.
+fn all_facts(app: &App) -> Vec<IndexFacts> {
+    let newest: Vec<String> = {
+        let state = app.catalog.read();
+        state
+            .definitions
+            .data_streams
+            .values()
+            .filter_map(|s| s.indices.last().cloned())
+            .collect()
+    };
+    app.catalog
+        .indices()
+        .iter()
+        .map(|i| facts(i, i.data_stream.is_none() || newest.contains(&i.name)))
+        .collect()
+}
+
+/// Looks at the free space: stops or allows writes, deletes the oldest backing indices when there is no room.
+pub(crate) fn guard(app: &App) {
+    app.contexts.expire(app.catalog.now_ms());
+    let space = match wharf_runtime::disk::space(&app.config.data_dir) {
+        Ok(space) => space,
+        Err(error) => {
+            tracing::warn!(%error, "cannot read the free space of the data directory");
+            return;
+        }
+    };
+    let stop = app.config.flood_bytes(space.total_bytes);
+    let guard = DiskGuard {
+        stop_bytes: stop,
+        resume_bytes: stop.saturating_add(stop / 2),
+    };
+    let mut free = space.available_bytes;
+    if app.config.disk_bytes > 0 {
+        let used: u64 = app
+            .catalog
+            .indices()
+            .iter()
+            .map(|i| i.shard.stats().disk_bytes)
+            .sum();
+        let used = used + app.catalog.journal.bytes();
+        free = free.min(app.config.disk_bytes.saturating_sub(used));
+    }
+    let was = app.catalog.flooded.load(Ordering::Relaxed);
+    let now = guard.stopped(was, free);
+    if now != was {
+        app.catalog.flooded.store(now, Ordering::Relaxed);
+        tracing::warn!(free, stop, stopped = now, "disk guard changed");
+    }
+    if now {
+        let facts = all_facts(app);
+        let total: u64 = facts.iter().map(|f| f.bytes).sum();
+        let wanted = guard.resume_bytes.saturating_sub(free);
+        let retention = Retention {
+            max_age_ms: None,
+            max_bytes: Some(total.saturating_sub(wanted)),
+        };
+        delete(
+            app,
+            &retention.doomed(&facts, app.catalog.now_ms()),
+            "no room on the disk",
+        );
+    }
+}
+
+fn delete(app: &App, names: &[String], why: &str) {
+    for name in names {
+        match app.catalog.delete_index(name) {
+            Ok(()) => tracing::info!(index = %name, why, "deleted by retention"),
+            Err(error) => tracing::error!(index = %name, %error, "retention cannot delete"),
+        }
+    }
+}
+
+/// The policy that an index names.
+fn policy_of(app: &App, index: &Index) -> Option<Policy> {
+    let name = index
+        .facts
+        .load()
+        .settings
+        .get("index.lifecycle.name")?
+        .as_str()?
+        .to_owned();
+    let stored = app
+        .catalog
+        .read()
+        .definitions
+        .policies
+        .get(&name)?
+        .policy
+        .clone();
+    Policy::parse(&serde_json::json!({"policy": stored})).ok()
+}
+
+fn millis(duration: Duration) -> Option<i64> {
+    (!duration.is_zero()).then(|| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// One round of rollover and retention.
+pub(crate) fn lifecycle(app: &App) {
+    let now = app.catalog.now_ms();
+    let streams: Vec<String> = app
+        .catalog
+        .read()
+        .definitions
+        .data_streams
+        .keys()
+        .cloned()
+        .collect();
+    let default = RolloverConditions {
+        max_age_ms: millis(app.config.rollover_age),
+        max_bytes: Some(app.config.rollover_bytes),
+        ..RolloverConditions::default()
+    };
+    for stream in &streams {
+        let indices = app.catalog.read().stream_indices(stream);
+        let Some(newest) = indices.last() else {
+            continue;
+        };
+        let policy = policy_of(app, newest);
+        let conditions = policy
+            .as_ref()
+            .and_then(|p| p.rollover)
+            .map_or(default, |r| r.or(&default));
+        if !conditions.is_empty() && conditions.judge(&facts(newest, true), now).1 {
+            match app.catalog.rollover_stream(stream) {
+                Ok((old, new)) => tracing::info!(stream = %stream, %old, %new, "rolled over"),
+                Err(error) => tracing::error!(stream = %stream, %error, "cannot roll over"),
+            }
+        }
+        let age = match policy.and_then(|p| p.delete_after_ms) {
+            Some(ms) => Some(ms),
+            None if stream.starts_with("metrics-") => millis(app.config.retention_metrics),
+            None => millis(app.config.retention_logs),
+        };
+        let indices = app.catalog.read().stream_indices(stream);
+        let last = indices.last().map(|i| i.name.clone());
+        let facts: Vec<IndexFacts> = indices
+            .iter()
+            .map(|i| facts(i, Some(&i.name) == last.as_ref()))
+            .collect();
+        let retention = Retention {
+            max_age_ms: age,
+            max_bytes: None,
+        };
+        delete(app, &retention.doomed(&facts, now), "older than retention");
+    }
+}
