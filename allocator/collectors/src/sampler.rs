@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wharf_collectors_core::envelope::{Metric, Reading};
 use wharf_collectors_core::kernel::host::{Interface, ProcStat};
@@ -25,6 +25,9 @@ use crate::source::process::ProcessFiles;
 
 /// Two readings nearer than this make no rates: the error would be larger than the value.
 const SHORTEST_MS: u64 = 500;
+
+/// The host's processor time is read anew when it is older than this.
+const STAT_AGE: Duration = Duration::from_millis(5);
 
 /// Which metricsets are due.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -142,7 +145,7 @@ impl Sampler {
         monotonic_ms: u64,
     ) -> Sample {
         let mut sample = Sample::default();
-        let period = |due: std::time::Duration| u64::try_from(due.as_millis()).unwrap_or(u64::MAX);
+        let period = |due: Duration| u64::try_from(due.as_millis()).unwrap_or(u64::MAX);
         let periods = self.config.periods;
         let reading = Reading {
             at_ms,
@@ -227,6 +230,7 @@ impl Sampler {
         monotonic_ms: u64,
         sample: &mut Sample,
     ) {
+        let (begun, mut stat, mut stat_at) = (Instant::now(), stat, Instant::now());
         for id in ids {
             let Some(tracked) = self.tracked.get_mut(id) else {
                 continue;
@@ -242,13 +246,13 @@ impl Sampler {
                 tracked.latest = None;
                 continue;
             };
-            // The host's time is read beside the container's: a sample of many takes a while.
-            let stat = if ids.len() > 8 {
-                self.host.stat()
-            } else {
-                stat
-            };
+            // A sample of many takes a while: the host's time must be that of the container's.
+            if stat_at.elapsed() > STAT_AGE {
+                (stat, stat_at) = (self.host.stat(), Instant::now());
+            }
             let stat = stat.unwrap_or_default();
+            let passed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(0);
+            let monotonic_ms = monotonic_ms.saturating_add(passed);
             let has_network = !tracked.meta.host_network;
             let pid = tracked.meta.pid.filter(|pid| has_network && *pid > 0);
             let interfaces = pid

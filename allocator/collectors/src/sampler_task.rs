@@ -48,15 +48,20 @@ impl SamplerTask {
         let mut pending: Vec<String> = Vec::new();
         let mut look_again: Option<tokio::time::Instant> = None;
         let mut is_first = true;
+        let following = |now_ms: i64| now_ms - now_ms.rem_euclid(period_ms) + period_ms;
+        // Kept over wakes for other reasons: a busy engine must not make a sample be missed.
+        let mut next_ms = clock::now_ms();
         loop {
             let now_ms = clock::now_ms();
-            let until = period_ms - now_ms.rem_euclid(period_ms);
-            let wait = if is_first {
-                Duration::ZERO
-            } else {
-                Duration::from_millis(until.unsigned_abs())
-            };
-            let at_ms = if is_first { now_ms } else { now_ms + until };
+            if next_ms > now_ms + period_ms {
+                // The clock was set back.
+                next_ms = following(now_ms);
+            } else if now_ms > next_ms + period_ms {
+                // It was set forward, or the host slept.
+                next_ms = now_ms;
+            }
+            let at_ms = next_ms;
+            let wait = Duration::from_millis((at_ms - now_ms).max(0).unsigned_abs());
             let second = async {
                 match look_again {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -88,6 +93,7 @@ impl SamplerTask {
             };
             if let Work::Sample(_) = work {
                 is_first = false;
+                next_ms = following(at_ms.max(clock::now_ms()));
             }
             let snapshot = Arc::clone(&self.snapshots.borrow());
             let monotonic_ms = clock.monotonic_ms();
@@ -95,10 +101,7 @@ impl SamplerTask {
             let started = Instant::now();
             let done = spawn_blocking("sample", move || {
                 let sample = match &work {
-                    Work::Sample(due) => {
-                        sampler.adopt(&snapshot);
-                        sampler.sample(&snapshot, *due, at_ms, monotonic_ms)
-                    }
+                    Work::Sample(due) => sampler.sample(&snapshot, *due, at_ms, monotonic_ms),
                     Work::Look { ids, is_first } => {
                         sampler.look(ids, at_ms, monotonic_ms, *is_first)
                     }
