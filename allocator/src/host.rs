@@ -207,17 +207,17 @@ impl HostRunner {
         Ok(roles::ensure(&self.engine, &self.spec(role, image_id)).await?)
     }
 
-    /// Stops and removes a role's containers; returns how many there were.
+    /// Stops and removes a role's containers; returns their names.
     ///
     /// # Errors
     /// When the engine refuses.
-    pub async fn remove_role(&self, role: Role) -> Result<usize, HostError> {
+    pub async fn remove_role(&self, role: Role) -> Result<Vec<String>, HostError> {
         let found = roles::of_role(&self.engine, &self.platform_id, role).await?;
         for one in &found {
             apply::stop(&self.engine, &one.observed.id).await?;
             apply::remove(&self.engine, &one.observed.id, true).await?;
         }
-        Ok(found.len())
+        Ok(found.into_iter().map(|one| one.name).collect())
     }
 
     /// Every container of the platform on this engine, roles and instances.
@@ -236,8 +236,11 @@ impl HostRunner {
     /// # Errors
     /// When the engine refuses, or the directory is another platform's.
     pub async fn remove_all(&self, purge: bool) -> Result<Removed, HostError> {
-        let mut removed = Removed::default();
-        self.remove_role(Role::Allocator).await?;
+        let containers = self.remove_role(Role::Allocator).await?;
+        let mut removed = Removed {
+            containers,
+            ..Removed::default()
+        };
         // Twice: the allocator's last action may have landed after the first list.
         for _ in 0..2 {
             let ids = observe::list_ids(&self.engine, &labels::filter(&self.platform_id)).await?;

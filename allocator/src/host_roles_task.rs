@@ -60,8 +60,8 @@ impl HostRolesTask {
             let outcome = if wanted {
                 self.ensure(&runner, role, &roles.image, &own).await
             } else {
-                runner.remove_role(role).await.map(|count| {
-                    if count > 0 {
+                runner.remove_role(role).await.map(|names| {
+                    if !names.is_empty() {
                         tracing::info!(role = role.as_str(), "a role left this host");
                     }
                 })

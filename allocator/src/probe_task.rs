@@ -190,3 +190,6 @@ async fn ask(client: Option<&HttpsClient>, address: &str, port: u32) -> Result<(
         Err(format!("it answers {}", answer.status()))
     }
 }
+
+#[cfg(test)]
+mod tests;
