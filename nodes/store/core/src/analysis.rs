@@ -48,14 +48,12 @@ impl Analyzer {
                 });
             }
             Self::Whitespace => {
-                runs(text, |letter| !letter.is_whitespace(), &mut |from, to| {
+                runs(text, |letter| !is_space(letter), &mut |from, to| {
                     limited(text, from, to, false, visit);
                 });
             }
             Self::Keyword => {
-                if !text.is_empty() {
-                    visit(Cow::Borrowed(text), 0..text.len());
-                }
+                visit(Cow::Borrowed(text), 0..text.len());
             }
         }
     }
@@ -142,6 +140,12 @@ fn runs(text: &str, inside: impl Fn(char) -> bool, visit: &mut dyn FnMut(usize, 
     }
 }
 
+/// White space as Java sees it: spaces that do not break are none.
+fn is_space(letter: char) -> bool {
+    letter.is_whitespace() && !matches!(letter, '\u{a0}' | '\u{2007}' | '\u{202f}')
+        || matches!(letter, '\u{1c}'..='\u{1f}')
+}
+
 /// What Unicode's word breaks (UAX 29) make of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
@@ -160,6 +164,8 @@ enum Class {
     /// Han, Hiragana: a word each.
     Ideograph,
     Katakana,
+    /// A picture: a word each, with what joins it.
+    Emoji,
     Other,
 }
 
@@ -191,7 +197,10 @@ fn class(letter: char) -> Class {
         | '\u{64b}'..='\u{65f}'
         | '\u{1ab0}'..='\u{1aff}'
         | '\u{1dc0}'..='\u{1dff}'
+        | '\u{ad}'
+        | '\u{200c}'
         | '\u{200d}'
+        | '\u{1f3fb}'..='\u{1f3ff}'
         | '\u{20d0}'..='\u{20ff}'
         | '\u{fe00}'..='\u{fe0f}'
         | '\u{fe20}'..='\u{fe2f}' => Class::Extend,
@@ -208,6 +217,12 @@ fn class(letter: char) -> Class {
         | '\u{30fc}'..='\u{30ff}'
         | '\u{31f0}'..='\u{31ff}'
         | '\u{ff66}'..='\u{ff9d}' => Class::Katakana,
+        '\u{231a}'
+        | '\u{231b}'
+        | '\u{2600}'..='\u{27bf}'
+        | '\u{2b50}'
+        | '\u{2b55}'
+        | '\u{1f300}'..='\u{1faff}' => Class::Emoji,
         _ if letter.is_alphabetic() => Class::Letter,
         _ if letter.is_numeric() && letter.to_digit(36).is_none() && is_decimal(letter) => {
             Class::Digit
@@ -230,11 +245,15 @@ fn words(text: &str, visit: &mut dyn FnMut(usize, usize)) {
         let (mut last, mut counts) = match first {
             Class::Letter | Class::Digit | Class::Katakana => (first, true),
             Class::Joiner => (first, false),
-            Class::Ideograph => {
+            Class::Ideograph | Class::Emoji => {
                 let mut end = start + letter.len_utf8();
-                while let Some((at, mark)) =
-                    letters.next_if(|(_, mark)| class(*mark) == Class::Extend)
-                {
+                let mut joins = false;
+                while let Some((at, mark)) = letters.next_if(|(_, mark)| match class(*mark) {
+                    Class::Extend => true,
+                    Class::Emoji => joins,
+                    _ => false,
+                }) {
+                    joins = mark == '\u{200d}';
                     end = at + mark.len_utf8();
                 }
                 visit(start, end);
@@ -267,7 +286,7 @@ fn words(text: &str, visit: &mut dyn FnMut(usize, usize)) {
                         _ => last == Class::Digit && after == Class::Digit,
                     }
                 }
-                Class::Ideograph | Class::Other => false,
+                Class::Ideograph | Class::Emoji | Class::Other => false,
             };
             if !joined {
                 break;

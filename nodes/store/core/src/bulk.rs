@@ -237,7 +237,7 @@ impl BulkReader {
                 "The bulk request must be terminated by a newline [\\n]",
             ));
         }
-        if self.waiting.is_some() {
+        if self.waiting.is_some() && self.ops > 0 {
             return Err(EsError::illegal_argument(format!(
                 "Malformed bulk request: the action in line [{}] has no document; the body ends after it",
                 self.line
@@ -245,7 +245,7 @@ impl BulkReader {
         }
         if self.ops == 0 {
             return Err(if self.line == 0 {
-                EsError::parsing("request body is required")
+                EsError::new(400, "parse_exception", "request body is required")
             } else {
                 EsError::action_request_validation("Validation Failed: 1: no requests added;")
             });
@@ -268,7 +268,9 @@ impl BulkReader {
                     let problem = if line.len() > DOCUMENT_BYTES_LIMIT {
                         Some(too_large(line.len()))
                     } else if line.iter().all(u8::is_ascii_whitespace) {
-                        Some(EsError::parsing("request body is required"))
+                        Some(EsError::mapper_parsing(
+                            "failed to parse, document is empty",
+                        ))
                     } else {
                         None
                     };
@@ -354,14 +356,17 @@ impl BulkReader {
                     format!("line [{number}]: {error}"),
                 )
             } else {
-                malformed("expected START_OBJECT")
+                malformed(&format!(
+                    "expected START_OBJECT but found [{}]",
+                    token_of(first)
+                ))
             }
         })?;
         let kind = match parsed.names {
             0 => return Err(malformed("expected FIELD_NAME but found [END_OBJECT]")),
             1 => OpKind::by_name(&parsed.kind).ok_or_else(|| {
                 malformed(&format!(
-                    "expected field [create], [delete], [index] or [update] but found [{}]",
+                    "expected one of [create, delete, index, update] but found [{}]",
                     parsed.kind.chars().take(64).collect::<String>()
                 ))
             })?,
@@ -393,7 +398,12 @@ impl BulkReader {
                     continue;
                 }
                 return Err(malformed(&format!(
-                    "expected a simple value for field [{name}]"
+                    "expected a simple value for field [{name}] but found [{}]",
+                    if value.is_array() {
+                        "START_ARRAY"
+                    } else {
+                        "START_OBJECT"
+                    }
                 )));
             };
             let whole = || {
@@ -484,6 +494,18 @@ fn item_problem(action: &Action) -> Option<EsError> {
     action.pipeline.as_ref().map(|pipeline| {
         EsError::illegal_argument(format!("pipeline with id [{pipeline}] does not exist"))
     })
+}
+
+/// What Elasticsearch's reader calls a value that begins so.
+fn token_of(first: Option<&u8>) -> &'static str {
+    match first {
+        Some(b'[') => "START_ARRAY",
+        Some(b'"') => "VALUE_STRING",
+        Some(b't') => "VALUE_TRUE",
+        Some(b'f') => "VALUE_FALSE",
+        Some(b'n') => "VALUE_NULL",
+        _ => "VALUE_NUMBER",
+    }
 }
 
 /// `{"index":{...}}`, borrowed.

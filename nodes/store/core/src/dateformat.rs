@@ -117,7 +117,7 @@ impl DateFormat {
             "failed to parse date field [{shown}] with format [{}]",
             self.text
         ));
-        let cause = if self.parts.len() > 1 {
+        let cause = if self.parts.len() > 1 || self.prints_epoch() {
             "Failed to parse with all enclosed parsers".to_owned()
         } else {
             format!("Text '{shown}' could not be parsed at index 0")
@@ -201,7 +201,8 @@ impl Part {
                 };
                 Self::Pattern(pattern.ok_or_else(|| {
                     EsError::illegal_argument(format!(
-                        "Invalid format: [{name}]: Unknown pattern letter or name"
+                        "Invalid format: [{name}]: Unknown pattern letter: {}",
+                        pattern::unknown_letter(name)
                     ))
                 })?)
             }
@@ -211,8 +212,9 @@ impl Part {
     fn parse(&self, text: &str, zone: &TimeZone, round_up: bool) -> Option<i64> {
         match self {
             Self::Iso { strict, .. } => iso::parse(text, *strict)?.resolve(zone, round_up),
-            Self::EpochMillis => decimal(text, 0),
-            Self::EpochSecond => decimal(text, 3),
+            // As in Elasticsearch, digits are a reading of the zone's clock too when a request names a zone.
+            Self::EpochMillis => decimal(text, 0).map(|ms| civil::local_to_utc(zone, ms)),
+            Self::EpochSecond => decimal(text, 3).map(|ms| civil::local_to_utc(zone, ms)),
             Self::Pattern(pattern) => {
                 let mut fields = Fields::default();
                 pattern.parse(text, &mut fields)?;

@@ -36,29 +36,22 @@ pub fn resolve(text: &str, round_up: bool, context: DateContext<'_>) -> EsResult
         ));
     }
     if let Some(math) = text.strip_prefix("now") {
-        return apply(math, text, context.now_ms, round_up, context.zone);
+        return apply(math, context.now_ms, round_up, context.zone);
     }
     match text.split_once("||") {
         None => context.format.parse_in(text, context.zone, round_up),
         // With arithmetic behind it the date itself is not rounded up.
-        Some((date, "")) => context.format.parse_in(date, context.zone, round_up),
         Some((date, math)) => {
             let start = context.format.parse_in(date, context.zone, false)?;
-            apply(math, text, start, round_up, context.zone)
+            apply(math, start, round_up, context.zone)
         }
     }
 }
 
-fn apply(math: &str, whole: &str, start: i64, round_up: bool, zone: &TimeZone) -> EsResult<i64> {
-    let refuse = |why: &str| {
-        EsError::new(
-            400,
-            "parse_exception",
-            format!("{why} for date math [{whole}]"),
-        )
-    };
+fn apply(math: &str, start: i64, round_up: bool, zone: &TimeZone) -> EsResult<i64> {
+    let refuse = |why: &str| EsError::new(400, "parse_exception", format!("{why} [{math}]"));
     if !math.is_ascii() {
-        return Err(refuse("operator not supported"));
+        return Err(refuse("operator not supported for date math"));
     }
     let bytes = math.as_bytes();
     let mut at = 0;
@@ -85,7 +78,12 @@ fn apply(math: &str, whole: &str, start: i64, round_up: bool, zone: &TimeZone) -
                     b'h' | b'H' => CalendarUnit::Hour,
                     b'm' => CalendarUnit::Minute,
                     b's' => CalendarUnit::Second,
-                    _ => return Err(refuse("unit not supported")),
+                    _ => {
+                        return Err(refuse(&format!(
+                            "unit [{}] not supported for date math",
+                            char::from(unit)
+                        )));
+                    }
                 };
                 time = if round_up {
                     unit.next(time, zone).saturating_sub(1)
@@ -98,13 +96,19 @@ fn apply(math: &str, whole: &str, start: i64, round_up: bool, zone: &TimeZone) -
                 let count: i64 = if digits.is_empty() {
                     1
                 } else {
-                    digits.parse().map_err(|_| refuse("number is too large"))?
+                    digits
+                        .parse()
+                        .map_err(|_| refuse("number is too large for date math"))?
                 };
                 let count = if operator == b'-' { -count } else { count };
-                time = moved(time, count, unit, zone)
-                    .ok_or_else(|| refuse("unit not supported or out of range"))?;
+                time = moved(time, count, unit, zone).ok_or_else(|| {
+                    refuse(&format!(
+                        "unit [{}] not supported for date math",
+                        char::from(unit)
+                    ))
+                })?;
             }
-            _ => return Err(refuse("operator not supported")),
+            _ => return Err(refuse("operator not supported for date math")),
         }
     }
     Ok(time)

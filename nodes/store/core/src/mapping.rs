@@ -124,7 +124,7 @@ impl Mapping {
     /// # Errors
     /// `mapper_parsing_exception` or `illegal_argument_exception` naming what is wrong.
     pub fn parse_body(body: &Value, limits: MappingLimits) -> EsResult<Self> {
-        Self::compile(Definition::parse(body)?, limits, None)
+        Self::compile(Self::read(body)?, limits, None)
     }
 
     /// Whether a mapping reads as one, without asking whether what it refers to is there (a part of a template).
@@ -132,7 +132,7 @@ impl Mapping {
     /// # Errors
     /// `mapper_parsing_exception` naming what is wrong.
     pub fn check_body(body: &Value) -> EsResult<()> {
-        Definition::parse(body).map(|_| ())
+        Self::read(body).map(|_| ())
     }
 
     /// This mapping with a `PUT index/_mapping` applied.
@@ -140,7 +140,7 @@ impl Mapping {
     /// # Errors
     /// `illegal_argument_exception` naming the conflict; the mapping stays as it was.
     pub fn merged(&self, body: &Value) -> EsResult<Self> {
-        let definition = self.definition.merged(&Definition::parse(body)?)?;
+        let definition = self.definition.merged(&Self::read(body)?)?;
         Self::compile(definition, self.limits, Some(self))
     }
 
@@ -157,6 +157,17 @@ impl Mapping {
     pub fn with_limits(mut self, limits: MappingLimits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// Reads a definition; what is wrong is told as the cause and once more with where it is wrong.
+    fn read(body: &Value) -> EsResult<Definition> {
+        Definition::parse(body).map_err(|cause| {
+            EsError::mapper_parsing(format!(
+                "Failed to parse mapping [_doc]: {}",
+                cause.reason()
+            ))
+            .caused_by(cause)
+        })
     }
 
     fn compile(

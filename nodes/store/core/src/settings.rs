@@ -67,8 +67,12 @@ impl IndexSettings {
                 let most = 1024;
                 let number: Option<u32> = text.parse().ok();
                 if !number.is_some_and(|number| (least..=most).contains(&number)) {
+                    let bound = match number {
+                        Some(number) if number > most => format!("<= {most}"),
+                        _ => format!(">= {least}"),
+                    };
                     return Err(EsError::illegal_argument(format!(
-                        "Failed to parse value [{text}] for setting [{name}] must be >= {least} and <= {most}"
+                        "Failed to parse value [{text}] for setting [{name}] must be {bound}"
                     )));
                 }
             }
@@ -82,7 +86,12 @@ impl IndexSettings {
                 && !text.parse::<u64>().is_ok_and(|number| number > 0)
             {
                 return Err(EsError::illegal_argument(format!(
-                    "Failed to parse value [{text}] for setting [{name}] must be >= 1"
+                    "Failed to parse value [{text}] for setting [{name}]"
+                ))
+                .caused_by(EsError::new(
+                    400,
+                    "number_format_exception",
+                    format!("For input string: \"{text}\""),
                 )));
             }
         }

@@ -16,7 +16,9 @@ use crate::error::{EsError, EsResult};
 use crate::mapping::Mapping;
 use crate::settings::IndexSettings;
 use crate::wildcard::glob_any;
-use check::{check_inner, check_name, check_patterns, known, named, object, remove, strings};
+use check::{
+    check_inner, check_members, check_name, check_patterns, known, named, object, remove, strings,
+};
 use merge::overlap;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -128,7 +130,7 @@ impl Templates {
         )?;
         let template = members
             .get("template")
-            .ok_or_else(|| EsError::json_parse("Required [template]"))?;
+            .ok_or_else(|| EsError::illegal_argument("Required [template]"))?;
         check_inner(template)?;
         let before = self.components.insert(name.to_owned(), body.clone());
         let users: Vec<String> = self
@@ -224,7 +226,7 @@ impl Templates {
             )
         };
         let patterns = strings(members, "index_patterns")?
-            .ok_or_else(|| EsError::json_parse("Required [index_patterns]"))?;
+            .ok_or_else(|| EsError::illegal_argument("Required [index_patterns]"))?;
         check_patterns(&patterns).map_err(invalid)?;
         let priority = match members.get("priority") {
             None | Some(Value::Null) => 0,
@@ -232,7 +234,9 @@ impl Templates {
                 .as_u64()
                 .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
                 .ok_or_else(|| {
-                    invalid("[priority] must be a number that is not negative".to_owned())
+                    EsError::action_request_validation(
+                        "Validation Failed: 1: index template priority must be >= 0;",
+                    )
                 })?,
         };
         let template = IndexTemplate {
@@ -271,9 +275,18 @@ impl Templates {
             }
         }
         if let Some(inner) = members.get("template") {
-            check_inner(inner)?;
+            check_members(inner)?;
         }
-        self.composed(&template)?.check()?;
+        self.composed(&template)
+            .and_then(|made| made.check())
+            .map_err(|error| {
+                let cause =
+                    EsError::illegal_argument(format!("invalid composite mappings for [{name}]"));
+                EsError::illegal_argument(format!(
+                    "composable template [{name}] template after composition is invalid"
+                ))
+                .caused_by(cause.caused_by(error))
+            })?;
         Ok(template)
     }
 
@@ -348,7 +361,7 @@ impl Templates {
                 )));
             }
         }
-        remove(&mut self.components, doomed, pattern, "component template")
+        remove(&mut self.components, doomed, pattern)
     }
 
     /// `DELETE _index_template/pattern`.
@@ -357,7 +370,7 @@ impl Templates {
     /// When there is none.
     pub fn delete_index(&mut self, pattern: &str) -> EsResult<()> {
         let doomed = named(&self.composable, pattern);
-        remove(&mut self.composable, doomed, pattern, "index template")
+        remove(&mut self.composable, doomed, pattern)
     }
 
     /// `DELETE _template/pattern`.
@@ -366,7 +379,7 @@ impl Templates {
     /// When there is none.
     pub fn delete_legacy(&mut self, pattern: &str) -> EsResult<()> {
         let doomed = named(&self.legacy, pattern);
-        remove(&mut self.legacy, doomed, pattern, "index_template")
+        remove(&mut self.legacy, doomed, pattern)
     }
 
     /// Whether a component template has this name.

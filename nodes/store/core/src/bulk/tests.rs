@@ -61,7 +61,7 @@ fn what_is_wrong_ends_the_request_and_keeps_what_came_before() {
         ("{\"index\":{\"_index\":\"a\"}}\n", "has no document"),
         (
             "{\"foo\":{}}\n{}\n",
-            "Malformed action/metadata line [3], expected field [create], [delete], [index] or [update] but found [foo]",
+            "Malformed action/metadata line [3], expected one of [create, delete, index, update] but found [foo]",
         ),
         (
             "{}\n",
@@ -136,7 +136,7 @@ fn what_is_wrong_with_one_item_is_its_own() {
         "must not be empty",
         "pipeline with id [p] does not exist",
         "index b/- {}",
-        "request body is required",
+        "document is empty",
     ]) {
         assert!(op.contains(part), "{op}");
     }

@@ -76,6 +76,15 @@ impl Pattern {
     }
 }
 
+/// The first letter of a pattern that means nothing, for the message.
+pub(super) fn unknown_letter(text: &str) -> String {
+    let known = "yuYMLEdHhkmsVDXxZSnzae'[]";
+    text.chars()
+        .find(|letter| letter.is_alphabetic() && !known.contains(*letter))
+        .map(String::from)
+        .unwrap_or_default()
+}
+
 fn items(chars: &[char], at: &mut usize, depth: usize) -> Option<Vec<Item>> {
     let mut items = Vec::new();
     let literal = |text: &str, items: &mut Vec<Item>| match items.last_mut() {
@@ -262,14 +271,17 @@ fn parse_field(
     Some(())
 }
 
-/// The name that the text begins with, and its length there.
+/// The name that the text begins with, and its length there; whole names are taken where they are asked for, short ones
+/// always.
 fn name_at(names: &[&str], text: &str, full: bool) -> Option<(usize, usize)> {
     names.iter().enumerate().find_map(|(number, name)| {
-        let wanted = if full { name } else { &name[..3] };
-        let found = text.get(..wanted.len())?;
-        found
-            .eq_ignore_ascii_case(wanted)
-            .then_some((number, wanted.len()))
+        let lengths = if full { [name.len(), 3] } else { [3, 3] };
+        lengths.into_iter().find_map(|length| {
+            let found = text.get(..length)?;
+            found
+                .eq_ignore_ascii_case(&name[..length])
+                .then_some((number, length))
+        })
     })
 }
 
@@ -305,11 +317,12 @@ fn format_items(
             'y' | 'u' | 'Y' => padded(year),
             'M' | 'L' if count > 2 => {
                 let name = MONTHS[(month - 1) as usize];
-                out.push_str(if count == 3 { &name[..3] } else { name });
+                // Elasticsearch's locale has no whole names: it prints short ones.
+                out.push_str(&name[..3]);
             }
             'E' => {
                 let name = WEEKDAYS[days.rem_euclid(7) as usize];
-                out.push_str(if count < 4 { &name[..3] } else { name });
+                out.push_str(&name[..3]);
             }
             'M' | 'L' => padded(i64::from(month)),
             'e' => padded((days + 3).rem_euclid(7) + 1),

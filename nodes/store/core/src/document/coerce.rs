@@ -58,6 +58,8 @@ fn float_text(number: f64) -> String {
 /// Why a value is not of its field's type.
 #[derive(Debug)]
 pub(super) struct Refusal {
+    /// The document is refused with the reason itself, not as a failure to parse the field.
+    pub(super) whole: bool,
     pub(super) kind: &'static str,
     pub(super) reason: String,
     pub(super) cause: Option<EsError>,
@@ -66,6 +68,7 @@ pub(super) struct Refusal {
 impl Refusal {
     pub(super) fn new(kind: &'static str, reason: impl Into<String>) -> Self {
         Self {
+            whole: false,
             kind,
             reason: reason.into(),
             cause: None,
@@ -80,6 +83,9 @@ impl Refusal {
 /// The typed value; `None` when the field does not index it.
 pub(super) fn coerce<'a>(field: &Field, raw: &Raw<'a>) -> Result<Option<LeafValue<'a>>, Refusal> {
     let def = &field.def;
+    if def.kind.is_number() && def.coerce && matches!(raw, Raw::Text(text) if text.is_empty()) {
+        return Ok(None);
+    }
     Ok(Some(match def.kind {
         FieldType::Stored(_) => return Ok(None),
         FieldType::Text | FieldType::MatchOnlyText => LeafValue::Text(text_of(raw)),
@@ -94,10 +100,7 @@ pub(super) fn coerce<'a>(field: &Field, raw: &Raw<'a>) -> Result<Option<LeafValu
                 term
             };
             if term.len() > TERM_BYTES_LIMIT {
-                return Err(Refusal::argument(format!(
-                    "Document contains at least one immense term in field=\"{}\" (whose UTF8 encoding is longer than the max length {TERM_BYTES_LIMIT}), all of which were skipped. Set ignore_above.",
-                    field.path
-                )));
+                return Err(immense(&field.path, term.len()));
             }
             LeafValue::Term(term)
         }
@@ -106,16 +109,17 @@ pub(super) fn coerce<'a>(field: &Field, raw: &Raw<'a>) -> Result<Option<LeafValu
             match &def.constant {
                 Some(value) if value.as_ref() != term => {
                     return Err(Refusal::argument(format!(
-                        "[constant_keyword] field [{}] only accepts values that are equal to the value defined in the mappings [{value}], but got [{term}]",
+                        "constant keyword field [{}] must have a value of [{value}]",
                         field.path
                     )));
                 }
                 _ => LeafValue::Term(term),
             }
         }
-        FieldType::Long | FieldType::UnsignedLong => {
-            LeafValue::Long(whole(raw, def.coerce, i64::MIN, i64::MAX, "a long")?)
+        FieldType::UnsignedLong => {
+            LeafValue::Long(whole(raw, def.coerce, 0, i64::MAX, "an unsigned long")?)
         }
+        FieldType::Long => LeafValue::Long(whole(raw, def.coerce, i64::MIN, i64::MAX, "a long")?),
         FieldType::Integer => LeafValue::Long(whole(
             raw,
             def.coerce,
@@ -143,7 +147,14 @@ pub(super) fn coerce<'a>(field: &Field, raw: &Raw<'a>) -> Result<Option<LeafValu
             LeafValue::Double(finite("float", f64::from(value as f32))?)
         }
         FieldType::HalfFloat => {
-            LeafValue::Double(finite("half_float", to_half(float(raw, def.coerce)?))?)
+            let value = float(raw, def.coerce)?;
+            let half = to_half(value);
+            if !half.is_finite() {
+                return Err(Refusal::argument(format!(
+                    "[half_float] supports only finite values, but got [{value:?}]"
+                )));
+            }
+            LeafValue::Double(half)
         }
         FieldType::ScaledFloat => {
             let value = finite("scaled_float", float(raw, def.coerce)?)?;
@@ -154,6 +165,12 @@ pub(super) fn coerce<'a>(field: &Field, raw: &Raw<'a>) -> Result<Option<LeafValu
             Raw::Bool(flag) => *flag,
             Raw::Text(text) if text == "true" => true,
             Raw::Text(text) if text == "false" || text.is_empty() => false,
+            other @ (Raw::Whole(_) | Raw::Huge(_) | Raw::Float(_)) => {
+                return Err(Refusal::new(
+                    "input_coercion_exception",
+                    format!("Current token ({}) not of boolean type", token(other)),
+                ));
+            }
             other => {
                 return Err(Refusal::argument(format!(
                     "Failed to parse value [{}] as only [true] or [false] are allowed.",
@@ -167,6 +184,7 @@ pub(super) fn coerce<'a>(field: &Field, raw: &Raw<'a>) -> Result<Option<LeafValu
                 other => def.format.parse_ms(&other.preview()),
             };
             LeafValue::Date(parsed.map_err(|error| Refusal {
+                whole: false,
                 kind: "illegal_argument_exception",
                 reason: error.reason().to_owned(),
                 cause: error.cause().cloned(),
@@ -204,11 +222,41 @@ fn text_of<'a>(raw: &Raw<'a>) -> Cow<'a, str> {
     }
 }
 
-fn not_numeric() -> Refusal {
+fn immense(path: &str, length: usize) -> Refusal {
+    let long = format!("bytes can be at most {TERM_BYTES_LIMIT} in length; got {length}");
+    Refusal {
+        whole: true,
+        cause: Some(EsError::new(
+            400,
+            "max_bytes_length_exceeded_exception",
+            long,
+        )),
+        ..Refusal::argument(format!(
+            "Document contains at least one immense term in field=\"{path}\" (whose UTF8 encoding is longer than the max length {TERM_BYTES_LIMIT}), all of which were skipped.  Please correct the analyzer to not produce such terms."
+        ))
+    }
+}
+
+fn not_numeric(raw: &Raw<'_>) -> Refusal {
     Refusal::new(
         "input_coercion_exception",
-        "Current token (VALUE_BOOLEAN) not numeric, can not use numeric value accessors",
+        format!(
+            "Current token ({}) not numeric, cannot use numeric value accessors",
+            token(raw)
+        ),
     )
+}
+
+/// What Elasticsearch's reader calls a value.
+fn token(raw: &Raw<'_>) -> &'static str {
+    match raw {
+        Raw::Null => "VALUE_NULL",
+        Raw::Bool(true) => "VALUE_TRUE",
+        Raw::Bool(false) => "VALUE_FALSE",
+        Raw::Whole(_) | Raw::Huge(_) => "VALUE_NUMBER_INT",
+        Raw::Float(_) => "VALUE_NUMBER_FLOAT",
+        Raw::Text(_) => "VALUE_STRING",
+    }
 }
 
 fn whole(raw: &Raw<'_>, lenient: bool, low: i64, high: i64, name: &str) -> Result<i64, Refusal> {
@@ -218,7 +266,7 @@ fn whole(raw: &Raw<'_>, lenient: bool, low: i64, high: i64, name: &str) -> Resul
     let fraction = |value: f64| -> Result<i64, Refusal> {
         if value.fract() != 0.0 && !lenient {
             return Err(Refusal::argument(format!(
-                "Value [{value}] has a decimal part"
+                "{value} cannot be converted to Long without data loss"
             )));
         }
         // 2^63 is the first float above every i64.
@@ -226,14 +274,17 @@ fn whole(raw: &Raw<'_>, lenient: bool, low: i64, high: i64, name: &str) -> Resul
             || value.trunc() < -9_223_372_036_854_775_808.0
             || value >= 9_223_372_036_854_775_808.0
         {
-            return Err(outside(&float_text(value)));
+            return Err(match raw {
+                Raw::Float(_) => unread(&float_text(value), "long", i64::MIN, i64::MAX),
+                other => outside(&other.preview()),
+            });
         }
         Ok(value.trunc() as i64)
     };
     let value = match raw {
         Raw::Whole(value) => *value,
         Raw::Float(value) => fraction(*value)?,
-        Raw::Huge(value) => return Err(outside(&value.to_string())),
+        Raw::Huge(value) => return Err(unread(&value.to_string(), "long", i64::MIN, i64::MAX)),
         Raw::Text(text) if lenient => {
             let text = text.trim();
             match text.parse::<i64>() {
@@ -250,17 +301,31 @@ fn whole(raw: &Raw<'_>, lenient: bool, low: i64, high: i64, name: &str) -> Resul
             }
         }
         Raw::Text(text) => {
-            return Err(Refusal::argument(format!(
-                "Long value passed as String: \"{}\"",
-                cut(text)
-            )));
+            return Err(Refusal::argument("Long value passed as String"));
         }
-        Raw::Bool(_) | Raw::Null => return Err(not_numeric()),
+        Raw::Bool(_) | Raw::Null => return Err(not_numeric(raw)),
     };
     if value < low || value > high {
+        // Elasticsearch's reader refuses what is no `int` before the field is asked.
+        let number = !matches!(raw, Raw::Text(_));
+        let int = i64::from(i32::MIN)..=i64::from(i32::MAX);
+        if number && low >= *int.start() && high > 0 && !int.contains(&value) {
+            return Err(unread(&value.to_string(), "int", *int.start(), *int.end()));
+        }
         return Err(outside(&value.to_string()));
     }
     Ok(value)
+}
+
+/// A JSON number that is too large to be read as a whole number.
+fn unread(shown: &str, kind: &str, low: i64, high: i64) -> Refusal {
+    Refusal::new(
+        "input_coercion_exception",
+        format!(
+            "Numeric value ({}) out of range of `{kind}` ({low} - {high})",
+            cut(shown)
+        ),
+    )
 }
 
 /// A decimal number; words such as `inf` and `nan`, which Rust would take, are none.
@@ -281,18 +346,11 @@ fn float(raw: &Raw<'_>, lenient: bool) -> Result<f64, Refusal> {
         Raw::Huge(value) => Ok(*value as f64),
         Raw::Float(value) => Ok(*value),
         Raw::Text(text) if lenient => number(text.trim()).ok_or_else(|| {
-            let reason = if text.trim().is_empty() {
-                "empty String".to_owned()
-            } else {
-                format!("For input string: \"{}\"", cut(text))
-            };
+            let reason = format!("For input string: \"{}\"", cut(text));
             Refusal::new("number_format_exception", reason)
         }),
-        Raw::Text(text) => Err(Refusal::argument(format!(
-            "Double value passed as String: \"{}\"",
-            cut(text)
-        ))),
-        Raw::Bool(_) | Raw::Null => Err(not_numeric()),
+        Raw::Text(text) => Err(Refusal::argument("Double value passed as String")),
+        Raw::Bool(_) | Raw::Null => Err(not_numeric(raw)),
     }
 }
 

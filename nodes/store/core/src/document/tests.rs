@@ -123,8 +123,8 @@ fn unknown_keys_become_fields() {
             "@timestamp=@1704067200000",
             "m=\"hi\"",
             "m.keyword='hi'",
-            "n=1",
-            "n=2",
+            "n=1f",
+            "n=2.5f",
             "f=1.5f",
             "b=true",
             "o.x.y.z=1"
@@ -185,8 +185,8 @@ fn refusals_are_elasticsearchs() {
     let huge = format!(r#"{{"k":"{}"}}"#, "x".repeat(40_000));
     for (source, part) in [
         (r#"{"b":300}"#, "Value [300] is out of range for a byte"),
-        (r#"{"l":1e30}"#, "out of range for a long"),
-        (r#"{"l":18446744073709551615}"#, "out of range for a long"),
+        (r#"{"l":1e30}"#, "out of range of `long`"),
+        (r#"{"l":18446744073709551615}"#, "out of range of `long`"),
         (
             r#"{"d":"soon"}"#,
             "failed to parse date field [soon] with format [strict_date_optional_time||epoch_millis]",

@@ -110,8 +110,12 @@ impl<'m, 'a> Walk<'m, 'a> {
     ) -> Result<Target<'m>, EsError> {
         if root && key.starts_with('_') && METADATA.contains(&key) {
             return Err(EsError::mapper_parsing(format!(
+                "failed to parse field [{key}] of type [{key}] in document with id '{}'",
+                self.id
+            ))
+            .caused_by(EsError::mapper_parsing(format!(
                 "Field [{key}] is a metadata field and cannot be added inside a document. Use the index API request parameters."
-            )));
+            ))));
         }
         if matches!(target, Target::Ignore) {
             return Ok(target);
@@ -121,13 +125,14 @@ impl<'m, 'a> Walk<'m, 'a> {
             return Ok(target);
         }
         if !key.contains('.') {
-            if key.trim().is_empty() {
+            if key.is_empty() {
                 return Err(bad_name("field name cannot be an empty string"));
             }
             self.push(key);
             return self.step(target, key);
         }
-        for part in key.split('.') {
+        // Dots at the end are dropped, as Elasticsearch's splitting does.
+        for part in key.trim_end_matches('.').split('.') {
             if part.trim().is_empty() {
                 return Err(bad_name(&format!(
                     "object field starting or ending with a [.] makes object resolution ambiguous: [{key}]"
@@ -165,7 +170,7 @@ impl<'m, 'a> Walk<'m, 'a> {
             }
             Some(Slot::Object(_)) => Ok(Target::Ignore),
             Some(Slot::Field(id)) => Ok(Target::Field(*id)),
-            Some(Slot::Alias) => Err(EsError::mapper_parsing(format!(
+            Some(Slot::Alias) => Err(bad_name(&format!(
                 "Cannot write to a field alias [{}].",
                 self.path
             ))),
@@ -210,6 +215,9 @@ impl<'m, 'a> Walk<'m, 'a> {
         let mut cause = EsError::new(400, refusal.kind, refusal.reason);
         if let Some(inner) = refusal.cause {
             cause = cause.caused_by(inner);
+        }
+        if refusal.whole {
+            return cause;
         }
         EsError::mapper_parsing(format!(
             "failed to parse field [{}] of type [{}] in document with id '{}'. Preview of field's value: '{preview}'",
@@ -266,8 +274,13 @@ impl<'m, 'a> Walk<'m, 'a> {
                 self.mapping.limits().fields
             )));
         }
-        if !self.new.iter().any(|(path, _)| *path == self.path) {
-            self.new.push((self.path.clone(), definition));
+        match self.new.iter_mut().find(|(path, _)| *path == self.path) {
+            // Whole numbers first and a fraction later in the same document: the field holds both.
+            Some((_, known)) if known["type"] == "long" && definition["type"] == "float" => {
+                *known = definition;
+            }
+            Some(_) => {}
+            None => self.new.push((self.path.clone(), definition)),
         }
         Ok(())
     }

@@ -35,13 +35,9 @@ impl Dynamic {
                 // Fields made when a query runs do not exist here: such keys stay in `_source`.
                 "false" | "runtime" => Ok(Self::False),
                 "strict" => Ok(Self::Strict),
-                other => Err(EsError::mapper_parsing(format!(
-                    "Failed to parse mapping [_doc]: Could not convert [dynamic] to [{other}]; use true, false or strict"
-                ))),
+                _ => Err(not_dynamic()),
             },
-            other => Err(EsError::mapper_parsing(format!(
-                "Failed to parse mapping [_doc]: Could not convert [dynamic] to [{other}]; use true, false or strict"
-            ))),
+            _ => Err(not_dynamic()),
         }
     }
 
@@ -177,12 +173,17 @@ impl Definition {
                     if off || cut {
                         return Err(EsError::unsupported("_source without all of the document"));
                     }
-                    definition.other.insert(name.clone(), value.clone());
+                    if value
+                        .as_object()
+                        .is_some_and(|members| members.keys().any(|key| key != "enabled"))
+                    {
+                        definition.other.insert(name.clone(), value.clone());
+                    }
                 }
                 "runtime" if value.as_object().is_some_and(Map::is_empty) => {}
                 _ => {
                     return Err(EsError::mapper_parsing(format!(
-                        "Failed to parse mapping [_doc]: Root mapping definition has unsupported parameters:  [{} : {}]",
+                        "Root mapping definition has unsupported parameters:  [{} : {}]",
                         name.chars().take(80).collect::<String>(),
                         value.to_string().chars().take(200).collect::<String>()
                     )));
@@ -256,13 +257,17 @@ impl Definition {
     }
 }
 
+fn not_dynamic() -> EsError {
+    EsError::illegal_argument("Could not convert [dynamic.dynamic] to boolean")
+}
+
 fn boolean(name: &str, value: &Value) -> EsResult<bool> {
     match value {
         Value::Bool(flag) => Ok(*flag),
         Value::String(text) if text == "true" => Ok(true),
         Value::String(text) if text == "false" => Ok(false),
         other => Err(EsError::mapper_parsing(format!(
-            "Failed to parse mapping [_doc]: Could not convert [{name}] to boolean: [{other}]"
+            "Could not convert [{name}] to boolean: [{other}]"
         ))),
     }
 }
@@ -277,20 +282,17 @@ fn children(path: &str, value: &Value, depth: usize) -> EsResult<BTreeMap<String
         Value::Object(body) => body,
         Value::Array(items) if items.is_empty() => return Ok(BTreeMap::new()),
         _ => {
-            return Err(EsError::mapper_parsing(
-                "Failed to parse mapping [_doc]: Expected map for property [properties]",
+            return Err(EsError::new(
+                400,
+                "parse_exception",
+                "properties must be a map type",
             ));
         }
     };
     let mut children: BTreeMap<String, Node> = BTreeMap::new();
     for (name, definition) in body {
-        if name.is_empty()
-            || name.split('.').any(|part| part.trim().is_empty())
-            || name.len() > 1024
-        {
-            return Err(EsError::illegal_argument(
-                "field name cannot be an empty string",
-            ));
+        if name.is_empty() || name.split('.').any(|part| part.is_empty()) || name.len() > 1024 {
+            return Err(EsError::illegal_argument("name cannot be empty string"));
         }
         let full = if path.is_empty() {
             name.clone()
@@ -299,7 +301,7 @@ fn children(path: &str, value: &Value, depth: usize) -> EsResult<BTreeMap<String
         };
         let definition = definition.as_object().ok_or_else(|| {
             EsError::mapper_parsing(format!(
-                "Failed to parse mapping [_doc]: Expected map for property [fields] on field [{full}] but got a class java.lang.String"
+                "Expected map for property [fields] on field [{full}] but got a class java.lang.String"
             ))
         })?;
         let node = node(&full, definition, depth)?;
@@ -370,7 +372,7 @@ fn node(path: &str, body: &Map<String, Value>, depth: usize) -> EsResult<Node> {
             "include_in_parent" | "include_in_root" | "subobjects" | "store_array_source" => {}
             _ => {
                 return Err(EsError::mapper_parsing(format!(
-                    "Failed to parse mapping [_doc]: Mapping definition for [{}] has unsupported parameters:  [{} : {}]",
+                    "Mapping definition for [{}] has unsupported parameters:  [{} : {}]",
                     path.rsplit('.').next().unwrap_or(path),
                     name.chars().take(80).collect::<String>(),
                     value.to_string().chars().take(200).collect::<String>()
@@ -404,7 +406,7 @@ fn merge_nodes(path: &str, old: &Node, new: &Node) -> EsResult<Node> {
                 _ => "alias",
             };
             Err(EsError::illegal_argument(format!(
-                "mapper [{path}] cannot be changed from type [{}] to type [{}]",
+                "mapper [{path}] cannot be changed from type [{}] to [{}]",
                 name(old),
                 name(new)
             )))
@@ -422,15 +424,17 @@ fn merge_objects(path: &str, old: &ObjectDef, new: &ObjectDef) -> EsResult<Objec
             }
         };
         return Err(EsError::illegal_argument(format!(
-            "cannot change object mapping [{path}] from {} to {}",
+            "cannot change object mapping from {} to {}",
             name(old.kind),
             name(new.kind)
         )));
     }
     if old.enabled != new.enabled && !new.enabled {
-        return Err(EsError::illegal_argument(format!(
-            "the [enabled] parameter can't be updated for the object mapping [{path}]"
-        )));
+        return Err(EsError::new(
+            400,
+            "mapper_exception",
+            format!("the [enabled] parameter can't be updated for the object mapping [{path}]"),
+        ));
     }
     let mut merged = old.clone();
     merged.dynamic = new.dynamic.or(old.dynamic);

@@ -52,8 +52,7 @@ impl PartialEq for TemplateRule {
 
 impl TemplateRule {
     pub(super) fn parse_all(value: &Value) -> EsResult<Vec<Self>> {
-        let wrong =
-            |why: &str| EsError::mapper_parsing(format!("Failed to parse mapping [_doc]: {why}"));
+        let wrong = |why: &str| EsError::mapper_parsing(why);
         let list = value.as_array().ok_or_else(|| {
             wrong("Dynamic template syntax error. An array of named objects is expected.")
         })?;
@@ -69,7 +68,14 @@ impl TemplateRule {
             let (name, body) =
                 named.ok_or_else(|| wrong("A dynamic template must be defined with a name"))?;
             rules.push(Self::parse(name, body).map_err(|why| {
-                wrong(&format!("Failed to parse dynamic template [{name}]: {why}"))
+                // Elasticsearch's own sentences are kept as they are.
+                if why.starts_with("No field type matched") {
+                    EsError::illegal_argument(why)
+                } else if why.starts_with("template must have mapping") {
+                    wrong(&why)
+                } else {
+                    wrong(&format!("Failed to parse dynamic template [{name}]: {why}"))
+                }
             })?);
         }
         Ok(rules)

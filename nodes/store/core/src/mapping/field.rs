@@ -152,18 +152,17 @@ impl FieldDef {
                     def.fields = Self::multi_fields(path, value, multi)?;
                     continue;
                 }
-                "ignore_above" => def.ignore_above = Some(whole(path, name, value)?),
-                "depth_limit" => def.depth_limit = whole(path, name, value)?.min(100),
+                "ignore_above" => def.ignore_above = Some(whole(value)?),
+                "depth_limit" => def.depth_limit = whole(value)?.min(100),
                 "null_value" => def.null_value = (!value.is_null()).then(|| value.clone()),
                 "format" if kind.is_date() => {
-                    def.format =
-                        Arc::new(DateFormat::new(&text(path, name, value)?).map_err(|error| {
-                            EsError::mapper_parsing(format!(
-                                "Failed to parse mapping [_doc]: {}",
-                                error.reason()
-                            ))
-                            .caused_by(error)
-                        })?);
+                    let format = DateFormat::new(&text(path, name, value)?).map_err(|error| {
+                        EsError::illegal_argument(format!(
+                            "Error parsing [format] on field [{path}]: {}",
+                            error.reason()
+                        ))
+                    })?;
+                    def.format = Arc::new(format);
                 }
                 "scaling_factor" => {
                     let factor = value
@@ -177,18 +176,16 @@ impl FieldDef {
                             ))
                         })?;
                 }
-                "index" => def.index = flag(path, name, value)?,
-                "doc_values" => def.doc_values = flag(path, name, value)? && !kind.is_text(),
-                "ignore_malformed" => def.ignore_malformed = flag(path, name, value)?,
-                "coerce" => def.coerce = flag(path, name, value)?,
+                "index" => def.index = flag(value)?,
+                "doc_values" => def.doc_values = flag(value)? && !kind.is_text(),
+                "ignore_malformed" => def.ignore_malformed = flag(value)?,
+                "coerce" => def.coerce = flag(value)?,
                 "value" => def.constant = Some(text(path, name, value)?.into()),
                 "analyzer" => {
-                    def.analyzer = analyzer(path, &text(path, name, value)?)?;
+                    def.analyzer = analyzer(&text(path, name, value)?)?;
                     search_analyzer.get_or_insert(def.analyzer);
                 }
-                "search_analyzer" => {
-                    search_analyzer = Some(analyzer(path, &text(path, name, value)?)?)
-                }
+                "search_analyzer" => search_analyzer = Some(analyzer(&text(path, name, value)?)?),
                 "normalizer" => match text(path, name, value)?.as_str() {
                     "lowercase" => def.lowercase = true,
                     other => {
@@ -213,9 +210,9 @@ impl FieldDef {
         }
         def.search_analyzer = search_analyzer.unwrap_or_default();
         if kind == FieldType::ScaledFloat && !body.contains_key("scaling_factor") {
-            return Err(EsError::mapper_parsing(format!(
-                "Failed to parse mapping [_doc]: Field [{path}] misses required parameter [scaling_factor]"
-            )));
+            return Err(EsError::illegal_argument(
+                "Field [scaling_factor] is required",
+            ));
         }
         Ok(def)
     }
@@ -311,15 +308,17 @@ impl FieldDef {
     pub fn merged(&self, path: &str, other: &Self) -> EsResult<Self> {
         if self.kind != other.kind {
             return Err(EsError::illegal_argument(format!(
-                "mapper [{path}] cannot be changed from type [{}] to type [{}]",
+                "mapper [{path}] cannot be changed from type [{}] to [{}]",
                 self.kind.name(),
                 other.kind.name()
             )));
         }
         let mut conflicts = String::new();
         let shown = |params: &Map<String, Value>, name: &str| match params.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
+            Some(value) if name == "scaling_factor" && value.is_number() => {
+                format!("{:?}", value.as_f64().unwrap_or_default())
+            }
+            Some(value) => plain(value),
             None => default_of(self.kind, name).to_owned(),
         };
         for name in FIXED {
@@ -387,7 +386,7 @@ pub(super) fn kind_of(path: &str, body: &Map<String, Value>) -> EsResult<Option<
         None => Ok(None),
         Some(Value::String(name)) => FieldType::by_name(name).map(Some).ok_or_else(|| {
             EsError::mapper_parsing(format!(
-                "Failed to parse mapping [_doc]: No handler for type [{}] declared on field [{}]",
+                "No handler for type [{}] declared on field [{}]",
                 name.chars().take(80).collect::<String>(),
                 path.rsplit('.').next().unwrap_or(path)
             ))
@@ -397,15 +396,13 @@ pub(super) fn kind_of(path: &str, body: &Map<String, Value>) -> EsResult<Option<
 }
 
 pub(super) fn no_type(path: &str) -> EsError {
-    EsError::mapper_parsing(format!(
-        "Failed to parse mapping [_doc]: No type specified for field [{path}]"
-    ))
+    EsError::mapper_parsing(format!("No type specified for field [{path}]"))
 }
 
-fn analyzer(path: &str, name: &str) -> EsResult<Analyzer> {
+fn analyzer(name: &str) -> EsResult<Analyzer> {
     Analyzer::by_name(name).ok_or_else(|| {
-        EsError::mapper_parsing(format!(
-            "Failed to parse mapping [_doc]: analyzer [{name}] has not been configured in mappings (field [{path}])"
+        EsError::illegal_argument(format!(
+            "analyzer [{name}] has not been configured in mappings"
         ))
     })
 }
@@ -421,25 +418,35 @@ fn text(path: &str, name: &str, value: &Value) -> EsResult<String> {
     }
 }
 
-fn whole(path: &str, name: &str, value: &Value) -> EsResult<usize> {
+fn whole(value: &Value) -> EsResult<usize> {
     value
         .as_u64()
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
         .and_then(|number| usize::try_from(number).ok())
         .ok_or_else(|| {
-            EsError::mapper_parsing(format!(
-                "[{name}] on mapper [{path}] must be a positive number"
-            ))
+            EsError::new(
+                400,
+                "number_format_exception",
+                format!("For input string: \"{}\"", plain(value)),
+            )
         })
 }
 
-fn flag(path: &str, name: &str, value: &Value) -> EsResult<bool> {
+fn flag(value: &Value) -> EsResult<bool> {
     match value {
         Value::Bool(flag) => Ok(*flag),
         Value::String(text) if text == "true" => Ok(true),
         Value::String(text) if text == "false" => Ok(false),
-        other => Err(EsError::mapper_parsing(format!(
-            "Failed to parse value [{other}] of [{name}] on mapper [{path}] as only [true] or [false] are allowed."
+        other => Err(EsError::illegal_argument(format!(
+            "Failed to parse value [{}] as only [true] or [false] are allowed.",
+            plain(other)
         ))),
     }
+}
+
+/// A value without the quotes of a text.
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }

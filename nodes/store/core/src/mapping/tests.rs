@@ -72,7 +72,7 @@ fn mistakes_name_the_field() {
         ),
         (
             json!({"properties": {"a": {"type": "scaled_float"}}}),
-            "misses required parameter [scaling_factor]",
+            "Field [scaling_factor] is required",
         ),
         (
             json!({"properties": {"a": {"type": "text", "analyzer": "klingon"}}}),
@@ -113,7 +113,7 @@ fn merging_adds_keeps_numbers_and_refuses_other_types() {
     let why = |body: Value| new.merged(&body).unwrap_err().to_string();
     assert!(
         why(json!({"properties": {"a": {"type": "long"}}}))
-            .contains("mapper [a] cannot be changed from type [keyword] to type [long]")
+            .contains("mapper [a] cannot be changed from type [keyword] to [long]")
     );
     assert!(
         why(json!({"properties": {"a": {"properties": {"x": {"type": "long"}}}}}))

@@ -45,8 +45,14 @@ pub(super) fn check_patterns(patterns: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks the `template` object that indices get.
+/// Checks the `template` object that indices get, its mapping too.
 pub(super) fn check_inner(template: &Value) -> EsResult<()> {
+    check_members(template)?;
+    template.get("mappings").map_or(Ok(()), Mapping::check_body)
+}
+
+/// Checks the `template` object that indices get, but for its mapping.
+pub(super) fn check_members(template: &Value) -> EsResult<()> {
     let members = object(template, "template")?;
     known(
         members,
@@ -61,9 +67,6 @@ pub(super) fn check_inner(template: &Value) -> EsResult<()> {
     )?;
     if let Some(settings) = members.get("settings") {
         IndexSettings::parse(settings)?;
-    }
-    if let Some(mappings) = members.get("mappings") {
-        Mapping::check_body(mappings)?;
     }
     match members.get("aliases") {
         None | Some(Value::Object(_) | Value::Null) => Ok(()),
@@ -132,10 +135,13 @@ pub(super) fn remove<T>(
     templates: &mut BTreeMap<String, T>,
     doomed: Vec<String>,
     pattern: &str,
-    what: &str,
 ) -> EsResult<()> {
     if doomed.is_empty() && pattern != "*" {
-        return Err(missing(pattern, what));
+        return Err(EsError::new(
+            404,
+            "index_template_missing_exception",
+            format!("index_template [{pattern}] missing"),
+        ));
     }
     for name in doomed {
         templates.remove(&name);

@@ -90,8 +90,11 @@ fn mistakes_are_told() {
         put(json!({"index_patterns": ["a"], "composed_of": ["x"]}))
             .contains("specifies component templates [x] that do not exist")
     );
-    assert!(put(json!({"index_patterns": ["a"], "priority": -1})).contains("[priority]"));
-    assert!(put(json!({"index_patterns": ["a"], "template": {"mappings": {"properties": {"a": {"type": "x"}}}}})).contains("No handler for type [x]"));
+    assert!(
+        put(json!({"index_patterns": ["a"], "priority": -1}))
+            .contains("index template priority must be >= 0")
+    );
+    assert!(put(json!({"index_patterns": ["a"], "template": {"mappings": {"properties": {"a": {"type": "x"}}}}})).contains("composable template [t] template after composition is invalid"));
     templates
         .put_index("one", &json!({"index_patterns": ["a*"]}), true)
         .unwrap();
