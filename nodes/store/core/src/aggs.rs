@@ -42,8 +42,9 @@ pub fn render(
     specs: &[AggSpec],
     partials: Vec<Partial>,
     typed_keys: bool,
+    now_ms: i64,
 ) -> Result<Value, EsError> {
-    let mut budget = reduce::Budget::new(MAX_BUCKETS);
+    let mut budget = reduce::Budget::new(MAX_BUCKETS, now_ms);
     let results = reduce::reduce_all(specs, partials, &mut budget)?;
     render::render_all(specs, &results, typed_keys)
 }

@@ -21,3 +21,6 @@ pub use source_filter::SourceFilter;
 
 pub(crate) use fetch::{HitOptions, Rendered, render_hit};
 pub(crate) use sort::{SortColumns, compare_keys, no_fielddata, parse_sort, render_sort};
+
+#[cfg(test)]
+mod tests;

@@ -248,7 +248,7 @@ fn field_of(source: &Source) -> Option<&crate::query::FieldInfo> {
 }
 
 /// Bounds of a range aggregation as numbers, in the order of the request.
-fn range_bounds(
+pub(super) fn range_bounds(
     spec: &RangeSpec,
     source: &Source,
     now_ms: i64,

@@ -18,11 +18,17 @@ use crate::query::FieldKind;
 pub(super) struct Budget {
     left: usize,
     limit: usize,
+    /// The present, for bounds that no index has resolved.
+    pub(super) now_ms: i64,
 }
 
 impl Budget {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { left: limit, limit }
+    pub(super) fn new(limit: usize, now_ms: i64) -> Self {
+        Self {
+            left: limit,
+            limit,
+            now_ms,
+        }
     }
 
     pub(super) fn take(&mut self, count: usize) -> Result<(), EsError> {

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
+use super::buckets::range_bounds;
 use super::composite::compare_parts;
 use super::key::{Float, Key, KeyKind, Part};
 use super::partial::{Bucket, KeyInfo, RangePart, Shown, TopHit, TopMetric};
@@ -19,6 +20,7 @@ use super::spec::{
     AggSpec, BucketOrder, CompositeSpec, DateHistogramSpec, HistogramSpec, OrderTarget, RangeSpec,
     SourceKind, TermsSpec, TopHitsSpec, TopMetricsSpec,
 };
+use super::values::Source;
 use crate::dateformat::DateFormat;
 use crate::datemath;
 use crate::error::EsError;
@@ -386,6 +388,19 @@ pub(super) fn ranges(
         Some(name) => datemath::zone(name)?,
         None => TimeZone::UTC,
     };
+    if parts.is_empty() {
+        let bounds = range_bounds(range, &Source::Unmapped, budget.now_ms)?;
+        parts = bounds
+            .into_iter()
+            .zip(&range.ranges)
+            .map(|((from, to), named)| RangePart {
+                from,
+                to,
+                key: named.key.clone(),
+                bucket: Bucket::default(),
+            })
+            .collect();
+    }
     budget.take(parts.len())?;
     parts.sort_by(|a, b| a.from.total_cmp(&b.from).then(a.to.total_cmp(&b.to)));
     let dates = range.dates || is_date(&shown);

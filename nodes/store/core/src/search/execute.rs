@@ -345,7 +345,7 @@ pub fn search(
             Some(partials) => partials,
             None => aggs::empty(&request.aggs),
         };
-        let rendered = aggs::render(&request.aggs, partials, options.typed_keys)?;
+        let rendered = aggs::render(&request.aggs, partials, options.typed_keys, now_ms)?;
         answer.insert("aggregations".into(), rendered);
     }
     Ok(Value::Object(answer))
