@@ -25,6 +25,8 @@ enum Event {
     },
     /// Somebody pauses the n-th container, or lets it go on.
     PauseToggled(usize),
+    /// The engine is slow over the n-th container: nobody knows whether it runs.
+    Slow(usize),
     /// The allocator is killed and forgets what it remembers.
     AgentRestart,
     /// The next assignment: for each instance what becomes of it.
@@ -271,6 +273,14 @@ impl World {
                     };
                 }
             }
+            Event::Slow(index) => {
+                if let Some(index) = self.ours(*index) {
+                    let state = &mut self.engine.containers[index].state;
+                    if *state == RunState::Running {
+                        *state = RunState::Changing;
+                    }
+                }
+            }
             Event::AgentRestart => self.memory = Memory::default(),
             Event::Assigned(fates) => self.assign(fates),
             Event::Stale => {
@@ -328,8 +338,10 @@ impl World {
     /// Quiet rounds until the assignment is in force.
     fn settle(&mut self) -> Plan {
         for index in 3..self.engine.containers.len() {
-            if self.engine.containers[index].state == RunState::Paused {
-                self.engine.containers[index].state = RunState::Running;
+            match self.engine.containers[index].state {
+                RunState::Paused => self.engine.containers[index].state = RunState::Running,
+                RunState::Changing => self.engine.end(index),
+                _ => {}
             }
         }
         for _ in 0..60 {
@@ -365,6 +377,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0_u8..3, any::<bool>(), 0_u8..3)
             .prop_map(|(instance, running, hash)| Event::Doubled { instance, running, hash }),
         1 => any::<usize>().prop_map(Event::PauseToggled),
+        2 => any::<usize>().prop_map(Event::Slow),
         2 => Just(Event::AgentRestart),
         3 => [fate(), fate(), fate()].prop_map(Event::Assigned),
         1 => Just(Event::Stale),
