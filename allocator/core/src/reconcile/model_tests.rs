@@ -260,8 +260,14 @@ impl World {
                 } else {
                     RunState::Created
                 };
-                self.engine
-                    .make(*instance, format!("h{hash}"), self.image.clone(), state);
+                let assigned = self.assignment.as_ref();
+                let assigned = assigned.and_then(|held| held.instances.get(&id(*instance)));
+                // Beyond the hashes that are assigned at random: the right one.
+                let hash = match assigned {
+                    Some(spec) if *hash > 2 => spec.spec_hash.clone(),
+                    _ => format!("h{hash}"),
+                };
+                self.engine.make(*instance, hash, self.image.clone(), state);
             }
             Event::PauseToggled(index) => {
                 if let Some(index) = self.ours(*index) {
@@ -374,7 +380,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => any::<usize>().prop_map(Event::Crash),
         1 => Just(Event::EngineRestart),
         2 => any::<usize>().prop_map(Event::RemovedByHand),
-        2 => (0_u8..3, any::<bool>(), 0_u8..3)
+        2 => (0_u8..3, any::<bool>(), 0_u8..6)
             .prop_map(|(instance, running, hash)| Event::Doubled { instance, running, hash }),
         1 => any::<usize>().prop_map(Event::PauseToggled),
         2 => any::<usize>().prop_map(Event::Slow),
@@ -388,7 +394,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
     #[test]
     fn any_history_converges_without_doubles_or_harm(
         events in proptest::collection::vec(event(), 1..50)
