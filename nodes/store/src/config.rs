@@ -104,9 +104,9 @@ impl Config {
         (100 * MIB).min(self.inflight_bytes() as u64) as usize
     }
 
-    /// Journal bytes at which indices that hold it back are sealed.
+    /// Journal bytes at which indices that hold it back are sealed; also bounds how long replay takes.
     pub fn journal_bytes(&self) -> u64 {
-        (self.memory_bytes / 4).clamp(32 * MIB, 512 * MIB)
+        (self.memory_bytes / 16).clamp(16 * MIB, 256 * MIB)
     }
 
     /// Free bytes below which the flood stage begins, given the size of the disk.

@@ -12,8 +12,8 @@ use crate::catalog::index::Index;
 use crate::http::App;
 
 const EVERY: Duration = Duration::from_millis(250);
-/// Fresh rows older than this are sealed when the journal is long.
-const ROUNDS_IDLE: u32 = 240;
+/// Rounds between two looks for segments to merge.
+const MERGE_ROUNDS: u32 = 4;
 
 /// Runs until shutdown.
 pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
@@ -22,10 +22,7 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
         let worker = Arc::clone(&app);
         let work = wharf_runtime::task::spawn_blocking("store maintenance", move || {
             seal_what_is_full(&worker);
-            round
-                .is_multiple_of(4)
-                .then(|| merge_one(&worker))
-                .unwrap_or(false)
+            round.is_multiple_of(MERGE_ROUNDS) && merge_one(&worker)
         });
         let merged = work.await.unwrap_or_else(|error| {
             tracing::error!(%error, "maintenance round failed");
@@ -37,10 +34,11 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
         {
             tracing::warn!(%error, "cannot trim the journal");
         }
-        round = (round + 1) % ROUNDS_IDLE;
         if merged {
+            // There may be more to merge at once.
             continue;
         }
+        round = round.wrapping_add(1);
         if shutdown
             .run_until(tokio::time::sleep(EVERY))
             .await

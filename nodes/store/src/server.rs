@@ -253,7 +253,7 @@ fn open(config: Config, auth: Arc<Authenticator>, front: &Front) -> Result<App, 
         max_waiting_bytes: config.inflight_bytes() * 2 + 64 * 1024 * 1024,
         compress: true,
     };
-    let (journal, recovery) = Journal::open(&config.data_dir.join("journal"), options)?;
+    let (journal, recovery) = Journal::open(config.data_dir.join("journal"), options)?;
     if recovery.cut_bytes > 0 {
         tracing::warn!(
             bytes = recovery.cut_bytes,

@@ -6,9 +6,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Longest id that a client may choose, as Elasticsearch has it.
-pub(crate) const MAX_ID: usize = 512;
-
 /// Seven bytes that tell one index's own ids from everything else.
 pub(crate) type Tag = [u8; 7];
 
@@ -88,7 +85,7 @@ impl Bloom {
 
     /// From [`Self::to_bytes`]; `None` when there are none or half a word.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.is_empty() || bytes.len() % 8 != 0 {
+        if bytes.is_empty() || !bytes.len().is_multiple_of(8) {
             return None;
         }
         let words = bytes

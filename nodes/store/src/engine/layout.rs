@@ -264,7 +264,6 @@ impl SegmentWriter {
         let mut in_block = 0usize;
         let mut block_index = Vec::new();
         let mut table: Vec<(u64, u32)> = Vec::new();
-        let mut rows = 0u32;
         let mut flush = |raw: &mut Vec<u8>, blocks: &mut Vec<u8>| -> io::Result<()> {
             let packed = zstd::bulk::compress(raw, 3)?;
             put_varint(&mut block_index, raw.len() as u64);
@@ -273,12 +272,11 @@ impl SegmentWriter {
             raw.clear();
             Ok(())
         };
-        for id in ids_of_rows {
+        for (row, id) in ids_of_rows.enumerate() {
             put_bytes(&mut raw, id);
             if !id.is_empty() {
-                table.push((ids::hash(id), rows));
+                table.push((ids::hash(id), row as u32));
             }
-            rows += 1;
             in_block += 1;
             if in_block == ID_BLOCK {
                 flush(&mut raw, &mut blocks)?;

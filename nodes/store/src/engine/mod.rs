@@ -21,12 +21,9 @@ mod translog;
 
 pub(crate) use cache::Cache;
 pub(crate) use fresh::Rows;
-pub(crate) use ids::MAX_ID;
 pub(crate) use maintain::MaintainError;
-pub(crate) use shard::{
-    Applied, Condition, Document, Fill, Shard, ShardStats, Views, Write, WriteError,
-};
-pub(crate) use translog::{Logged, read_record};
+pub(crate) use shard::{Applied, Condition, Fill, Shard, ShardStats, Views, Write, WriteError};
+pub(crate) use translog::read_record;
 
 #[cfg(test)]
 mod tests;

@@ -97,6 +97,12 @@ fn current(found: &Option<u64>) -> String {
     }
 }
 
+/// The outcome of each write, and what to wait for until they are durable.
+pub(crate) type Written = (
+    Vec<Result<Applied, WriteError>>,
+    Result<Option<Ticket>, AppendError>,
+);
+
 /// A live document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Document {
@@ -231,15 +237,7 @@ impl Shard {
     }
 
     /// Applies writes in order and queues them in the journal. The ticket resolves when they are durable.
-    pub(crate) fn write(
-        &self,
-        journal: &Journal,
-        writes: &[Write<'_>],
-        now_ms: i64,
-    ) -> (
-        Vec<Result<Applied, WriteError>>,
-        Result<Option<Ticket>, AppendError>,
-    ) {
+    pub(crate) fn write(&self, journal: &Journal, writes: &[Write<'_>], now_ms: i64) -> Written {
         let mut writer = self.lock();
         if writer.closed {
             return (

@@ -1,6 +1,7 @@
 //! A model test: random writes, deletions, seals, merges and restarts against a plain map.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -81,7 +82,7 @@ struct World {
 }
 
 fn journal_at(dir: &Path) -> Journal {
-    Journal::open(&dir.join("journal"), Options::default())
+    Journal::open(dir.join("journal"), Options::default())
         .unwrap()
         .0
 }
@@ -270,11 +271,14 @@ proptest! {
                 Step::Create(id, n) => {
                     let id = format!("id{id}");
                     let done = world.write(Some(&id), Some(&Doc::new(*n)), Condition::Create);
-                    if model.contains_key(&id) {
-                        let exists = matches!(done, Err(WriteError::Exists { .. }));
-                        prop_assert!(exists);
-                    } else {
-                        model.insert(id, (*n, done.unwrap().version));
+                    match model.entry(id) {
+                        Entry::Occupied(_) => {
+                            let exists = matches!(done, Err(WriteError::Exists { .. }));
+                            prop_assert!(exists);
+                        }
+                        Entry::Vacant(slot) => {
+                            slot.insert((*n, done.unwrap().version));
+                        }
                     }
                 }
                 Step::Delete(id) => {

@@ -8,6 +8,7 @@ mod bulk;
 mod call;
 mod cat;
 mod cluster;
+mod contexts;
 mod documents;
 mod indices;
 mod nodes;
@@ -37,8 +38,8 @@ use crate::auth::Authenticator;
 use crate::catalog::Catalog;
 use crate::config::Config;
 pub(crate) use call::Call;
+pub(crate) use contexts::Contexts;
 pub(crate) use reply::Reply;
-pub(crate) use search::Contexts;
 
 /// Unit in which bytes in flight are counted.
 const UNIT: usize = 4096;

@@ -8,8 +8,8 @@ use serde_json::json;
 use wharf_store_core::error::{EsError, EsResult};
 
 use super::{
-    App, Call, Reply, bulk, cat, cluster, documents, indices, nodes, policies, search, security,
-    streams, templates,
+    App, Call, Reply, bulk, cat, cluster, contexts, documents, indices, nodes, policies, search,
+    security, streams, templates,
 };
 
 /// No handler has this path.
@@ -57,12 +57,12 @@ pub(super) fn dispatch(app: &App, call: Call) -> EsResult<Reply> {
         [] if read => Ok(cluster::root(app)),
         ["_search"] if get_or_post => search::search(app, call, None),
         ["_search", "scroll", rest @ ..] if get_or_post => {
-            search::scroll(app, call, rest.first().copied())
+            contexts::scroll(app, call, rest.first().copied())
         }
         ["_search", "scroll", rest @ ..] if *m == Method::DELETE => {
-            search::clear_scroll(app, call, rest.first().copied())
+            contexts::clear_scroll(app, call, rest.first().copied())
         }
-        ["_pit"] if *m == Method::DELETE => search::close_pit(app, call),
+        ["_pit"] if *m == Method::DELETE => contexts::close_pit(app, call),
         ["_msearch"] if get_or_post => search::msearch(app, call, None),
         ["_count"] if get_or_post => search::count(app, call, None),
         ["_field_caps"] if get_or_post => search::field_caps(app, call, None),
@@ -152,7 +152,7 @@ fn of_index(app: &App, call: &Call, index: &str, rest: &[&str]) -> EsResult<Repl
         ["_count"] if get_or_post => search::count(app, call, Some(index)),
         ["_field_caps"] if get_or_post => search::field_caps(app, call, Some(index)),
         ["_validate", "query"] if get_or_post => search::validate(app, call, Some(index)),
-        ["_pit"] if *m == Method::POST => search::open_pit(app, call, index),
+        ["_pit"] if *m == Method::POST => contexts::open_pit(app, call, index),
         ["_bulk"] if put_or_post => bulk::bulk(app, call, Some(index)),
         ["_mget"] if get_or_post => documents::mget(app, call, Some(index)),
         ["_doc"] => documents::doc(app, call, index, None),

@@ -4,8 +4,8 @@ use http::Method;
 use serde_json::{Value, json};
 use wharf_store_core::error::{EsError, EsResult};
 
+use super::contexts::time_value;
 use super::route::no_handler;
-use super::search::time_value;
 use super::{App, Call, Reply};
 use crate::auth::ApiKey;
 

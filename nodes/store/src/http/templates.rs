@@ -37,8 +37,8 @@ fn check_keys(body: &Value, allowed: &[&str]) -> EsResult<()> {
     }
 }
 
-fn put<'d>(
-    all: &'d mut BTreeMap<String, Value>,
+fn put(
+    all: &mut BTreeMap<String, Value>,
     name: &str,
     body: Value,
     create: bool,

@@ -34,17 +34,6 @@ pub(crate) enum Verb {
     Delete,
 }
 
-impl Verb {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Index => "index",
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Delete => "delete",
-        }
-    }
-}
-
 /// One operation.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation<'a> {
@@ -371,11 +360,6 @@ impl<'a, 'c> Ingest<'a, 'c> {
             .into_iter()
             .map(|o| o.unwrap_or_else(none))
             .collect()
-    }
-
-    /// How many operations were added.
-    pub(crate) fn len(&self) -> usize {
-        self.outcomes.len()
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) mod terms;
 /// Stored bytes do not hold what their header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("stored bytes are damaged: {0}; restore this index from a snapshot or delete it")]
-pub struct CodecError(pub &'static str);
+pub(crate) struct CodecError(pub(crate) &'static str);
 
 /// Appends an unsigned integer, seven bits a byte.
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {

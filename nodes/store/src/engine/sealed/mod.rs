@@ -4,25 +4,27 @@
 //! checked against its checksum before it is decoded (single dictionary blocks and posting lists are checked by
 //! their decoders). Not here: writing (`layout`), which segments an index has (`shard`).
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use wharf_store_core::columns::{
-    Column, ColumnKind, Row, RowMeta, RowSet, Segment, SegmentError, TextStats,
-};
+use wharf_store_core::columns::{ColumnKind, Row, RowSet, SegmentError};
 
-use super::cache::Cache;
-use super::codec::terms::{TextIndex, scan_text_block};
-use super::codec::{CodecError, Reader, floats, ints, postings, terms};
-use super::column::{Values, assemble};
-use super::ids::{self, Bloom, Tag};
-use super::layout::{Directory, ID_BLOCK, MAGIC, Section, TRAILER, TextEntry, kind_of};
-use super::source::RawBlock;
+use crate::engine::cache::Cache;
+use crate::engine::codec::{CodecError, Reader, floats, ints, terms};
+use crate::engine::column::Values;
+use crate::engine::ids::{self, Bloom, Tag};
+use crate::engine::layout::{Directory, ID_BLOCK, MAGIC, Section, TRAILER, kind_of};
+use crate::engine::source::RawBlock;
+
+mod text;
+mod view;
+
+pub(crate) use text::TextCursor;
+pub(crate) use view::SealedView;
 
 const SOURCE: u8 = 1;
 const SOURCE_INDEX: u8 = 2;
@@ -118,7 +120,7 @@ impl Sealed {
             ])
         };
         let (len, crc) = (word(0) as usize, word(4));
-        if len < 8 || len > MAX_DIRECTORY || len as u64 > end {
+        if !(8..=MAX_DIRECTORY).contains(&len) || len as u64 > end {
             return Err(broken("directory length"));
         }
         let mut raw = vec![0u8; len];
@@ -439,77 +441,6 @@ impl Sealed {
             _ => Ok(None),
         }
     }
-
-    fn text_index(&self, n: u32) -> Result<Arc<TextIndex>, SegmentError> {
-        self.cache.get_or((self.uid, TEXT_INDEX, n), || {
-            let bytes = self.section(&self.directory.texts[n as usize].index)?;
-            let index = TextIndex::decode(&bytes).map_err(damaged)?;
-            let size = index.heap_bytes();
-            Ok((index, size))
-        })
-    }
-
-    /// The rows of a term of a text field.
-    fn postings(&self, n: u32, term: &[u8]) -> Result<Vec<u32>, SegmentError> {
-        let entry = &self.directory.texts[n as usize];
-        let index = self.text_index(n)?;
-        let Some(block) = index.block_of(term) else {
-            return Ok(Vec::new());
-        };
-        let packed = self.text_block(entry, &index, n, block)?;
-        let mut found = None;
-        scan_text_block(&packed, index.blocks()[block].postings, |t, offset, len| {
-            if t == term {
-                found = Some((offset, len));
-            }
-            t < term
-        })
-        .map_err(damaged)?;
-        let Some((offset, len)) = found else {
-            return Ok(Vec::new());
-        };
-        let bytes = self.read_at(entry.postings.offset + offset, len as usize)?;
-        postings::decode(&mut Reader::new(&bytes), self.directory.rows).map_err(damaged)
-    }
-
-    fn text_block(
-        &self,
-        entry: &TextEntry,
-        index: &TextIndex,
-        n: u32,
-        block: usize,
-    ) -> Result<Arc<Vec<u8>>, SegmentError> {
-        // Text fields are few and blocks below a million: both fit one number.
-        let key = (n << 22) | (block as u32 & 0x3f_ffff);
-        let place = &index.blocks()[block];
-        self.cache.get_or((self.uid, TEXT_BLOCK, key), || {
-            let packed = self.read_at(entry.blocks.offset + place.offset, place.len)?;
-            let size = packed.len();
-            Ok((packed, size))
-        })
-    }
-
-    /// Walks the terms of a text field in order with their rows, for merging.
-    pub(crate) fn text_terms(&self, path: &str) -> Option<TextCursor<'_>> {
-        let n = *self.texts.get(path)?;
-        Some(TextCursor {
-            sealed: self,
-            n,
-            block: 0,
-            pending: Vec::new().into_iter(),
-        })
-    }
-
-    /// Rows with a value at a text field, ascending.
-    pub(crate) fn text_presence(&self, path: &str) -> Result<Option<Vec<u32>>, SegmentError> {
-        let Some(n) = self.texts.get(path) else {
-            return Ok(None);
-        };
-        let bytes = self.section(&self.directory.texts[*n as usize].rows)?;
-        postings::decode(&mut Reader::new(&bytes), self.directory.rows)
-            .map(Some)
-            .map_err(damaged)
-    }
 }
 
 impl Drop for Sealed {
@@ -564,203 +495,5 @@ fn decode_column(
         Ok((values, offsets))
     } else {
         Err(CodecError("wrong number of values"))
-    }
-}
-
-/// Terms of a text field with their rows.
-pub(crate) struct TextCursor<'a> {
-    sealed: &'a Sealed,
-    n: u32,
-    block: usize,
-    pending: std::vec::IntoIter<(Vec<u8>, u64, u64)>,
-}
-
-impl TextCursor<'_> {
-    /// The next term.
-    pub(crate) fn next_term(&mut self) -> Result<Option<(Vec<u8>, Vec<u32>)>, SegmentError> {
-        let entry = &self.sealed.directory.texts[self.n as usize];
-        loop {
-            if let Some((term, offset, len)) = self.pending.next() {
-                let bytes = self
-                    .sealed
-                    .read_at(entry.postings.offset + offset, len as usize)?;
-                let rows = postings::decode(&mut Reader::new(&bytes), self.sealed.directory.rows)
-                    .map_err(damaged)?;
-                return Ok(Some((term, rows)));
-            }
-            let index = self.sealed.text_index(self.n)?;
-            let Some(place) = index.blocks().get(self.block) else {
-                return Ok(None);
-            };
-            let packed = self
-                .sealed
-                .read_at(entry.blocks.offset + place.offset, place.len)?;
-            let mut terms = Vec::new();
-            scan_text_block(&packed, place.postings, |term, offset, len| {
-                terms.push((term.to_vec(), offset, len));
-                true
-            })
-            .map_err(damaged)?;
-            self.block += 1;
-            self.pending = terms.into_iter();
-        }
-    }
-}
-
-/// What a search sees of a sealed segment.
-pub(crate) struct SealedView {
-    sealed: Arc<Sealed>,
-    live: Arc<RowSet>,
-    /// The first part that could not be read where the seam has no place for an error: an answer
-    /// made from this view is not to be given then.
-    failed: Mutex<Option<SegmentError>>,
-}
-
-impl SealedView {
-    pub(crate) fn new(sealed: Arc<Sealed>) -> Self {
-        let live = sealed.live_rows();
-        Self {
-            sealed,
-            live,
-            failed: Mutex::new(None),
-        }
-    }
-
-    /// What could not be read, if anything.
-    pub(crate) fn failure(&self) -> Option<SegmentError> {
-        self.failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    /// No row has a path that neither text nor column knows; a column is scanned by the caller.
-    fn absent(&self, path: &str) -> Option<RowSet> {
-        let none = self.sealed.column_number(path).is_none();
-        none.then(|| RowSet::empty(self.sealed.directory.rows))
-    }
-
-    fn kept<T>(&self, what: &str, got: Result<T, SegmentError>) -> Option<T> {
-        got.map_err(|error| {
-            tracing::error!(segment = %self.sealed.path.display(), what, %error, "cannot read a part of a segment");
-            self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        })
-        .ok()
-    }
-}
-
-impl Segment for SealedView {
-    fn rows(&self) -> u32 {
-        self.sealed.directory.rows
-    }
-
-    fn live(&self) -> Cow<'_, RowSet> {
-        Cow::Borrowed(&self.live)
-    }
-
-    fn column(&self, path: &str) -> Option<Column> {
-        let s = &self.sealed;
-        let n = s.column_number(path)?;
-        let made = s.cache.get_or((s.uid, COLUMN, n), || {
-            let (kind, values, offsets) = s.column_values(n)?;
-            assemble(kind, values, offsets, s.directory.rows)
-                .ok_or_else(|| SegmentError::Damaged("column kind".into()))
-        });
-        self.kept(path, made)
-            .map(|column: Arc<Column>| (*column).clone())
-    }
-
-    fn term_rows(&self, path: &str, term: &str) -> Option<RowSet> {
-        let Some(n) = self.sealed.texts.get(path).copied() else {
-            return self.absent(path);
-        };
-        let rows = self.kept(path, self.sealed.postings(n, term.as_bytes()))?;
-        Some(RowSet::from_rows(self.sealed.directory.rows, rows))
-    }
-
-    fn text_rows(&self, path: &str) -> Option<RowSet> {
-        let Some(rows) = self.kept(path, self.sealed.text_presence(path))? else {
-            return self.absent(path);
-        };
-        Some(RowSet::from_rows(self.sealed.directory.rows, rows))
-    }
-
-    fn text_stats(&self, path: &str) -> Option<TextStats> {
-        let entry = &self.sealed.directory.texts[*self.sealed.texts.get(path)? as usize];
-        Some(TextStats {
-            rows: entry.row_count,
-            terms: entry.terms,
-        })
-    }
-
-    fn source(&self, row: Row) -> Result<Cow<'_, [u8]>, SegmentError> {
-        let index = self.sealed.source_index()?;
-        let none = || SegmentError::Damaged(format!("no row {row}"));
-        let n = Sealed::block_of(&index, row).ok_or_else(none)?;
-        let raw = self.sealed.raw_block(n)?;
-        let at = (row - index[n].first_row) as usize;
-        raw.get(at)
-            .map(|bytes| Cow::Owned(bytes.to_vec()))
-            .ok_or_else(none)
-    }
-
-    fn sources(
-        &self,
-        rows: &RowSet,
-        visit: &mut dyn FnMut(Row, &[u8]) -> bool,
-    ) -> Result<(), SegmentError> {
-        let index = self.sealed.source_index()?;
-        let mut held: Option<(usize, Arc<RawBlock>)> = None;
-        for row in rows.iter() {
-            let none = || SegmentError::Damaged(format!("no row {row}"));
-            let n = Sealed::block_of(&index, row).ok_or_else(none)?;
-            let raw = match &held {
-                Some((number, raw)) if *number == n => Arc::clone(raw),
-                _ => {
-                    let raw = self.sealed.raw_block(n)?;
-                    held = Some((n, Arc::clone(&raw)));
-                    raw
-                }
-            };
-            let bytes = raw
-                .get((row - index[n].first_row) as usize)
-                .ok_or_else(none)?;
-            if !visit(row, bytes) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn meta(&self, row: Row) -> Result<RowMeta<'_>, SegmentError> {
-        let s = &self.sealed;
-        let none = || SegmentError::Damaged(format!("no row {row}"));
-        let seq_no = *s.seqs()?.get(row as usize).ok_or_else(none)? as u64;
-        let version = match s.versions()? {
-            Some(versions) => *versions.get(row as usize).ok_or_else(none)? as u64,
-            None => 1,
-        };
-        let explicit = s.explicit_id(row)?;
-        let id = if explicit.is_empty() {
-            ids::auto_id(&s.tag, seq_no)
-        } else {
-            String::from_utf8_lossy(&explicit).into_owned()
-        };
-        Ok(RowMeta {
-            id: Cow::Owned(id),
-            version,
-            seq_no,
-            primary_term: 1,
-        })
-    }
-
-    fn row_of_id(&self, id: &str) -> Result<Option<Row>, SegmentError> {
-        if let Some(row) = self.sealed.row_of_explicit(id.as_bytes())? {
-            return Ok(Some(row));
-        }
-        match ids::auto_seq(&self.sealed.tag, id) {
-            Some(seq) => self.sealed.row_of_auto(seq),
-            None => Ok(None),
-        }
     }
 }

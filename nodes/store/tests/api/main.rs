@@ -1,0 +1,11 @@
+//! A storage instance over loopback HTTP, as clients use it.
+//!
+//! Not here: what queries and aggregations answer in detail (core), TLS (runtime).
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+mod access;
+mod bad_input;
+mod client;
+mod documents;
+mod restarts;
+mod streams;
