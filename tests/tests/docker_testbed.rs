@@ -18,9 +18,11 @@ fn two_hosts_have_engines_and_networks_of_their_own_and_leave_nothing() {
         "host",
         "busybox:test",
         "nc",
-        "-lk",
+        "-ll",
         "-p",
         "7777",
+        "-e",
+        "/bin/busybox",
     ]));
     let names = must(&mut other.docker(&["ps", "-a", "--format", "{{.Names}}"]));
     assert_eq!(names.trim(), "", "the other engine has containers");

@@ -101,10 +101,14 @@ impl Engine {
             let _ = child.kill();
             let _ = child.wait();
         }
-        // Its containerd would otherwise hold the socket that the next one wants.
-        let pid_file = self.dir.join("exec/containerd/containerd.pid");
-        if let Ok(pid) = fs::read_to_string(pid_file) {
+        // Its containerd goes with it. The pid file and the sockets go too: where nobody reaps the
+        // dead process, the next engine would take it for one that lives.
+        let folder = self.dir.join("exec/containerd");
+        if let Ok(pid) = fs::read_to_string(folder.join("containerd.pid")) {
             run(Command::new("kill").arg("-9").arg(pid.trim()));
+        }
+        for name in ["containerd.pid", "containerd.sock", "containerd.sock.ttrpc", "containerd-debug.sock"] {
+            let _ = fs::remove_file(folder.join(name));
         }
     }
 
