@@ -4,6 +4,7 @@
 //! needs. Not here: how a segment is written (`engine`).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use wharf_runtime::task::Shutdown;
@@ -12,6 +13,8 @@ use crate::catalog::index::Index;
 use crate::http::App;
 
 const EVERY: Duration = Duration::from_millis(250);
+/// Rounds after which copies that searches made of fresh columns are dropped.
+const THAW_ROUNDS: u32 = 40;
 /// Rounds between two looks for segments to merge.
 const MERGE_ROUNDS: u32 = 4;
 
@@ -22,6 +25,9 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
         let worker = Arc::clone(&app);
         let work = wharf_runtime::task::spawn_blocking("store maintenance", move || {
             seal_what_is_full(&worker);
+            if round.is_multiple_of(THAW_ROUNDS) {
+                worker.catalog.indices().iter().for_each(|i| i.shard.thaw());
+            }
             round.is_multiple_of(MERGE_ROUNDS) && merge_one(&worker)
         });
         let merged = work.await.unwrap_or_else(|error| {
@@ -83,6 +89,7 @@ fn seal_what_is_full(app: &App) {
         .collect();
     sizes.sort_by_key(|(bytes, _)| *bytes);
     let mut total: usize = sizes.iter().map(|(bytes, _)| bytes).sum();
+    app.catalog.fresh_bytes.store(total, Ordering::Relaxed);
     while let Some((bytes, index)) = sizes.pop() {
         let over = bytes > app.config.memtable_bytes() || total > app.config.memtables_bytes();
         if !over || bytes == 0 {
@@ -90,6 +97,7 @@ fn seal_what_is_full(app: &App) {
         }
         seal(&index);
         total = total.saturating_sub(bytes);
+        app.catalog.fresh_bytes.store(total, Ordering::Relaxed);
     }
     if app.catalog.journal.bytes() > app.config.journal_bytes() {
         let mut floors: Vec<(u64, Arc<Index>)> = app

@@ -267,8 +267,8 @@ fn open(config: Config, auth: Arc<Authenticator>, front: &Front) -> Result<App, 
         );
     }
     let cache = Arc::new(Cache::new(config.cache_bytes()));
-    let catalog = Catalog::open(&config.data_dir, journal, cache, Clock::system())
-        .map_err(StartError::Catalog)?;
+    let catalog =
+        Catalog::open(&config, journal, cache, Clock::system()).map_err(StartError::Catalog)?;
     replay(&catalog, &config, front)?;
     Ok(App::new(config, catalog, auth))
 }

@@ -135,7 +135,7 @@ impl Authenticator {
             let permit = self.checks.acquire().await.map_err(|_| wrong())?;
             let (this, name, secret) = (Arc::clone(self), name.to_owned(), secret.to_owned());
             let user = name.clone();
-            let right = tokio::task::spawn_blocking(move || {
+            let right = wharf_runtime::task::spawn_blocking("store password check", move || {
                 this.users
                     .as_ref()
                     .is_some_and(|users| users.verify(&name, &secret))

@@ -10,7 +10,7 @@ pub(crate) mod resolve;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use wharf_runtime::clock::Clock;
 use wharf_runtime::journal::Journal;
 use wharf_store_core::error::{EsError, EsResult};
 
+use crate::config::Config;
 use crate::engine::{Cache, Shard};
 use crate::files::write_json;
 use index::Index;
@@ -79,6 +80,11 @@ pub(crate) struct Catalog {
     pub(crate) cache: Arc<Cache>,
     uids: Arc<AtomicU64>,
     pub(crate) clock: Clock,
+    /// Fresh rows of one index after which they are sealed, and of all indices together.
+    memtable_bytes: usize,
+    memtables_bytes: usize,
+    /// Fresh rows of all indices, as last counted by maintenance.
+    pub(crate) fresh_bytes: AtomicUsize,
     /// Set by the disk guard: no writes but deletions.
     pub(crate) flooded: AtomicBool,
 }
@@ -86,15 +92,16 @@ pub(crate) struct Catalog {
 const FILE: &str = "catalog.json";
 
 impl Catalog {
-    /// Reads what is in `dir`. The journal is not replayed yet.
+    /// Reads what is in the data directory. The journal is not replayed yet.
     pub(crate) fn open(
-        dir: &Path,
+        config: &Config,
         journal: Journal,
         cache: Arc<Cache>,
         clock: Clock,
     ) -> EsResult<Self> {
         let io =
             |path: &Path, e: std::io::Error| EsError::internal(format!("{}: {e}", path.display()));
+        let dir = config.data_dir.as_path();
         let indices_dir = dir.join("indices");
         std::fs::create_dir_all(&indices_dir).map_err(|e| io(&indices_dir, e))?;
         let file = dir.join(FILE);
@@ -147,6 +154,9 @@ impl Catalog {
             cache,
             uids,
             clock,
+            memtable_bytes: config.memtable_bytes(),
+            memtables_bytes: config.memtables_bytes(),
+            fresh_bytes: AtomicUsize::new(0),
             flooded: AtomicBool::new(false),
         })
     }
@@ -211,6 +221,26 @@ impl Catalog {
                 ),
             )
             .with("index", index));
+        }
+        Ok(())
+    }
+
+    /// Seals an index whose fresh rows grow faster than maintenance seals them: the writer pays for it.
+    pub(crate) fn hold_back(&self, index: &Index) {
+        if index.shard.fresh_bytes() > self.memtable_bytes.saturating_mul(2)
+            && let Err(error) = index.shard.seal()
+        {
+            tracing::error!(index = %index.name, %error, "cannot seal fresh rows");
+        }
+    }
+
+    /// Refuses writes while fresh rows take twice what they may: sealing fails or cannot keep up.
+    pub(crate) fn check_memory(&self) -> EsResult<()> {
+        let held = self.fresh_bytes.load(Ordering::Relaxed);
+        if held > self.memtables_bytes.saturating_mul(2) {
+            return Err(EsError::rejected(format!(
+                "rejected execution of primary operation: {held} bytes of fresh rows wait to be written to disk"
+            )));
         }
         Ok(())
     }

@@ -235,6 +235,14 @@ impl Fresh {
             .ok_or_else(|| SegmentError::Damaged(format!("no row {row}")))
     }
 
+    /// Drops the copies of columns that searches made; running searches keep theirs.
+    pub(crate) fn thaw(&self) {
+        self.frozen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// A frozen view of the rows there are now.
     pub(crate) fn view(self: &Arc<Self>) -> FreshView {
         let rows = self.read();

@@ -514,6 +514,13 @@ impl Shard {
         older + writer.fresh.read().heap_bytes()
     }
 
+    /// Drops the copies of fresh columns that searches made.
+    pub(crate) fn thaw(&self) {
+        let writer = self.lock();
+        writer.sealing.iter().for_each(|s| s.fresh.thaw());
+        writer.fresh.thaw();
+    }
+
     /// Counts.
     pub(crate) fn stats(&self) -> ShardStats {
         let writer = self.lock();

@@ -153,9 +153,6 @@ pub(super) fn bulk(app: &App, call: &Call, index: Option<&str>) -> EsResult<Repl
         let name = planned.last().map_or("", |p| &*p.action.index);
         write_item_error(&mut items, kind, name, None, &error);
     }
-    if call.flag("refresh").unwrap_or(true) {
-        // Searchable already.
-    }
     let mut out = Vec::with_capacity(items.len() + 64);
     out.push(b'{');
     if style.is_none_or(|(_, took)| took) {

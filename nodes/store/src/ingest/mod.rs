@@ -96,12 +96,13 @@ pub(crate) struct Done {
 impl Done {
     /// The members of an answer.
     pub(crate) fn body(&self) -> Value {
+        let shards = u8::from(self.result != Result_::Noop);
         json!({
             "_index": &*self.index,
             "_id": self.id,
             "_version": self.version,
             "result": self.result.name(),
-            "_shards": {"total": 1, "successful": u8::from(self.result != Result_::Noop), "failed": 0},
+            "_shards": {"total": shards, "successful": shards, "failed": 0},
             "_seq_no": self.seq,
             "_primary_term": 1,
         })
@@ -222,6 +223,7 @@ impl<'a, 'c> Ingest<'a, 'c> {
         }
         if op.verb != Verb::Delete {
             self.catalog.check_flood(&index.name)?;
+            self.catalog.check_memory()?;
         }
         check_id(op.id.as_deref())?;
         if op.verb == Verb::Update {
@@ -315,6 +317,7 @@ impl<'a, 'c> Ingest<'a, 'c> {
             });
         }
         self.await_later(ticket, waiting);
+        catalog.hold_back(&pending.index);
     }
 
     fn await_later(&mut self, ticket: Result<Option<Ticket>, AppendError>, waiting: Vec<usize>) {
