@@ -11,7 +11,7 @@ use wharf_runtime::tls::{CertSlot, KeyedCert};
 
 use crate::auth::Authenticator;
 
-const EVERY: Duration = Duration::from_secs(5);
+const EVERY: Duration = Duration::from_secs(2);
 
 /// Runs until shutdown.
 pub(crate) async fn run(

@@ -9,3 +9,4 @@ mod client;
 mod documents;
 mod restarts;
 mod streams;
+mod tls;
