@@ -11,17 +11,20 @@ use std::{
 
 use tokio::sync::{Notify, mpsc, watch};
 use wharf_collectors::{Counters, InventoryPublisher, LatestSamples, NamedId};
+use wharf_proto::v1::RenewRequest;
 use wharf_runtime::{
     clock::Clock,
     health_server::{Health, HealthServer},
     metrics::Metrics,
     net::{self, Addresses, BindError},
+    renewal_task::Renewal,
     task::{Shutdown, Tasks},
     tls::{
         CaCerts, CertSlot, Expect, ExpectedIdentity, KeyedCert, ROLE_DIRECTOR, TlsError,
         client_config,
     },
 };
+use wharf_services::v1::enrollment_client::EnrollmentClient;
 
 use crate::{
     config::Config,
@@ -36,7 +39,6 @@ use crate::{
     orders::Orders,
     probe_task::{Healths, ProbeTask},
     reconcile_task::{ReconcileTask, Report},
-    renewal_task::RenewalTask,
     session_task::{SessionState, SessionTask},
 };
 
@@ -202,14 +204,24 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
         task.run(end.clone())
     });
     tasks.spawn("renewal", {
-        let task = RenewalTask {
+        let renewal = Renewal {
             path: identity_path,
-            allocator_id: config.allocator.allocator_id.clone(),
             slot,
-            channel,
-            findings: Arc::clone(&findings),
+            common_name: format!("allocator {}", config.allocator.allocator_id),
         };
-        task.run(end.clone())
+        let enrollment = EnrollmentClient::new(channel);
+        let ask = move |csr_pem| {
+            let mut client = enrollment.clone();
+            async move {
+                let answer = client.renew(RenewRequest { csr_pem }).await;
+                answer.map(|answer| answer.into_inner().certificate_pem)
+            }
+        };
+        let findings = Arc::clone(&findings);
+        let told = move |look: Result<_, &str>| {
+            findings.renewal.send_replace(look.err().map(str::to_owned));
+        };
+        renewal.run(ask, told, end.clone())
     });
     tasks.spawn("collectors", {
         let config = collectors_config(&config);

@@ -25,7 +25,6 @@ mod orders;
 pub mod probe_task;
 pub mod problems;
 pub mod reconcile_task;
-mod renewal_task;
 pub mod reports;
 pub mod secrets;
 pub mod session_task;

@@ -161,7 +161,11 @@ impl Bound {
                         answer.map(|answer| answer.into_inner().certificate_pem)
                     }
                 },
-                move |cert| default.set_default(Some(cert)),
+                move |look| {
+                    if let Ok(Some(cert)) = look {
+                        default.set_default(Some(cert));
+                    }
+                },
                 shutdown.clone(),
             ),
         );

@@ -13,6 +13,8 @@ use crate::{
 
 /// Between two looks at a certificate that is still good.
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
+/// A director that has not signed within this is asked again later.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is kept valid.
 pub struct Renewal {
@@ -26,9 +28,14 @@ pub struct Renewal {
 
 impl Renewal {
     /// Runs until `shutdown`. `ask` sends a request (PEM) to a director and gives the chain (PEM);
-    /// `renewed` is told of each certificate that came into use.
-    pub async fn run<F, R, E>(self, ask: F, renewed: impl Fn(&KeyedCert), shutdown: Shutdown)
-    where
+    /// `told` hears of each look: the certificate that came into use, none when the one in use is
+    /// good, or why there is no new one though it is time.
+    pub async fn run<F, R, E>(
+        self,
+        ask: F,
+        told: impl Fn(Result<Option<&KeyedCert>, &str>),
+        shutdown: Shutdown,
+    ) where
         F: Fn(String) -> R,
         R: Future<Output = Result<String, E>>,
         E: std::fmt::Display,
@@ -37,14 +44,19 @@ impl Renewal {
         loop {
             let wait = match self.renew_when_due(&ask).await {
                 Ok(Some(cert)) => {
-                    backoff.reset();
                     tracing::info!(name = self.common_name, "a new certificate is in use");
-                    renewed(&cert);
-                    LOOK_EVERY
+                    told(Ok(Some(&cert)));
+                    backoff.reset();
+                    random::jitter(LOOK_EVERY, 20)
                 }
-                Ok(None) => LOOK_EVERY,
+                Ok(None) => {
+                    told(Ok(None));
+                    backoff.reset();
+                    random::jitter(LOOK_EVERY, 20)
+                }
                 Err(error) => {
-                    tracing::warn!(name = self.common_name, %error, "no new certificate yet");
+                    tracing::warn!(name = self.common_name, error, "no new certificate yet");
+                    told(Err(&error));
                     backoff.next(random::next_u64())
                 }
             };
@@ -60,22 +72,26 @@ impl Renewal {
         R: Future<Output = Result<String, E>>,
         E: std::fmt::Display,
     {
-        let due = match KeyedCert::load(&self.path) {
-            Ok(Some(cert)) => cert.needs_renewal(clock::now_ms()),
-            Ok(None) => true,
-            Err(error) => return Err(error.to_string()),
-        };
-        if !due {
+        let held = KeyedCert::load(&self.path).map_err(|error| error.to_string())?;
+        if held
+            .as_ref()
+            .is_some_and(|held| !held.needs_renewal(clock::now_ms()))
+        {
             return Ok(None);
         }
         let request =
             SigningRequest::create(&self.common_name).map_err(|error| error.to_string())?;
-        let chain = ask(request.csr_pem().to_owned())
+        let chain = tokio::time::timeout(ANSWER_TIMEOUT, ask(request.csr_pem().to_owned()))
             .await
+            .map_err(|_| "no director answers".to_owned())?
             .map_err(|error| error.to_string())?;
         let cert = request
             .complete(&chain)
             .map_err(|error| error.to_string())?;
+        // Whoever signed must have meant this holder.
+        if held.is_some_and(|held| held.identity() != cert.identity()) {
+            return Err("the director signed another identity".to_owned());
+        }
         cert.store(&self.path).map_err(|error| error.to_string())?;
         self.slot.replace(&cert);
         Ok(Some(cert))
@@ -135,6 +151,21 @@ mod tests {
         let stored = KeyedCert::load(&renewal.path).unwrap().unwrap();
         assert_eq!(stored.not_after_ms(), cert.not_after_ms());
         assert!(!stored.needs_renewal(clock::now_ms()));
+    }
+
+    #[tokio::test]
+    async fn a_certificate_for_somebody_else_is_not_taken() {
+        let (_dir, authority, renewal, _) = setup(1);
+        let other = Identity::new("p", "proxy", "y").unwrap();
+        let sign = |csr: String| {
+            let spec = LeafSpec::for_identity(other.clone());
+            let cert = authority.sign_csr(&csr, &spec, clock::now_ms());
+            async move { cert.map_err(|error| error.to_string()) }
+        };
+        let before = std::fs::read(&renewal.path).unwrap();
+        let refused = renewal.renew_when_due(&sign).await.unwrap_err();
+        assert!(refused.contains("another identity"), "{refused}");
+        assert_eq!(std::fs::read(&renewal.path).unwrap(), before);
     }
 
     #[tokio::test]
