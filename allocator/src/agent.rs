@@ -218,10 +218,13 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
             }
         };
         let findings = Arc::clone(&findings);
-        let told = move |look: Result<_, &str>| {
-            findings.renewal.send_replace(look.err().map(str::to_owned));
-        };
-        renewal.run(ask, told, end.clone())
+        renewal.run(
+            ask,
+            move |look| {
+                findings.renewal.send_replace(look.err().map(str::to_owned));
+            },
+            end.clone(),
+        )
     });
     tasks.spawn("collectors", {
         let config = collectors_config(&config);

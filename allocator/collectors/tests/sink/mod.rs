@@ -92,6 +92,11 @@ impl Sink {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
     /// Reads the state until it is as the test wants, and gives what `read` saw; fails after half a
     /// minute.
     pub(crate) async fn until<T>(&self, what: &str, read: impl Fn(&State) -> Option<T>) -> T {
