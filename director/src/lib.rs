@@ -1,6 +1,322 @@
-//! The director: one Raft member, the leader's tasks, the API and the admin UI's server.
+//! The director: one Raft member, the leader's tasks, the API.
+//!
+//! - [`config`]: files and addresses; [`director`]: what all parts share; [`bootstrap`]: first commands
+//! - [`raft`], [`machine`], [`propose`]: the log, the state it makes, the one way to change it
+//! - [`auth`], [`logins`], [`secrets`], [`certificates`]: who may what, and what is kept from whom
+//! - [`server`], [`api`], [`sessions`]: listeners, methods for people, streams of roles
+//! - [`observations`], [`leader`]: the leader's memory and the tasks that decide from it
 //!
 //! Invariants: what is decided goes through Raft, what is observed never does.
 //! Not here: what commands and plans mean (`wharf-director-core`), how containers run (the allocator).
 
+pub mod answer;
+pub mod api;
+pub mod auth;
+pub mod bootstrap;
+pub mod certificates;
+pub mod codes;
+pub mod config;
+pub mod director;
+pub mod leader;
+pub mod logins;
+pub mod machine;
+pub mod observations;
+pub mod propose;
 pub mod raft;
+pub mod secrets;
+pub mod server;
+pub mod sessions;
+pub mod templates;
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::{net::TcpListener, sync::watch};
+use wharf_director_core::state::State;
+use wharf_runtime::{
+    clock::Clock,
+    data_dir::{DataDir, DataDirError},
+    random,
+    renewal_task::Renewal,
+    task::{self, Shutdown, Tasks},
+    telemetry::LogLevel,
+    tls::{self, CertSlot, IDENTITY_FILE, Identity, KeyedCert, ROLE_DIRECTOR, TlsError},
+};
+
+pub use self::config::{Config, ConfigError};
+use self::{
+    auth::Rules,
+    certificates::{CertificateError, Certificates},
+    director::Director,
+    logins::Logins,
+    machine::{DirectorMachine, Published},
+    observations::Observatory,
+    propose::Proposer,
+    raft::{
+        MemberConfig, PeerOutbox, RaftStore, SledStore, StoreError, StoreOpenError, member_task,
+    },
+    secrets::{PlatformKey, SecretError},
+};
+
+/// Why a director cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its directory is in use or unusable.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The Raft store cannot be opened.
+    #[error(transparent)]
+    OpenStore(#[from] StoreOpenError),
+    /// The Raft store cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The Raft member cannot start.
+    #[error(transparent)]
+    Member(#[from] member_task::StartError),
+    /// The platform key cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The authority cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// The identity cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// There is no identity, or it is somebody else's.
+    #[error("{0} is not this director's identity; run `wharf up` again")]
+    Identity(String),
+    /// The shipped templates are broken.
+    #[error(transparent)]
+    Templates(#[from] templates::TemplatesError),
+    /// The contracts are broken.
+    #[error(transparent)]
+    Access(#[from] wharf_proto::access::AccessError),
+    /// The services are broken.
+    #[error(transparent)]
+    Server(#[from] server::ServerError),
+    /// An address is taken or not this host's.
+    #[error("cannot listen on {address}: {source}; stop what uses the port or choose another base")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A director that runs.
+pub struct Running {
+    /// Its parts.
+    pub director: Arc<Director>,
+    /// Where people's clients connect.
+    pub admin: SocketAddr,
+    /// Where roles connect.
+    pub internal: SocketAddr,
+    /// Health and metrics.
+    pub metrics: SocketAddr,
+    tasks: Tasks,
+    _lock: DataDir,
+}
+
+impl Running {
+    /// Ends its tasks, then its Raft member.
+    pub async fn stop(self) {
+        self.tasks.shutdown().await;
+        self.director.raft.stop().await;
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RunError> {
+    let failed = |source| RunError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+/// Runs a director until `shutdown`.
+///
+/// # Errors
+/// When it cannot start. A Raft member that fails later ends the process.
+pub async fn run(
+    config: Config,
+    log_level: Option<LogLevel>,
+    shutdown: Shutdown,
+) -> Result<(), RunError> {
+    let running = start(config, log_level, shutdown.child()).await?;
+    shutdown.triggered().await;
+    tracing::info!("the director ends");
+    running.stop().await;
+    Ok(())
+}
+
+/// Starts a director and returns once it listens.
+///
+/// # Errors
+/// When a file is unusable, an address is taken, or the log cannot be opened.
+pub async fn start(
+    config: Config,
+    log_level: Option<LogLevel>,
+    shutdown: Shutdown,
+) -> Result<Running, RunError> {
+    start_with(config, log_level, shutdown, Rules::of_contracts()?).await
+}
+
+/// The same with other rules of access than those of the contracts.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(
+    config: Config,
+    log_level: Option<LogLevel>,
+    shutdown: Shutdown,
+    rules: Rules,
+) -> Result<Running, RunError> {
+    let lock = DataDir::open(config.own(""))?;
+    let identity_path = config.own(IDENTITY_FILE);
+    let identity = own_identity(&config)?;
+    let key = PlatformKey::load(&config.own("platform.key"))?;
+    let certificates = Certificates::load(
+        &config.own("ca/authority.pem"),
+        config.platform_id.as_str(),
+        key.clone(),
+    )?;
+    let slot = CertSlot::new(&identity);
+    let admin_tls = tls::server_config(slot.clone())?;
+    let internal_tls =
+        tls::internal_server_config(slot.clone(), &certificates.authority().certs())?;
+    let (admin_listener, admin) = listen(config.admin_listen).await?;
+    let (internal_listener, internal) = listen(config.internal_listen).await?;
+    let (metrics_listener, metrics) = listen(config.metrics_listen).await?;
+
+    let published = Arc::new(Published::default());
+    let raft = start_member(&config, Arc::clone(&published)).await?;
+    let clock = Clock::system();
+    let director = Arc::new(Director {
+        proposer: Proposer::new(raft.clone(), Arc::clone(&published), clock.clone()),
+        clock,
+        raft,
+        published,
+        seen: Observatory::default(),
+        key,
+        certificates,
+        logins: Logins::new()?,
+        catalog: templates::shipped()?,
+        streams: api::streams::StreamTable::default(),
+        leading: watch::Sender::new(None),
+        log_level,
+        shutdown: shutdown.clone(),
+        config,
+    });
+
+    let tasks = Tasks::with_shutdown(shutdown.clone());
+    let of = || Arc::clone(&director);
+    tasks.spawn_critical("leadership", leader::leadership_task::run(of()));
+    tasks.spawn_critical("planner", leader::planner_task::run(of()));
+    tasks.spawn_critical("executor", leader::executor_task::run(of()));
+    tasks.spawn_critical("health", leader::health_task::run(of()));
+    tasks.spawn("renewal", renewal(of(), slot, identity_path));
+    let grpc = server::admin_routes(&director, rules.clone())?;
+    let rest = server::rest_routes(&director);
+    tasks.spawn_critical(
+        "admin listener",
+        server::serve_admin(admin_listener, admin_tls, grpc, rest, shutdown.clone()),
+    );
+    let roles = server::internal_routes(&director, rules);
+    tasks.spawn_critical(
+        "internal listener",
+        server::serve_internal(internal_listener, internal_tls, roles, shutdown.clone()),
+    );
+    tasks.spawn(
+        "metrics listener",
+        server::health_server(&director).run(metrics_listener, shutdown),
+    );
+    tracing::info!(%admin, %internal, %metrics, "the director listens");
+    Ok(Running {
+        director,
+        admin,
+        internal,
+        metrics,
+        tasks,
+        _lock: lock,
+    })
+}
+
+fn own_identity(config: &Config) -> Result<KeyedCert, RunError> {
+    let path = config.own(IDENTITY_FILE);
+    let wrong = || RunError::Identity(path.display().to_string());
+    let cert = KeyedCert::load(&path)?.ok_or_else(wrong)?;
+    let expected = Identity::new(
+        config.platform_id.as_str(),
+        ROLE_DIRECTOR,
+        config.director_id.as_str(),
+    )
+    .map_err(|_| wrong())?;
+    if cert.identity() != Some(expected) {
+        return Err(wrong());
+    }
+    Ok(cert)
+}
+
+/// Opens the log, or begins one, beside the async threads.
+async fn start_member(
+    config: &Config,
+    published: Arc<Published>,
+) -> Result<raft::Handle, RunError> {
+    let directory = config.own("raft");
+    let id = config.bootstrap.raft_id;
+    let started = task::spawn_blocking("raft start", move || {
+        std::fs::create_dir_all(&directory).map_err(|source| StoreOpenError::Io {
+            path: directory.clone(),
+            source,
+        })?;
+        let mut store = SledStore::open(&directory)?;
+        if store.member_id().is_none() {
+            raft::bootstrap(&mut store, id, State::default().encode())?;
+            tracing::info!(member = id, "a new raft log was begun");
+        }
+        let machine = DirectorMachine::new(published);
+        let member = MemberConfig::new(id, random::next_u64());
+        Ok(member_task::start(
+            member,
+            store,
+            machine,
+            PeerOutbox::new(),
+            member_task::exit_process(),
+        )?)
+    });
+    started.await.unwrap_or_else(|panic| {
+        Err(RunError::Member(member_task::StartError::Thread(
+            io::Error::other(panic),
+        )))
+    })
+}
+
+/// The director's own certificate is renewed with the authority that it holds.
+async fn renewal(director: Arc<Director>, slot: Arc<CertSlot>, path: std::path::PathBuf) {
+    let config = &director.config;
+    let Ok(identity) = Identity::new(
+        config.platform_id.as_str(),
+        ROLE_DIRECTOR,
+        config.director_id.as_str(),
+    ) else {
+        return;
+    };
+    let spec = certificates::role_spec(
+        identity,
+        &config.platform.advertised_address,
+        &config.platform.domain,
+    );
+    let renewal = Renewal {
+        path,
+        slot,
+        common_name: spec.common_name.clone(),
+    };
+    let ask = |csr: String| {
+        let signed =
+            director
+                .certificates
+                .authority()
+                .sign_csr(&csr, &spec, director.clock.now_ms());
+        async move { signed }
+    };
+    renewal.run(ask, |_| {}, director.shutdown.clone()).await;
+}

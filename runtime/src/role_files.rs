@@ -13,7 +13,7 @@ use crate::platform_file::PlatformFileError;
 pub struct DirectorBootstrap {
     /// 32 lower-case hex; the same as in the director's certificate.
     pub director_id: String,
-    /// Its number in the Raft group.
+    /// Its number in the Raft group, [`member_of`] its id.
     pub raft_id: u64,
     /// The first user, a platform admin.
     pub admin_username: String,
@@ -33,6 +33,16 @@ pub struct DirectorBootstrap {
 pub struct ProxyFile {
     /// 32 lower-case hex; the same as in the proxy's certificate.
     pub proxy_id: String,
+}
+
+/// The number in the Raft group of a director: the first 52 bits of its id, which a number in
+/// JavaScript can hold. So a certificate, which names the id, proves the number too. `None` when the
+/// text is no id.
+#[must_use]
+pub fn member_of(director_id: &str) -> Option<u64> {
+    let digits = director_id.get(..13)?;
+    // Raft keeps zero for "nobody".
+    u64::from_str_radix(digits, 16).ok().map(|number| number.max(1))
 }
 
 impl DirectorBootstrap {
@@ -73,4 +83,17 @@ fn read<T: DeserializeOwned>(path: PathBuf) -> Result<T, PlatformFileError> {
         source,
     })?;
     serde_json::from_slice(&bytes).map_err(|source| PlatformFileError::Parse { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_members_number_follows_from_its_id() {
+        assert_eq!(member_of("0000000000010000ffffffffffffffff"), Some(16));
+        assert_eq!(member_of(&"f".repeat(32)), Some((1 << 52) - 1));
+        assert_eq!(member_of(&"0".repeat(32)), Some(1));
+        assert_eq!(member_of("xyz"), None);
+    }
 }

@@ -16,7 +16,7 @@ use wharf_runtime::{
     data_dir::write_atomic,
     platform_file::{PlatformFile, Ports},
     random,
-    role_files::{DirectorBootstrap, ProxyFile},
+    role_files::{DirectorBootstrap, ProxyFile, member_of},
     tls::{Authority, Identity, KeyedCert, LeafSpec, ROLE_ALLOCATOR, ROLE_DIRECTOR, ROLE_PROXY},
 };
 
@@ -62,9 +62,10 @@ pub(super) fn ensure(choice: &Choice, now_ms: i64) -> Result<Written, Failure> {
         Some(read) => (read.map_err(|error| damaged(&error))?, None),
         None => {
             let password = random::password(24);
+            let director_id = random::new_id();
             let bootstrap = DirectorBootstrap {
-                director_id: random::new_id(),
-                raft_id: 1,
+                raft_id: member_of(&director_id).unwrap_or(1),
+                director_id,
                 admin_username: ADMIN.to_owned(),
                 admin_password_hash: hash(&password)?,
                 allocator_id: random::new_id(),

@@ -1,0 +1,247 @@
+//! Deployments: made, read, deleted; their credentials shown to admins. Ids, time and secrets are
+//! stamped here, once. Not here: what a deployment becomes (`wharf_director_core::deployment`).
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+use wharf_director_core::{
+    apply::deployment::credentials_secret,
+    command::{Body, DeleteDeployment, NoteAudit},
+    deployment::expand::DeploymentRequest,
+    listing::Value,
+    outcome::Outcome,
+    refusal::Refusal,
+};
+use wharf_proto::{ids::PlanId, v1};
+use wharf_runtime::random;
+use wharf_services::v1::deployments_server::Deployments;
+
+use super::{asked, info, not_found, page, principal, views::View};
+use crate::{
+    answer::{coded_status, internal},
+    bootstrap::{FreshCredentials, create_body},
+    codes,
+    director::Director,
+    secrets::DeploymentCredentials,
+};
+
+const FIELDS: [&str; 7] = [
+    "name", "id", "alias", "template", "health", "created", "system",
+];
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct DeploymentsApi(pub Arc<Director>);
+
+fn ids(outcome: Outcome) -> Result<(String, String), Status> {
+    match outcome {
+        Outcome::Deployment {
+            deployment_id,
+            plan_id,
+        } => Ok((deployment_id.to_string(), plan_id.to_string())),
+        other => Err(internal(format!("an unexpected outcome: {other:?}"))),
+    }
+}
+
+#[tonic::async_trait]
+impl Deployments for DeploymentsApi {
+    async fn create_deployment(
+        &self,
+        request: Request<v1::CreateDeploymentRequest>,
+    ) -> Result<Response<v1::CreateDeploymentResponse>, Status> {
+        let principal = principal(&request)?;
+        let message = request.into_inner();
+        let asked = asked(&principal, message.mutation.as_ref(), &canonical(&message))?;
+        let fresh = FreshCredentials::generate().await.map_err(internal)?;
+        let wanted = DeploymentRequest {
+            name: message.name,
+            alias: message.alias,
+            template_id: message.template_id,
+            sizes: message
+                .sizes
+                .iter()
+                .map(|(kind, size)| (kind.clone(), size.into()))
+                .collect(),
+            zone_counts: message.zone_counts.into_iter().collect(),
+            system_owned: false,
+        };
+        let outcome = self
+            .0
+            .proposer
+            .once(&asked, |state| {
+                create_body(&self.0, state, &wanted, &fresh)
+                    .map(|body| Body::CreateDeployment(Box::new(body)))
+            })
+            .await?;
+        let (deployment_id, plan_id) = ids(outcome)?;
+        let view = View::of(&self.0);
+        let deployment = view
+            .state
+            .deployments
+            .get(deployment_id.as_str())
+            .map(|record| view.deployment(record));
+        Ok(Response::new(v1::CreateDeploymentResponse {
+            deployment,
+            plan_id,
+        }))
+    }
+
+    async fn get_deployment(
+        &self,
+        request: Request<v1::GetDeploymentRequest>,
+    ) -> Result<Response<v1::Deployment>, Status> {
+        let message = request.into_inner();
+        let view = View::of(&self.0);
+        let record = view
+            .state
+            .find_deployment(&message.deployment)
+            .ok_or_else(|| not_found("deployment", &message.deployment))?;
+        Ok(Response::new(view.deployment(record)))
+    }
+
+    async fn list_deployments(
+        &self,
+        request: Request<v1::ListDeploymentsRequest>,
+    ) -> Result<Response<v1::ListDeploymentsResponse>, Status> {
+        let message = request.into_inner();
+        let view = View::of(&self.0);
+        let page = page(
+            message.options.as_ref(),
+            &FIELDS,
+            view.state
+                .deployments
+                .values()
+                .map(|record| view.deployment(record)),
+            |row, field| match field {
+                "id" => row.id.as_str().into(),
+                "alias" => row.alias.as_str().into(),
+                "template" => row.template_id.as_str().into(),
+                "health" => health_word(row.health()),
+                "created" => created(row.created_at.as_ref()),
+                "system" => row.system_owned.into(),
+                _ => row.name.as_str().into(),
+            },
+            |row| row.id.clone(),
+        )?;
+        Ok(Response::new(v1::ListDeploymentsResponse {
+            info: Some(info(&page)),
+            deployments: page.rows,
+        }))
+    }
+
+    async fn delete_deployment(
+        &self,
+        request: Request<v1::DeleteDeploymentRequest>,
+    ) -> Result<Response<v1::DeleteDeploymentResponse>, Status> {
+        let principal = principal(&request)?;
+        let message = request.into_inner();
+        let asked = asked(&principal, message.mutation.as_ref(), &message)?;
+        let expected_version = message
+            .mutation
+            .as_ref()
+            .map_or(0, |mutation| mutation.expected_version);
+        let outcome = self
+            .0
+            .proposer
+            .once(&asked, |state| {
+                let record = state
+                    .find_deployment(&message.deployment)
+                    .ok_or_else(|| Refusal::not_found("deployment", &message.deployment))?;
+                Ok(Body::DeleteDeployment(DeleteDeployment {
+                    deployment_id: record.id.clone(),
+                    plan_id: PlanId::from_bytes(random::bytes()),
+                    expected_version,
+                }))
+            })
+            .await?;
+        let (deployment_id, plan_id) = ids(outcome)?;
+        Ok(Response::new(v1::DeleteDeploymentResponse {
+            deployment_id,
+            plan_id,
+        }))
+    }
+
+    async fn get_credentials(
+        &self,
+        request: Request<v1::GetCredentialsRequest>,
+    ) -> Result<Response<v1::Credentials>, Status> {
+        let principal = principal(&request)?;
+        let message = request.into_inner();
+        let view = View::of(&self.0);
+        let record = view
+            .state
+            .find_deployment(&message.deployment)
+            .ok_or_else(|| not_found("deployment", &message.deployment))?;
+        let name = credentials_secret(&record.id);
+        let sealed = view
+            .state
+            .secrets
+            .get(&name)
+            .ok_or_else(|| not_found("credentials", record.id.as_str()))?;
+        let credentials =
+            DeploymentCredentials::open(&self.0.key, &name, &sealed.sealed).map_err(|error| {
+                coded_status(
+                    tonic::Code::FailedPrecondition,
+                    codes::SEALED,
+                    error.to_string(),
+                    "restore the platform key that sealed it",
+                )
+            })?;
+        // What cannot be audited is not shown.
+        let note = Body::NoteAudit(NoteAudit {
+            action: "get_credentials".to_owned(),
+            subject: format!("deployment/{}", record.id),
+        });
+        self.0.proposer.of(&principal.name, note).await?;
+        Ok(Response::new(v1::Credentials {
+            deployment_id: record.id.to_string(),
+            alias: record.alias.clone(),
+            url: view.endpoint(record),
+            username: credentials.username,
+            password: credentials.password,
+            ca_pem: self.0.certificates.authority().certificate_pem().to_owned(),
+        }))
+    }
+}
+
+/// The request with its maps in one order: the bytes of the same request are then the same. Maps of
+/// one entry, which is all that templates ask for today, have one order anyway.
+fn canonical(message: &v1::CreateDeploymentRequest) -> v1::CreateDeploymentRequest {
+    let mut flat = message.clone();
+    let mut sizes: Vec<_> = flat.sizes.drain().collect();
+    sizes.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut zones: Vec<_> = flat.zone_counts.drain().collect();
+    zones.sort();
+    // Only digested: the maps are appended to the name as text.
+    flat.name = format!("{}\0{sizes:?}\0{zones:?}", flat.name);
+    flat
+}
+
+fn health_word(health: v1::Health) -> Value {
+    let word = health.as_str_name().trim_start_matches("HEALTH_");
+    Value::Text(word.to_lowercase())
+}
+
+fn created(at: Option<&prost_types::Timestamp>) -> Value {
+    at.map_or(0, wharf_proto::times::millis).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+
+    #[test]
+    fn the_same_request_has_the_same_bytes_whatever_the_order_of_its_maps() {
+        let request = |kinds: [&str; 3]| v1::CreateDeploymentRequest {
+            name: "a".into(),
+            zone_counts: kinds.map(|kind| (kind.to_owned(), 1)).into(),
+            ..Default::default()
+        };
+        let one = canonical(&request(["a", "b", "c"])).encode_to_vec();
+        for _ in 0..20 {
+            assert_eq!(canonical(&request(["c", "a", "b"])).encode_to_vec(), one);
+        }
+        assert_ne!(canonical(&request(["c", "a", "d"])).encode_to_vec(), one);
+    }
+}

@@ -1,0 +1,96 @@
+//! The gRPC API, one file a noun. Each request passed the gate (`auth`); here it is checked, turned
+//! into one command or answered from state and memory. Not here: the meaning of commands (the core),
+//! how records look to people (`views`).
+
+pub mod allocators;
+pub mod containers;
+pub mod deployments;
+pub mod enrollment;
+pub mod plans;
+pub mod platform;
+pub mod proxies;
+pub mod raft_transport;
+pub mod streams;
+pub mod templates;
+pub mod views;
+
+use prost::Message;
+use tonic::{Request, Status};
+use wharf_director_core::{
+    listing::{Ask, ListQuery, Page, Value},
+    refusal::Refusal,
+};
+use wharf_proto::{ids::RequestId, v1};
+
+use crate::{
+    answer::{field_status, internal, refused},
+    auth::Principal,
+    codes,
+    propose::Asked,
+};
+
+/// Largest message that is taken from clients.
+pub const MAX_MESSAGE: usize = 4 << 20;
+
+/// Who made the request.
+fn principal<T>(request: &Request<T>) -> Result<Principal, Status> {
+    request
+        .extensions()
+        .get::<Principal>()
+        .cloned()
+        .ok_or_else(|| internal("a request came past the gate"))
+}
+
+/// What makes a mutation recognisable when it is repeated.
+fn asked<T: Message>(
+    principal: &Principal,
+    mutation: Option<&v1::Mutation>,
+    message: &T,
+) -> Result<Asked, Status> {
+    let request_id: RequestId = mutation
+        .map(|mutation| mutation.request_id.as_str())
+        .unwrap_or_default()
+        .parse()
+        .map_err(|error: wharf_proto::ids::IdError| {
+            field_status(
+                codes::REQUEST_ID,
+                "mutation.request_id",
+                error.to_string(),
+                "make 16 random bytes for each change and send them in lower-case hex",
+            )
+        })?;
+    Ok(Asked::new(
+        &principal.name,
+        request_id,
+        &message.encode_to_vec(),
+    ))
+}
+
+/// One page of rows as asked for.
+fn page<T>(
+    options: Option<&v1::ListOptions>,
+    fields: &[&str],
+    rows: impl IntoIterator<Item = T>,
+    field: impl Fn(&T, &str) -> Value,
+    id: impl Fn(&T) -> String,
+) -> Result<Page<T>, Status> {
+    let ask = options.map_or_else(Ask::default, |options| Ask {
+        page_size: options.page_size,
+        page_token: &options.page_token,
+        filter: &options.filter,
+        order_by: &options.order_by,
+    });
+    let query = ListQuery::parse(&ask, fields).map_err(|refusal| refused(&refusal))?;
+    Ok(query.page(rows, field, id))
+}
+
+fn info<T>(page: &Page<T>) -> v1::ListInfo {
+    v1::ListInfo {
+        next_page_token: page.next_page_token.clone(),
+        total: page.total,
+    }
+}
+
+fn not_found(noun: &str, id: &str) -> Status {
+    refused(&Refusal::not_found(noun, id))
+}

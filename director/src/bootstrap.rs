@@ -1,0 +1,130 @@
+//! The first commands of a fresh log: the platform with its admin, then the deployment `system`.
+//! Done by each new leader, level-triggered: what is there already is left alone. Not here: making
+//! the files that this reads (`wharf up`), creating deployments for users (`api/deployments`).
+
+use wharf_director_core::{
+    apply::deployment::credentials_secret,
+    command::{Body, BootstrapPlatform, CreateDeployment},
+    deployment::{
+        expand::{DeploymentRequest, expand},
+        validate::SYSTEM_ALIAS,
+    },
+    refusal::Refusal,
+    state::{DeploymentUser, State},
+};
+use wharf_runtime::{random, task};
+
+use crate::{
+    director::Director,
+    propose::ProposalError,
+    secrets::{self, DeploymentCredentials, SecretError},
+};
+
+/// Why the first commands could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum BootstrapError {
+    /// A command failed.
+    #[error(transparent)]
+    Proposal(#[from] ProposalError),
+    /// The credentials could not be made.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// Sees to it that the platform and its own deployment are there.
+///
+/// # Errors
+/// When a command is refused or leadership is lost; try again while leading.
+pub async fn ensure(director: &Director) -> Result<(), BootstrapError> {
+    let config = &director.config;
+    if director.published.state().platform.is_none() {
+        let body = Body::BootstrapPlatform(BootstrapPlatform {
+            platform_id: config.platform_id.clone(),
+            name: config.platform.name.clone(),
+            domain: config.platform.domain.clone(),
+            proxy_https_port: config.platform.ports.proxy_https,
+            director_id: config.director_id.clone(),
+            admin_username: config.bootstrap.admin_username.clone(),
+            admin_password_hash: config.bootstrap.admin_password_hash.clone(),
+        });
+        director.proposer.own(body).await?;
+        tracing::info!(platform = %config.platform_id, "the platform was set up");
+    }
+    if director.published.state().system_deployment().is_none() {
+        let fresh = FreshCredentials::generate().await?;
+        let request = DeploymentRequest {
+            name: SYSTEM_ALIAS.to_owned(),
+            alias: SYSTEM_ALIAS.to_owned(),
+            template_id: config.bootstrap.system_template.clone(),
+            system_owned: true,
+            ..DeploymentRequest::default()
+        };
+        let state = director.published.state();
+        let body =
+            create_body(director, &state, &request, &fresh).map_err(ProposalError::Refused)?;
+        director
+            .proposer
+            .own(Body::CreateDeployment(Box::new(body)))
+            .await?;
+        tracing::info!("the deployment `system` was asked for");
+    }
+    Ok(())
+}
+
+/// Credentials of a deployment to be, with the hash that its instances get.
+pub struct FreshCredentials {
+    credentials: DeploymentCredentials,
+    hash: String,
+}
+
+impl FreshCredentials {
+    /// Makes them; hashing is done beside the async threads.
+    ///
+    /// # Errors
+    /// When hashing fails.
+    pub async fn generate() -> Result<Self, SecretError> {
+        let credentials = DeploymentCredentials::generate();
+        let password = credentials.password.clone();
+        let hash = task::spawn_blocking("password", move || secrets::hash_password(&password))
+            .await
+            .unwrap_or_else(|_| Err(SecretError::Sealed("a new password".to_owned())))?;
+        Ok(Self { credentials, hash })
+    }
+}
+
+/// The command for a request, its credentials sealed under the deployment's own name.
+///
+/// # Errors
+/// What is wrong with the request.
+pub fn create_body(
+    director: &Director,
+    state: &State,
+    request: &DeploymentRequest,
+    fresh: &FreshCredentials,
+) -> Result<CreateDeployment, Refusal> {
+    let user = DeploymentUser {
+        username: fresh.credentials.username.clone(),
+        password_hash: fresh.hash.clone(),
+        roles: vec!["superuser".to_owned()],
+    };
+    let mut body = expand(
+        state,
+        &director.catalog,
+        request,
+        vec![user],
+        String::new(),
+        &mut random::bytes::<16>,
+    )?;
+    let name = credentials_secret(&body.deployment_id);
+    body.sealed_credentials = fresh
+        .credentials
+        .seal(&director.key, &name)
+        .map_err(|error| {
+            Refusal::new(
+                wharf_director_core::refusal::RefusalKind::FailedPrecondition,
+                crate::codes::SEALED,
+                error.to_string(),
+            )
+        })?;
+    Ok(body)
+}

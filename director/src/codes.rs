@@ -1,0 +1,33 @@
+//! Codes of what the director's shell refuses; each has a page in `docs/errors/`. Not here: the
+//! core's codes (`wharf_director_core::refusal::codes`).
+
+/// No credentials, or wrong ones.
+pub const UNAUTHENTICATED: &str = "DIR0050";
+/// The caller may not use the method.
+pub const FORBIDDEN: &str = "DIR0051";
+/// Too many wrong passwords.
+pub const TOO_MANY_GUESSES: &str = "DIR0052";
+/// The method declares nobody who may call it.
+pub const NO_CALLER: &str = "DIR0053";
+/// This director does not lead.
+pub const NOT_LEADER: &str = "DIR0054";
+/// Leadership was lost while a change was under way.
+pub const OUTCOME_UNKNOWN: &str = "DIR0055";
+/// Too much is under way.
+pub const BUSY: &str = "DIR0056";
+/// A mutation without a usable request id.
+pub const REQUEST_ID: &str = "DIR0057";
+/// A stream was named wrongly or is not open.
+pub const STREAM: &str = "DIR0058";
+/// The deadline has passed.
+pub const DEADLINE: &str = "DIR0059";
+/// A session is not its certificate's, speaks wrongly or was silent.
+pub const SESSION: &str = "DIR0070";
+/// A certificate request was refused.
+pub const CERTIFICATE: &str = "DIR0071";
+/// A sealed secret cannot be opened.
+pub const SEALED: &str = "DIR0072";
+/// The method does not exist.
+pub const NO_METHOD: &str = "DIR0073";
+/// An error of the director.
+pub const INTERNAL: &str = "DIR0079";

@@ -1,0 +1,78 @@
+//! What every part of a running director shares: state, proposer, leader's memory, keys. Made once
+//! in `lib.rs`. Holds no logic of its own beyond who leads. Not here: tasks, services.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use wharf_director_core::template::TemplateCatalog;
+use wharf_runtime::{clock::Clock, task::Shutdown, telemetry::LogLevel};
+
+use crate::{
+    api::streams::StreamTable, certificates::Certificates, config::Config, logins::Logins,
+    machine::Published, observations::Observatory, propose::Proposer, raft::Handle,
+    secrets::PlatformKey,
+};
+
+/// The parts of a director.
+pub struct Director {
+    /// What it was started with.
+    pub config: Config,
+    /// The clock.
+    pub clock: Clock,
+    /// Its Raft member.
+    pub raft: Handle,
+    /// The state as last applied.
+    pub published: Arc<Published>,
+    /// The way to change it.
+    pub proposer: Proposer,
+    /// The leader's memory.
+    pub seen: Observatory,
+    /// Seals secrets.
+    pub key: PlatformKey,
+    /// Issues certificates.
+    pub certificates: Certificates,
+    /// Checks passwords.
+    pub logins: Logins,
+    /// Shipped templates.
+    pub catalog: TemplateCatalog,
+    /// Open `Watch` streams.
+    pub streams: StreamTable,
+    /// The term in which this member leads and is ready to; none while it does not.
+    pub leading: watch::Sender<Option<u64>>,
+    /// The log, when it can be changed.
+    pub log_level: Option<LogLevel>,
+    /// Ends everything.
+    pub shutdown: Shutdown,
+}
+
+impl std::fmt::Debug for Director {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Director")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Director {
+    /// Whether this member leads and its leader work has begun.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.leading.borrow().is_some()
+    }
+
+    /// The time for decisions: never before what was applied.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        self.proposer.now_ms()
+    }
+
+    /// Returns when this member no longer leads in the term in which it led at the call.
+    pub async fn leadership_lost(&self) {
+        let mut leading = self.leading.subscribe();
+        let term = *leading.borrow_and_update();
+        if term.is_some() {
+            // An error means that the director is gone.
+            let _ = leading.wait_for(|now| *now != term).await;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What only the leader does. `leadership_task` begins and ends it; the others look at state and
+//! memory whenever one of them changed, and once a second, and propose what the core decides. None
+//! keeps anything that is not in the state or the leader's memory, so that a crash at any point
+//! loses nothing. Not here: the decisions (the core).
+
+pub mod executor_task;
+pub mod health_task;
+pub mod leadership_task;
+pub mod planner_task;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use wharf_director_core::command::Body;
+
+use crate::{director::Director, propose::ProposalError};
+
+/// Without any change, look again after this: time passes, too.
+const TICK: Duration = Duration::from_secs(1);
+/// Changes that come together are looked at together.
+const GATHER: Duration = Duration::from_millis(20);
+/// Proposals that follow from each other are made at once, but not for ever.
+const MAX_ROUNDS: usize = 64;
+
+/// Looks while this member leads, after each change and each second, until the director ends.
+/// `look` returns whether it proposed something: then it is called again at once.
+async fn watch_and_act<F, R>(director: Arc<Director>, look: F)
+where
+    F: Fn(Arc<Director>) -> R + Send,
+    R: Future<Output = bool> + Send,
+{
+    let mut leading = director.leading.subscribe();
+    let mut state = director.published.changes();
+    let mut seen = director.seen.decisive();
+    loop {
+        let leads = director
+            .shutdown
+            .run_until(leading.wait_for(Option::is_some))
+            .await
+            .is_some_and(|leads| leads.is_ok());
+        if !leads {
+            return;
+        }
+        state.borrow_and_update();
+        seen.borrow_and_update();
+        for _ in 0..MAX_ROUNDS {
+            if !director.leads() || !look(Arc::clone(&director)).await {
+                break;
+            }
+        }
+        tokio::select! {
+            _ = state.changed() => {}
+            _ = seen.changed() => {}
+            () = tokio::time::sleep(TICK) => {}
+            () = director.shutdown.triggered() => return,
+        }
+        tokio::time::sleep(GATHER).await;
+    }
+}
+
+/// Proposes the leader's own commands in order; returns whether one of them was applied. One that
+/// was overtaken is refused and does no harm.
+async fn propose_all(director: &Director, bodies: Vec<Body>) -> bool {
+    let mut applied = false;
+    for body in bodies {
+        let name = body.name();
+        match director.proposer.own(body).await {
+            Ok(_) => applied = true,
+            Err(ProposalError::Refused(refusal)) => {
+                tracing::debug!(name, %refusal, "a command was overtaken");
+            }
+            Err(error) => {
+                tracing::warn!(name, %error, "a command of the leader was not applied");
+                return false;
+            }
+        }
+    }
+    applied
+}

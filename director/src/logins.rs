@@ -1,0 +1,264 @@
+//! Users' passwords: verified against the hash in the state, verified ones remembered until the user
+//! changes, guesses slowed down per user and address. Invariants: the tables are bounded; no password
+//! is kept, only a digest under a key of this process; while a user at an address has to wait, not
+//! even the right password is tried. Not here: what a user may do (`auth`).
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use wharf_director_core::state::{Role, State};
+use wharf_runtime::{random, task, tls::constant_time_eq};
+
+use crate::secrets;
+
+/// Wrong passwords before waiting begins.
+const FREE_GUESSES: u32 = 5;
+/// The longest wait.
+const MAX_WAIT_MS: u64 = 30_000;
+/// Entries of the table of guesses.
+const GUESSES_KEPT: usize = 10_000;
+/// Guesses older than this are forgotten.
+const FORGET_MS: u64 = 15 * 60_000;
+/// Verified users that are remembered.
+const VERIFIED_KEPT: usize = 1_000;
+/// Hashes computed at a time: each takes a core and 19 MiB.
+const HASHERS: usize = 2;
+/// Hashes that wait; more are refused.
+const HASHES_WAITING: usize = 64;
+/// A longer user name or password is refused unseen.
+const CREDENTIAL_BYTES: usize = 1_024;
+
+/// Why a login failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginError {
+    /// User or password is wrong.
+    Wrong,
+    /// Too many guesses: wait so long.
+    Wait {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// Too many logins are being checked.
+    Busy,
+}
+
+struct Guesses {
+    count: u32,
+    last_ms: u64,
+}
+
+struct Verified {
+    digest: [u8; 32],
+    version: u64,
+}
+
+/// Checks logins.
+pub struct Logins {
+    key: [u8; 32],
+    guesses: Mutex<HashMap<(String, IpAddr), Guesses>>,
+    verified: Mutex<HashMap<String, Verified>>,
+    hashers: Semaphore,
+    waiting: Semaphore,
+    /// Hashed when there is no such user, so that an answer's time does not tell.
+    nobody: String,
+}
+
+impl std::fmt::Debug for Logins {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Logins")
+    }
+}
+
+fn wait_ms(guesses: &Guesses, now_ms: u64) -> u64 {
+    let Some(over) = guesses.count.checked_sub(FREE_GUESSES) else {
+        return 0;
+    };
+    let wait = (1_000_u64 << over.min(10)).min(MAX_WAIT_MS);
+    (guesses.last_ms + wait).saturating_sub(now_ms)
+}
+
+impl Logins {
+    /// Nobody has logged in yet.
+    ///
+    /// # Errors
+    /// When hashing does not work.
+    pub fn new() -> Result<Self, secrets::SecretError> {
+        Ok(Self {
+            key: random::bytes(),
+            guesses: Mutex::default(),
+            verified: Mutex::default(),
+            hashers: Semaphore::new(HASHERS),
+            waiting: Semaphore::new(HASHES_WAITING),
+            nobody: secrets::hash_password(&random::token(16))?,
+        })
+    }
+
+    fn digest(&self, username: &str, password: &str) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(self.key);
+        hasher.update((username.len() as u64).to_be_bytes());
+        hasher.update(username.as_bytes());
+        hasher.update(password.as_bytes());
+        hasher.update(self.key);
+        hasher.finalize().into()
+    }
+
+    /// The role of the user, when the password is right.
+    ///
+    /// # Errors
+    /// See [`LoginError`].
+    pub async fn verify(
+        &self,
+        state: &State,
+        username: &str,
+        password: &str,
+        address: IpAddr,
+        now_ms: u64,
+    ) -> Result<Role, LoginError> {
+        if username.len() > CREDENTIAL_BYTES || password.len() > CREDENTIAL_BYTES {
+            return Err(LoginError::Wrong);
+        }
+        let place = (username.to_owned(), address);
+        let wait = lock(&self.guesses)
+            .get(&place)
+            .map_or(0, |guesses| wait_ms(guesses, now_ms));
+        if wait > 0 {
+            return Err(LoginError::Wait { ms: wait });
+        }
+        let user = state.users.get(username);
+        let digest = self.digest(username, password);
+        if let Some(user) = user
+            && lock(&self.verified).get(username).is_some_and(|known| {
+                known.version == user.version && constant_time_eq(&known.digest, &digest)
+            })
+        {
+            return Ok(user.role);
+        }
+        let _waits = self.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
+        let _turn = self.hashers.acquire().await.map_err(|_| LoginError::Busy)?;
+        let hash = user
+            .map_or(&self.nobody, |user| &user.password_hash)
+            .clone();
+        let tried = password.to_owned();
+        let right =
+            task::spawn_blocking("password", move || secrets::verify_password(&hash, &tried))
+                .await
+                .unwrap_or(false);
+        match user.filter(|_| right) {
+            Some(user) => {
+                lock(&self.guesses).remove(&place);
+                let mut verified = lock(&self.verified);
+                if verified.len() >= VERIFIED_KEPT {
+                    verified.clear();
+                }
+                let version = user.version;
+                verified.insert(username.to_owned(), Verified { digest, version });
+                Ok(user.role)
+            }
+            None => {
+                self.count(place, now_ms);
+                Err(LoginError::Wrong)
+            }
+        }
+    }
+
+    fn count(&self, place: (String, IpAddr), now_ms: u64) {
+        let mut guesses = lock(&self.guesses);
+        if guesses.len() >= GUESSES_KEPT && !guesses.contains_key(&place) {
+            guesses.retain(|_, known| now_ms.saturating_sub(known.last_ms) < FORGET_MS);
+            if guesses.len() >= GUESSES_KEPT
+                && let Some(oldest) = guesses
+                    .iter()
+                    .min_by_key(|(_, known)| known.last_ms)
+                    .map(|(place, _)| place.clone())
+            {
+                guesses.remove(&oldest);
+            }
+        }
+        let known = guesses.entry(place).or_insert(Guesses {
+            count: 0,
+            last_ms: now_ms,
+        });
+        if now_ms.saturating_sub(known.last_ms) > FORGET_MS {
+            known.count = 0;
+        }
+        known.count = known.count.saturating_add(1);
+        known.last_ms = now_ms;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // The tables are whole after every statement.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wharf_director_core::state::UserRecord;
+
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 9));
+
+    fn state(password: &str, version: u64) -> State {
+        let mut state = State::default();
+        let user = UserRecord {
+            username: "ada".into(),
+            password_hash: secrets::hash_password(password).unwrap(),
+            role: Role::PlatformViewer,
+            created_ms: 1,
+            changed_ms: 1,
+            version,
+        };
+        state.users.insert("ada".into(), user);
+        state
+    }
+
+    #[tokio::test]
+    async fn a_changed_password_ends_what_was_verified() {
+        let logins = Logins::new().unwrap();
+        let before = state("one", 1);
+        for _ in 0..2 {
+            let role = logins.verify(&before, "ada", "one", HOME, 10).await;
+            assert_eq!(role, Ok(Role::PlatformViewer));
+        }
+        let after = state("two", 2);
+        let old = logins.verify(&after, "ada", "one", HOME, 20).await;
+        assert_eq!(old, Err(LoginError::Wrong));
+        assert!(logins.verify(&after, "ada", "two", HOME, 30).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn guessing_has_to_wait_and_only_there() {
+        let logins = Logins::new().unwrap();
+        let state = state("one", 1);
+        for _ in 0..FREE_GUESSES {
+            let guess = logins.verify(&state, "ada", "no", AWAY, 10).await;
+            assert_eq!(guess, Err(LoginError::Wrong));
+        }
+        let right = logins.verify(&state, "ada", "one", AWAY, 20).await;
+        assert!(matches!(right, Err(LoginError::Wait { .. })), "{right:?}");
+        assert!(logins.verify(&state, "ada", "one", HOME, 20).await.is_ok());
+        assert!(
+            logins
+                .verify(&state, "ada", "one", AWAY, 2_000)
+                .await
+                .is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn the_table_of_guesses_stays_bounded() {
+        let logins = Logins::new().unwrap();
+        for number in 0..(GUESSES_KEPT as u32 + 5) {
+            let address = IpAddr::V4(std::net::Ipv4Addr::from(number));
+            logins.count(("eve".into(), address), u64::from(number));
+        }
+        assert!(lock(&logins.guesses).len() <= GUESSES_KEPT);
+    }
+}

@@ -1,0 +1,250 @@
+//! The listeners: for people (gRPC, gRPC-web and a little REST on one TLS port), for roles (gRPC with
+//! mutual TLS), for the host (health and metrics on loopback). Invariants: every gRPC method is
+//! behind the gate; the gRPC-web layer wraps gRPC alone; what calls itself `application/grpc*` never
+//! gets a page. Not here: what methods do (`api/`, `sessions/`).
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::State as Shared,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, Request};
+use hyper::{body::Incoming, service::service_fn};
+use rustls::ServerConfig;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic_web::GrpcWebLayer;
+use tower::ServiceExt;
+use wharf_proto::DESCRIPTORS;
+use wharf_runtime::{
+    health_server::{Health, HealthServer},
+    metrics::Metrics,
+    net::{Limits, serve_tls},
+    task::Shutdown,
+};
+use wharf_services::v1::{
+    allocator_session_server::AllocatorSessionServer, allocators_server::AllocatorsServer,
+    containers_server::ContainersServer, deployments_server::DeploymentsServer,
+    enrollment_server::EnrollmentServer, plans_server::PlansServer,
+    platform_server::PlatformServer, proxies_server::ProxiesServer,
+    raft_transport_server::RaftTransportServer, route_session_server::RouteSessionServer,
+    streams_server::StreamsServer, templates_server::TemplatesServer,
+};
+
+use crate::{
+    api::{
+        MAX_MESSAGE, allocators::AllocatorsApi, containers::ContainersApi,
+        deployments::DeploymentsApi, enrollment::EnrollmentApi, plans::PlansApi,
+        platform::PlatformApi, proxies::ProxiesApi, raft_transport::RaftTransportApi,
+        streams::StreamsApi, templates::TemplatesApi, views::View,
+    },
+    auth::{GateLayer, Rules},
+    director::Director,
+    sessions::{MAX_REPORT, allocators::AllocatorSessions, proxies::RouteSessions},
+};
+
+/// Why the services cannot be put together; the binary was built wrongly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The contracts cannot be read for reflection.
+    #[error("the contracts inside this binary cannot be served by reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// The gRPC services for people.
+///
+/// # Errors
+/// When the contracts cannot be read.
+pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, ServerError> {
+    let of = || Arc::clone(director);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS)
+        .build_v1()?;
+    // The gate alone decides what is served; health is that of answering at all.
+    let (_, health) = tonic_health::server::health_reporter();
+    let limit = MAX_MESSAGE;
+    let routes = Routes::new(health)
+        .add_service(reflection)
+        .add_service(DeploymentsServer::new(DeploymentsApi(of())).max_decoding_message_size(limit))
+        .add_service(PlansServer::new(PlansApi(of())).max_decoding_message_size(limit))
+        .add_service(TemplatesServer::new(TemplatesApi(of())).max_decoding_message_size(limit))
+        .add_service(AllocatorsServer::new(AllocatorsApi(of())).max_decoding_message_size(limit))
+        .add_service(ProxiesServer::new(ProxiesApi(of())).max_decoding_message_size(limit))
+        .add_service(ContainersServer::new(ContainersApi(of())).max_decoding_message_size(limit))
+        .add_service(PlatformServer::new(PlatformApi(of())).max_decoding_message_size(limit))
+        .add_service(StreamsServer::new(StreamsApi(of())).max_decoding_message_size(limit));
+    // The last layer is the outermost: refusals of the gate are gRPC-web too.
+    Ok(routes
+        .into_axum_router()
+        .layer(GateLayer::new(of(), rules))
+        .layer(GrpcWebLayer::new()))
+}
+
+/// The gRPC services for roles.
+#[must_use]
+pub fn internal_routes(director: &Arc<Director>, rules: Rules) -> Router {
+    let of = || Arc::clone(director);
+    Routes::new(
+        AllocatorSessionServer::new(AllocatorSessions(of())).max_decoding_message_size(MAX_REPORT),
+    )
+    .add_service(
+        RouteSessionServer::new(RouteSessions(of())).max_decoding_message_size(MAX_MESSAGE),
+    )
+    .add_service(EnrollmentServer::new(EnrollmentApi(of())).max_decoding_message_size(MAX_MESSAGE))
+    .add_service(
+        RaftTransportServer::new(RaftTransportApi(of())).max_decoding_message_size(MAX_REPORT),
+    )
+    .into_axum_router()
+    .layer(GateLayer::new(of(), rules))
+}
+
+/// What is not gRPC.
+pub fn rest_routes(director: &Arc<Director>) -> Router {
+    Router::new()
+        .route("/", get(front_page))
+        .route("/api/health", get(health))
+        .fallback(nothing_here)
+        .with_state(Arc::clone(director))
+}
+
+async fn front_page(Shared(director): Shared<Arc<Director>>) -> String {
+    format!(
+        "Wharfinger {}, platform {}\nUse `wharf` with this address, or GET /api/health.\n",
+        env!("CARGO_PKG_VERSION"),
+        director.config.platform.name
+    )
+}
+
+async fn health(Shared(director): Shared<Arc<Director>>) -> Response {
+    let leads = director.leads();
+    let body = json!({
+        "ready": leads,
+        "platform_id": director.config.platform_id.to_string(),
+        "director_id": director.config.director_id.to_string(),
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    let status = if leads {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(body)).into_response()
+}
+
+async fn nothing_here() -> Response {
+    let body = json!({
+        "error": { "code": crate::codes::NO_METHOD, "message": "there is nothing at this path" }
+    });
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
+}
+
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/grpc"))
+}
+
+/// Serves people until `shutdown`, then drains.
+pub async fn serve_admin(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    grpc: Router,
+    rest: Router,
+    shutdown: Shutdown,
+) {
+    let factory = move |_: &_| {
+        let (grpc, rest) = (grpc.clone(), rest.clone());
+        service_fn(move |request: Request<Incoming>| {
+            let router = if is_grpc(request.headers()) {
+                grpc.clone()
+            } else {
+                rest.clone()
+            };
+            answer(router, request)
+        })
+    };
+    serve_tls(listener, tls, factory, shutdown, Limits::default()).await;
+}
+
+/// Serves roles until `shutdown`, then drains.
+pub async fn serve_internal(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    grpc: Router,
+    shutdown: Shutdown,
+) {
+    let factory = move |_: &_| {
+        let grpc = grpc.clone();
+        service_fn(move |request: Request<Incoming>| answer(grpc.clone(), request))
+    };
+    serve_tls(listener, tls, factory, shutdown, Limits::default()).await;
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+) -> Result<http::Response<Body>, Infallible> {
+    router.oneshot(request.map(Body::new)).await
+}
+
+/// The loopback listener's answers.
+pub fn health_server(director: &Arc<Director>) -> HealthServer {
+    let metrics = Metrics::new().with_process();
+    let gauge = |name: &str, help: &str, ask: fn(&Director) -> f64| {
+        let director = Arc::clone(director);
+        metrics.gauge_from(name, help, &[], move || ask(&director));
+    };
+    gauge(
+        "wharf_director_leads",
+        "whether this director leads",
+        |director| f64::from(u8::from(director.leads())),
+    );
+    gauge(
+        "wharf_director_applied_index",
+        "last applied log entry",
+        |director| director.raft.status().borrow().applied as f64,
+    );
+    gauge("wharf_director_deployments", "deployments", |director| {
+        director.published.state().deployments.len() as f64
+    });
+    gauge(
+        "wharf_director_open_plans",
+        "plans that have not ended",
+        |director| director.published.state().open_plans().count() as f64,
+    );
+    gauge(
+        "wharf_director_problems",
+        "problems of the platform",
+        |director| View::of(director).status(director).problems.len() as f64,
+    );
+    gauge(
+        "wharf_director_containers",
+        "containers on all hosts",
+        |director| director.seen.container_count() as f64,
+    );
+    let shared = Arc::clone(director);
+    let server = HealthServer::new(metrics, move || {
+        let status = shared.raft.status().borrow().clone();
+        Health {
+            // A follower that knows a leader does its work, too.
+            healthy: shared.leads() || (status.leader.is_some() && !status.serving),
+            details: json!({
+                "leads": shared.leads(),
+                "term": status.term,
+                "applied": status.applied,
+                "committed": status.commit,
+            }),
+        }
+    });
+    match &director.log_level {
+        Some(level) => server.with_log_level(level.clone()),
+        None => server,
+    }
+}

@@ -1,0 +1,347 @@
+//! The session of an allocator: greeting, reports into the leader's memory, and its orders: the
+//! assignment with secrets, the collectors' destination, the log level. Each order is sent when its
+//! content changed, and once to whoever connects. Not here: which instance goes where (the core).
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+use wharf_director_core::{
+    apply::deployment::credentials_secret,
+    command::{Body, RegisterAllocator},
+    reconcile::{assignment, destination},
+    state::{PortRange, State},
+};
+use wharf_proto::{
+    ids::AllocatorId,
+    times::timestamp,
+    v1::{self, allocator_order::Order, allocator_report::Report},
+};
+use wharf_runtime::task;
+use wharf_services::v1::allocator_session_server::AllocatorSession;
+
+use super::{
+    GATHER, HEARTBEAT, QUEUE, SESSION_VERSION, SILENCE, certified_id, refuse, send, silent,
+    superseded,
+};
+use crate::{
+    answer::{internal, not_leading},
+    director::Director,
+    observations::Ticket,
+    secrets::DeploymentCredentials,
+};
+
+/// Without a change of the state, orders are looked at again: certificates age.
+const LOOK_EVERY: Duration = Duration::from_secs(600);
+
+type Orders = mpsc::Sender<Result<v1::AllocatorOrder, Status>>;
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct AllocatorSessions(pub Arc<Director>);
+
+#[tonic::async_trait]
+impl AllocatorSession for AllocatorSessions {
+    type SessionStream = ReceiverStream<Result<v1::AllocatorOrder, Status>>;
+
+    async fn session(
+        &self,
+        request: Request<Streaming<v1::AllocatorReport>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let id = certified_id(&request)?
+            .parse()
+            .map_err(|_| refuse("the certificate names no allocator id", "enroll again"))?;
+        if !self.0.leads() {
+            return Err(not_leading());
+        }
+        let (orders, stream) = mpsc::channel(QUEUE);
+        let director = Arc::clone(&self.0);
+        let reports = request.into_inner();
+        drop(task::spawn(format!("allocator session {id}"), async move {
+            let shutdown = director.shutdown.clone();
+            let ended = tokio::select! {
+                ended = session(&director, &id, reports, &orders) => ended,
+                () = director.leadership_lost() => Err(not_leading()),
+                () = shutdown.triggered() => Err(not_leading()),
+            };
+            if let Err(status) = ended {
+                tracing::info!(allocator = %id, reason = status.message(), "session ended");
+                // Whoever is gone need not know why.
+                let _ = orders.try_send(Err(status));
+            }
+        }));
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// Closes the session however it ends.
+struct Open<'a> {
+    director: &'a Director,
+    id: &'a AllocatorId,
+    ticket: Ticket,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.director
+            .seen
+            .close_allocator(&self.ticket, self.id, self.director.now_ms());
+    }
+}
+
+async fn next(
+    reports: &mut Streaming<v1::AllocatorReport>,
+) -> Result<Option<v1::AllocatorReport>, Status> {
+    tokio::time::timeout(SILENCE, reports.message())
+        .await
+        .map_err(|_| silent())?
+}
+
+async fn session(
+    director: &Director,
+    id: &AllocatorId,
+    mut reports: Streaming<v1::AllocatorReport>,
+    orders: &Orders,
+) -> Result<(), Status> {
+    let Some(Report::Hello(hello)) = next(&mut reports).await?.and_then(|first| first.report)
+    else {
+        return Err(refuse("the first report is no hello", "say hello first"));
+    };
+    if hello.session_version != SESSION_VERSION {
+        return Err(refuse(
+            format!(
+                "the session's version is {}, this director speaks {SESSION_VERSION}",
+                hello.session_version
+            ),
+            "run the same version of director and allocator",
+        ));
+    }
+    if hello.allocator_id != id.as_str() {
+        return Err(refuse(
+            "the hello names another allocator than the certificate",
+            "use the identity that belongs to the allocator",
+        ));
+    }
+    director
+        .proposer
+        .of(&format!("allocator/{id}"), register(id, &hello))
+        .await?;
+    let open = Open {
+        director,
+        id,
+        ticket: director
+            .seen
+            .open_allocator(id, hello.facts.clone(), director.now_ms()),
+    };
+    tracing::info!(allocator = %id, host = hello.host, "an allocator is connected");
+    let welcome = v1::AllocatorWelcome {
+        session_version: SESSION_VERSION,
+        director_id: director.config.director_id.to_string(),
+        heartbeat_interval_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(5_000),
+        server_time: Some(timestamp(
+            u64::try_from(director.clock.now_ms()).unwrap_or(0),
+        )),
+    };
+    send(orders, order(Order::Welcome(welcome))).await?;
+    let listening = listen(director, &open, (&hello.host, &hello.zone), &mut reports);
+    let ordering = give_orders(director, id, orders);
+    tokio::select! {
+        ended = listening => ended,
+        ended = ordering => ended,
+        () = open.ticket.superseded.triggered() => Err(superseded()),
+    }
+}
+
+fn order(order: Order) -> v1::AllocatorOrder {
+    v1::AllocatorOrder { order: Some(order) }
+}
+
+fn register(id: &AllocatorId, hello: &v1::AllocatorHello) -> Body {
+    Body::RegisterAllocator(RegisterAllocator {
+        allocator_id: id.clone(),
+        host: hello.host.clone(),
+        zone: hello.zone.clone(),
+        tags: hello
+            .tags
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        capacity: hello.capacity.as_ref().map(Into::into).unwrap_or_default(),
+        address: hello.advertised_address.clone(),
+        ports: PortRange {
+            start: u16::try_from(hello.port_range_start).unwrap_or(0),
+            end: u16::try_from(hello.port_range_end).unwrap_or(0),
+        },
+        held_generation: hello.held_generation,
+    })
+}
+
+async fn listen(
+    director: &Director,
+    open: &Open<'_>,
+    place: (&str, &str),
+    reports: &mut Streaming<v1::AllocatorReport>,
+) -> Result<(), Status> {
+    let (seen, ticket) = (&director.seen, &open.ticket);
+    while let Some(report) = next(reports).await? {
+        let now_ms = director.now_ms();
+        match report.report {
+            Some(Report::Heartbeat(beat)) => seen.allocator_beat(ticket, open.id, &beat, now_ms),
+            Some(Report::Instances(report)) => {
+                seen.allocator_instances(ticket, open.id, &report, now_ms);
+            }
+            Some(Report::Containers(report)) => {
+                seen.allocator_containers(ticket, open.id, place, report);
+            }
+            Some(Report::Hello(_)) => {
+                return Err(refuse("a second hello", "open another session"));
+            }
+            // Of a newer version.
+            None => {}
+        }
+    }
+    Err(Status::cancelled("the allocator closed the session"))
+}
+
+/// What was sent last.
+#[derive(Default)]
+struct Sent {
+    revision: Option<u64>,
+    assignment: Option<v1::Assignment>,
+    destination: Option<v1::CollectorDestination>,
+    log_level: Option<String>,
+}
+
+async fn give_orders(director: &Director, id: &AllocatorId, orders: &Orders) -> Result<(), Status> {
+    let mut changes = director.published.changes();
+    let mut sent = Sent::default();
+    loop {
+        changes.borrow_and_update();
+        let state = director.published.state();
+        if sent.revision != Some(state.revision) {
+            send_changed(director, &state, id, orders, &mut sent).await?;
+            sent.revision = Some(state.revision);
+        }
+        tokio::select! {
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    return Err(not_leading());
+                }
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => sent.revision = None,
+        }
+        tokio::time::sleep(GATHER).await;
+    }
+}
+
+async fn send_changed(
+    director: &Director,
+    state: &State,
+    id: &AllocatorId,
+    orders: &Orders,
+    sent: &mut Sent,
+) -> Result<(), Status> {
+    let log_level = state.setting("log.allocator").map(str::to_owned);
+    if log_level != sent.log_level {
+        let filter = log_level.clone().unwrap_or_else(|| "info".to_owned());
+        let role = "allocator".to_owned();
+        send(
+            orders,
+            order(Order::LogLevel(v1::LogLevelOrder { role, filter })),
+        )
+        .await?;
+        sent.log_level = log_level;
+    }
+    let assignment = assignment_of(director, state, id).await?;
+    if sent.assignment.as_ref() != Some(&assignment) {
+        tracing::debug!(allocator = %id, generation = assignment.generation, "assignment sent");
+        send(orders, order(Order::Assignment(assignment.clone()))).await?;
+        sent.assignment = Some(assignment);
+    }
+    let destination = destination_of(director, state, id);
+    let last = sent
+        .destination
+        .clone()
+        .map(|last| v1::CollectorDestination {
+            generation: 0,
+            ..last
+        });
+    if destination.is_some() && destination != last {
+        // Any number that grows will do; the state's time grows over every change of leader.
+        let destination = destination.map(|destination| v1::CollectorDestination {
+            generation: state.now_ms,
+            ..destination
+        });
+        if let Some(destination) = destination.clone() {
+            send(orders, order(Order::Destination(destination))).await?;
+        }
+        sent.destination = destination;
+    }
+    Ok(())
+}
+
+/// The assignment with every instance's secrets.
+async fn assignment_of(
+    director: &Director,
+    state: &State,
+    id: &AllocatorId,
+) -> Result<v1::Assignment, Status> {
+    let content = assignment::content(state, id);
+    let generation = state
+        .assignments
+        .get(id)
+        .map_or(0, |assignment| assignment.generation);
+    let ca_pem = director.certificates.authority().certificate_pem();
+    let mut secrets = std::collections::HashMap::new();
+    for spec in &content.instances {
+        let identity = director
+            .certificates
+            .instance(state, &director.proposer, id, spec, director.now_ms())
+            .await
+            .map_err(internal)?;
+        let users_json = state
+            .deployments
+            .get(spec.deployment_id.as_str())
+            .map(assignment::users_json)
+            .unwrap_or_default();
+        secrets.insert(
+            spec.instance_id.clone(),
+            v1::InstanceSecrets {
+                identity_pem: identity.to_string(),
+                ca_pem: ca_pem.to_owned(),
+                users_json,
+            },
+        );
+    }
+    Ok(content.to_message(id, generation, |spec| secrets.remove(&spec.instance_id)))
+}
+
+/// Where the host's collectors ship to, its generation still zero.
+fn destination_of(
+    director: &Director,
+    state: &State,
+    id: &AllocatorId,
+) -> Option<v1::CollectorDestination> {
+    let found = destination::destination(state, id)?;
+    let name = credentials_secret(&found.deployment_id);
+    let record = state.secrets.get(&name)?;
+    match DeploymentCredentials::open(&director.key, &name, &record.sealed) {
+        Ok(credentials) => Some(v1::CollectorDestination {
+            generation: 0,
+            url: found.url,
+            cluster: found.cluster,
+            username: credentials.username,
+            password: credentials.password,
+            ca_pem: director
+                .certificates
+                .authority()
+                .certificate_pem()
+                .to_owned(),
+        }),
+        Err(error) => {
+            tracing::error!(%error, "the collectors have no credentials");
+            None
+        }
+    }
+}
