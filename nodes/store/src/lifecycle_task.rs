@@ -10,6 +10,7 @@ use std::time::Duration;
 use wharf_runtime::task::Shutdown;
 use wharf_store_core::lifecycle::{DiskGuard, IndexFacts, Policy, Retention, RolloverConditions};
 
+use crate::catalog::change::IndexBody;
 use crate::catalog::index::Index;
 use crate::http::App;
 
@@ -44,19 +45,6 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
     }
 }
 
-fn facts(index: &Index, is_write: bool) -> IndexFacts {
-    let stats = index.shard.stats();
-    IndexFacts {
-        name: index.name.clone(),
-        created_ms: index.created_ms,
-        rolled_ms: index.facts.load().rolled_over_ms,
-        newest_ms: None,
-        docs: stats.docs,
-        bytes: stats.disk_bytes + stats.memory_bytes,
-        is_write,
-    }
-}
-
 /// Every index with whether something is written to it. Plain indices always are.
 fn all_facts(app: &App) -> Vec<IndexFacts> {
     let newest: Vec<String> = {
@@ -71,7 +59,7 @@ fn all_facts(app: &App) -> Vec<IndexFacts> {
     app.catalog
         .indices()
         .iter()
-        .map(|i| facts(i, i.data_stream.is_none() || newest.contains(&i.name)))
+        .map(|i| i.facts_now(i.data_stream.is_none() || newest.contains(&i.name)))
         .collect()
 }
 
@@ -182,7 +170,7 @@ pub(crate) fn lifecycle(app: &App) {
             .as_ref()
             .and_then(|p| p.rollover)
             .map_or(default, |r| r.or(&default));
-        if !conditions.is_empty() && conditions.judge(&facts(newest, true), now).1 {
+        if !conditions.is_empty() && conditions.judge(&newest.facts_now(true), now).1 {
             match app.catalog.rollover_stream(stream) {
                 Ok((old, new)) => tracing::info!(stream = %stream, %old, %new, "rolled over"),
                 Err(error) => tracing::error!(stream = %stream, %error, "cannot roll over"),
@@ -197,12 +185,54 @@ pub(crate) fn lifecycle(app: &App) {
         let last = indices.last().map(|i| i.name.clone());
         let facts: Vec<IndexFacts> = indices
             .iter()
-            .map(|i| facts(i, Some(&i.name) == last.as_ref()))
+            .map(|i| i.facts_now(Some(&i.name) == last.as_ref()))
             .collect();
         let retention = Retention {
             max_age_ms: age,
             max_bytes: None,
         };
         delete(app, &retention.doomed(&facts, now), "older than retention");
+    }
+    plain_indices(app, now);
+}
+
+/// Indices outside data streams follow their policy alone: rollover of their alias, deletion after it.
+fn plain_indices(app: &App, now: i64) {
+    for index in app
+        .catalog
+        .indices()
+        .iter()
+        .filter(|i| i.data_stream.is_none())
+    {
+        let Some(policy) = policy_of(app, index) else {
+            continue;
+        };
+        let rolled = index.facts.load().rolled_over_ms.is_some();
+        if let (Some(conditions), false, Some(alias)) = (
+            policy.rollover,
+            rolled,
+            index.setting("index.lifecycle.rollover_alias"),
+        ) && conditions.judge(&index.facts_now(true), now).1
+        {
+            match app
+                .catalog
+                .rollover_alias(&alias, None, IndexBody::default())
+            {
+                Ok((old, new)) => tracing::info!(%alias, %old, %new, "rolled over"),
+                Err(error) => tracing::error!(%alias, %error, "cannot roll over"),
+            }
+        }
+        if let Some(age) = policy.delete_after_ms {
+            let is_write = policy.rollover.is_some() && !rolled;
+            let retention = Retention {
+                max_age_ms: Some(age),
+                max_bytes: None,
+            };
+            delete(
+                app,
+                &retention.doomed(&[index.facts_now(is_write)], now),
+                "its policy says so",
+            );
+        }
     }
 }

@@ -8,11 +8,12 @@ use std::sync::{Arc, PoisonError};
 
 use serde_json::{Value, json};
 use wharf_store_core::error::{EsError, EsResult};
-use wharf_store_core::lifecycle::backing_index_name;
+use wharf_store_core::lifecycle::{backing_index_name, next_rollover_name};
 use wharf_store_core::mapping::{Mapping, MappingLimits};
 use wharf_store_core::wildcard::{check_index_name, glob};
 
 use super::index::{Alias, Facts, Index, NewIndex, flat_settings};
+use super::resolve::WriteTarget;
 use super::{Catalog, DataStream, Definitions};
 use crate::engine::Shard;
 
@@ -378,8 +379,8 @@ impl Catalog {
             // Another request was quicker.
             Err(error) if error.kind() == "resource_already_exists_exception" => {
                 match self.write_target(name)? {
-                    super::resolve::WriteTarget::Index { index, stream } => Ok((index, stream)),
-                    super::resolve::WriteTarget::Missing => Err(error),
+                    WriteTarget::Index { index, stream } => Ok((index, stream)),
+                    WriteTarget::Missing => Err(error),
                 }
             }
             Err(error) => Err(error),
@@ -420,6 +421,48 @@ impl Catalog {
             })?;
         }
         Ok((old_name, backing))
+    }
+
+    /// Moves an alias to a new write index; answers the old and the new name.
+    pub(crate) fn rollover_alias(
+        &self,
+        alias: &str,
+        new: Option<&str>,
+        mut body: IndexBody,
+    ) -> EsResult<(String, String)> {
+        let WriteTarget::Index { index, .. } = self.write_target(alias)? else {
+            return Err(EsError::index_not_found(alias));
+        };
+        let new = match new {
+            Some(given) => given.to_owned(),
+            None => next_rollover_name(&index.name).ok_or_else(|| {
+                EsError::illegal_argument(format!(
+                    "index name [{}] does not match pattern '^.*-\\d+$'",
+                    index.name
+                ))
+            })?,
+        };
+        let old = index
+            .facts
+            .load()
+            .aliases
+            .get(alias)
+            .cloned()
+            .unwrap_or_default();
+        let explicit = old.is_write_index == Some(true);
+        body.aliases.insert(alias.to_owned(), old);
+        self.create_index(&new, &body)?;
+        let now = self.now_ms();
+        index.change(|facts| {
+            facts.rolled_over_ms = Some(now);
+            if !explicit {
+                facts.aliases.remove(alias);
+            } else if let Some(alias) = facts.aliases.get_mut(alias) {
+                alias.is_write_index = Some(false);
+            }
+            Ok(())
+        })?;
+        Ok((index.name.clone(), new))
     }
 
     /// Removes an index with all its rows. A stream's write index stays unless the stream goes.

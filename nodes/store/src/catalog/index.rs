@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use wharf_store_core::error::{EsError, EsResult};
+use wharf_store_core::lifecycle::IndexFacts;
 use wharf_store_core::mapping::{Mapping, MappingChange, MappingLimits};
 
 use crate::engine::Shard;
@@ -277,6 +278,30 @@ impl Index {
         }
         self.facts.store(Arc::new(next));
         Ok(())
+    }
+
+    /// What lifecycle decisions need to know.
+    pub(crate) fn facts_now(&self, is_write: bool) -> IndexFacts {
+        let stats = self.shard.stats();
+        IndexFacts {
+            name: self.name.clone(),
+            created_ms: self.created_ms,
+            rolled_ms: self.facts.load().rolled_over_ms,
+            newest_ms: None,
+            docs: stats.docs,
+            bytes: stats.disk_bytes + stats.memory_bytes,
+            is_write,
+        }
+    }
+
+    /// A setting's text.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        self.facts
+            .load()
+            .settings
+            .get(name)?
+            .as_str()
+            .map(str::to_owned)
     }
 
     /// Why writes are refused, if they are.

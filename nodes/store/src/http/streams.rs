@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 use wharf_store_core::error::{EsError, EsResult};
-use wharf_store_core::lifecycle::next_rollover_name;
+use wharf_store_core::lifecycle::{RolloverConditions, next_rollover_name};
 use wharf_store_core::wildcard::NameOptions;
 
 use super::route::no_handler;
@@ -98,75 +98,44 @@ fn stats(app: &App, expression: &str, options: NameOptions) -> EsResult<Reply> {
     })))
 }
 
-/// `POST {stream or alias}/_rollover[/{new name}]`; conditions are refused, not guessed.
+/// `POST {stream or alias}/_rollover[/{new name}]`.
 pub(super) fn rollover(app: &App, call: &Call, name: &str) -> EsResult<Reply> {
-    let body = call.json()?;
-    if body
-        .get("conditions")
-        .and_then(Value::as_object)
-        .is_some_and(|c| !c.is_empty())
-    {
-        return Err(EsError::unsupported("rollover conditions"));
-    }
+    let mut body = call.json()?;
+    let conditions = body
+        .as_object_mut()
+        .and_then(|map| map.shift_remove("conditions"))
+        .unwrap_or_else(|| json!({}));
+    let conditions = RolloverConditions::parse(&conditions)?;
+    let body = IndexBody::parse(&body)?;
     let kind = app.catalog.read().kind_of(name);
     let dry = call.flag("dry_run")?;
-    let (old, new) = match kind {
-        Some(NameKind::DataStream) if !dry => app.catalog.rollover_stream(name)?,
-        Some(NameKind::Alias) if !dry => rollover_alias(app, call, name, &body)?,
-        Some(NameKind::DataStream | NameKind::Alias) => {
-            return Err(EsError::unsupported("rollover dry_run"));
-        }
-        _ => {
-            return Err(EsError::illegal_argument(format!(
-                "rollover target [{name}] is not an alias or data stream"
-            )));
-        }
+    if !matches!(kind, Some(NameKind::DataStream | NameKind::Alias)) {
+        return Err(EsError::illegal_argument(format!(
+            "rollover target [{name}] does not exist or is not an alias or data stream"
+        )));
+    }
+    let WriteTarget::Index { index, .. } = app.catalog.write_target(name)? else {
+        return Err(EsError::index_not_found(name));
+    };
+    let (judged, due) = conditions.judge(&index.facts_now(true), app.catalog.now_ms());
+    let judged: Value = judged
+        .into_iter()
+        .map(|(text, holds)| (text, json!(holds)))
+        .collect();
+    let old = index.name.clone();
+    let (rolled, new) = match kind {
+        Some(NameKind::DataStream) if due && !dry => (true, app.catalog.rollover_stream(name)?.1),
+        Some(NameKind::Alias) if due && !dry => (
+            true,
+            app.catalog
+                .rollover_alias(name, call.parts.get(2).map(String::as_str), body)?
+                .1,
+        ),
+        Some(NameKind::DataStream) => (false, String::new()),
+        _ => (false, next_rollover_name(&old).unwrap_or_default()),
     };
     Ok(Reply::json(json!({
-        "acknowledged": true, "shards_acknowledged": true, "old_index": old, "new_index": new,
-        "rolled_over": true, "dry_run": false, "lazy": false, "conditions": {},
+        "acknowledged": rolled, "shards_acknowledged": rolled, "old_index": old, "new_index": new,
+        "rolled_over": rolled, "dry_run": dry, "lazy": false, "conditions": judged,
     })))
-}
-
-fn rollover_alias(app: &App, call: &Call, alias: &str, body: &Value) -> EsResult<(String, String)> {
-    let WriteTarget::Index { index, .. } = app.catalog.write_target(alias)? else {
-        return Err(EsError::index_not_found(alias));
-    };
-    let new = match call.parts.get(2) {
-        Some(given) => given.clone(),
-        None => next_rollover_name(&index.name).ok_or_else(|| {
-            EsError::illegal_argument(format!(
-                "index name [{}] does not match pattern '^.*-\\d+$'",
-                index.name
-            ))
-        })?,
-    };
-    let mut made = IndexBody::parse(body)?;
-    let old = index
-        .facts
-        .load()
-        .aliases
-        .get(alias)
-        .cloned()
-        .unwrap_or_default();
-    let explicit = old.is_write_index == Some(true);
-    let mut next = old.clone();
-    if explicit {
-        next.is_write_index = Some(true);
-    }
-    made.aliases.insert(alias.to_owned(), next);
-    app.catalog.create_index(&new, &made)?;
-    let now = app.catalog.now_ms();
-    index.change(|facts| {
-        facts.rolled_over_ms = Some(now);
-        if explicit {
-            if let Some(alias) = facts.aliases.get_mut(alias) {
-                alias.is_write_index = Some(false);
-            }
-        } else {
-            facts.aliases.remove(alias);
-        }
-        Ok(())
-    })?;
-    Ok((index.name.clone(), new))
 }

@@ -190,3 +190,114 @@ async fn scrolls_and_points_in_time_show_what_was_there_when_they_began() {
     );
     store.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rollover_happens_when_a_condition_holds_and_a_policy_moves_a_write_alias() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(config(dir.path())).await;
+    logs(&store, 3).await;
+    let many = json!({"conditions": {"max_docs": 4, "max_age": "1d"}});
+    let kept = store
+        .json("POST", "/logs-app-default/_rollover", many)
+        .await;
+    assert_eq!(kept.body["rolled_over"], false, "{}", kept.text);
+    assert_eq!(kept.body["conditions"]["[max_docs: 4]"], false);
+    let few = json!({"conditions": {"max_docs": 3}});
+    let rolled = store.json("POST", "/logs-app-default/_rollover", few).await;
+    assert_eq!(rolled.body["rolled_over"], true, "{}", rolled.text);
+
+    let policy = json!({"policy": {"phases": {"hot": {"actions": {"rollover": {"max_docs": 2}}}}}});
+    assert_eq!(
+        store.json("PUT", "/_ilm/policy/beat", policy).await.status,
+        200
+    );
+    let made = store
+        .json(
+            "PUT",
+            "/beat-000001",
+            json!({
+                "aliases": {"beat": {"is_write_index": true}},
+                "settings": {"index.lifecycle.name": "beat", "index.lifecycle.rollover_alias": "beat"},
+            }),
+        )
+        .await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    for n in 0..2 {
+        store.json("POST", "/beat/_doc", json!({"n": n})).await;
+    }
+    store.running.as_ref().unwrap().run_lifecycle().await;
+    store.json("POST", "/beat/_doc", json!({"n": 2})).await;
+    assert_eq!(store.count("beat-000002").await, 1);
+    assert_eq!(store.count("beat").await, 3);
+    store.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_beat_sends_when_it_connects_is_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(config(dir.path())).await;
+    assert_eq!(
+        store.get("/_license?human=false").await.body["license"]["type"],
+        "basic"
+    );
+    assert_eq!(store.get("/_ilm/policy/metricbeat").await.status, 404);
+    let policy = json!({"policy": {"phases": {"hot": {"actions": {"rollover": {"max_age": "30d", "max_primary_shard_size": "50gb"}}}}}});
+    assert_eq!(
+        store
+            .json("PUT", "/_ilm/policy/metricbeat", policy)
+            .await
+            .status,
+        200
+    );
+    let properties: Value = (0..3000)
+        .map(|n| {
+            (
+                format!("f{n}"),
+                json!({"type": "keyword", "ignore_above": 1024}),
+            )
+        })
+        .collect();
+    let template = json!({
+        "data_stream": {}, "priority": 150, "index_patterns": ["metricbeat-8.19.21"],
+        "template": {
+            "mappings": {"_meta": {"beat": "metricbeat"}, "date_detection": false, "properties": properties,
+                "dynamic_templates": [{"strings_as_keyword": {"match_mapping_type": "string", "mapping": {"ignore_above": 1024, "type": "keyword"}}}]},
+            "settings": {"index": {"refresh_interval": "5s", "mapping": {"total_fields": {"limit": 12500}},
+                "query": {"default_field": ["f1", "f2"]}, "max_docvalue_fields_search": 200,
+                "lifecycle": {"name": "metricbeat"}, "number_of_shards": 1, "codec": "best_compression"}},
+        },
+    });
+    assert_eq!(
+        store
+            .send("HEAD", "/_index_template/metricbeat-8.19.21", "", b"")
+            .await
+            .status,
+        404
+    );
+    let put = store
+        .json("PUT", "/_index_template/metricbeat-8.19.21", template)
+        .await;
+    assert_eq!(put.status, 200, "{}", put.text);
+    assert_eq!(
+        store.get("/_data_stream/metricbeat-8.19.21").await.status,
+        404
+    );
+    assert_eq!(
+        store
+            .json("PUT", "/_data_stream/metricbeat-8.19.21", Value::Null)
+            .await
+            .status,
+        200
+    );
+    let lines = "{\"create\":{\"_index\":\"metricbeat-8.19.21\"}}\n{\"@timestamp\":\"2026-01-10T00:00:00.000Z\",\"f1\":\"x\",\"new\":{\"name\":\"y\"}}\n";
+    let path = "/_bulk?filter_path=errors%2Citems.%2A.error%2Citems.%2A.status";
+    let bulk = store.bulk(path, lines).await;
+    assert_eq!(
+        bulk.text,
+        r#"{"errors":false,"items":[{"create":{"status":201}}]}"#
+    );
+    let found = store.get("/metricbeat-8.19.21/_search?q=x").await;
+    assert_eq!(found.body["hits"]["total"]["value"], 1, "{}", found.text);
+    assert_eq!(store.get("/_nodes/ingest").await.status, 200);
+    store.stop().await;
+}
