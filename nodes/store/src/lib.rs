@@ -15,6 +15,7 @@ mod identity_task;
 pub(crate) mod ingest;
 mod lifecycle_task;
 mod maintenance_task;
+mod merge_task;
 pub mod server;
 
 pub use config::{Config, Listener};

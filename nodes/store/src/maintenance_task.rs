@@ -1,7 +1,7 @@
-//! The task that keeps memory and journal bounded: seals full memtables, merges small segments, trims the journal.
+//! The task that keeps memory and journal bounded: seals full memtables, trims the journal.
 //!
-//! Invariants: one thread does it, so merges never take more than one core; the journal is trimmed only below what every index still
-//! needs. Not here: how a segment is written (`engine`).
+//! Invariant: the journal is trimmed only below what every index still needs. Not here: how a segment is written
+//! (`engine`), merging (`merge_task`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,8 +15,6 @@ use crate::http::App;
 const EVERY: Duration = Duration::from_millis(250);
 /// Rounds after which copies that searches made of fresh columns are dropped.
 const THAW_ROUNDS: u32 = 40;
-/// Rounds between two looks for segments to merge.
-const MERGE_ROUNDS: u32 = 4;
 
 /// Runs until shutdown.
 pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
@@ -28,21 +26,15 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
             if round.is_multiple_of(THAW_ROUNDS) {
                 worker.catalog.indices().iter().for_each(|i| i.shard.thaw());
             }
-            round.is_multiple_of(MERGE_ROUNDS) && merge_one(&worker)
         });
-        let merged = work.await.unwrap_or_else(|error| {
+        if let Err(error) = work.await {
             tracing::error!(%error, "maintenance round failed");
-            false
-        });
+        }
         let floor = floor(&app);
         if floor > app.catalog.journal.first_seq()
             && let Err(error) = app.catalog.journal.trim_before(floor).await
         {
             tracing::warn!(%error, "cannot trim the journal");
-        }
-        if merged {
-            // There may be more to merge at once.
-            continue;
         }
         round = round.wrapping_add(1);
         if shutdown
@@ -111,16 +103,4 @@ fn seal_what_is_full(app: &App) {
             seal(index);
         }
     }
-}
-
-/// Merges one run of segments of the first index that has one.
-fn merge_one(app: &App) -> bool {
-    for index in app.catalog.indices() {
-        match index.shard.merge(false) {
-            Ok(true) => return true,
-            Ok(false) => {}
-            Err(error) => tracing::error!(index = %index.name, %error, "cannot merge segments"),
-        }
-    }
-    false
 }

@@ -28,7 +28,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Listener};
 use crate::engine::{Cache, Fill, read_record};
 use crate::http::App;
-use crate::{identity_task, ingest, lifecycle_task, maintenance_task};
+use crate::{identity_task, ingest, lifecycle_task, maintenance_task, merge_task};
 
 /// A storage instance cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -195,6 +195,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     tasks.spawn_critical(
         "store maintenance",
         maintenance_task::run(Arc::clone(&app), token.clone()),
+    );
+    tasks.spawn_critical(
+        "store merge",
+        merge_task::run(Arc::clone(&app), token.clone()),
     );
     tasks.spawn_critical(
         "store lifecycle",

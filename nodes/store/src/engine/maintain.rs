@@ -39,13 +39,19 @@ pub(crate) enum MaintainError {
     Segment(#[from] SegmentError),
 }
 
+impl Writer {
+    /// A file number that no other segment has or gets.
+    fn take_number(&mut self) -> u64 {
+        let number = self.manifest.next_number;
+        self.manifest.next_number += 1;
+        number
+    }
+}
+
 impl Shard {
     /// Makes fresh rows and tombstones durable in files. False: there was nothing to do.
     pub(crate) fn seal(&self) -> Result<bool, MaintainError> {
-        let _one = self
-            .maintenance
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _one = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
         {
             let mut writer = self.lock();
             if writer.closed {
@@ -95,7 +101,7 @@ impl Shard {
             }
             let mut segments = writer.sealed.clone();
             segments.push((number, sealed));
-            self.install(&mut writer, segments, sealing.below, number + 1)?;
+            self.install(&mut writer, segments, sealing.below)?;
             writer
                 .sealing
                 .retain(|s| !Arc::ptr_eq(&s.fresh, &sealing.fresh));
@@ -103,11 +109,11 @@ impl Shard {
         let mut writer = self.lock();
         if !writer.dirty.is_empty() && !writer.closed {
             let segments = writer.sealed.clone();
-            let (below, number) = (writer.manifest.sealed_below, writer.manifest.next_number);
+            let below = writer.manifest.sealed_below;
             // Tombstones alone: with no fresh rows everything so far is in files.
             let empty = writer.fresh.read().len() == 0 && writer.sealing.is_empty();
             let below = if empty { writer.next_seq } else { below };
-            self.install(&mut writer, segments, below, number)?;
+            self.install(&mut writer, segments, below)?;
             if empty {
                 writer.journal_from = None;
             }
@@ -116,9 +122,9 @@ impl Shard {
     }
 
     fn next_to_seal(&self) -> Option<(Sealing, u64)> {
-        let writer = self.lock();
+        let mut writer = self.lock();
         let sealing = writer.sealing.first()?.clone();
-        Some((sealing, writer.manifest.next_number))
+        Some((sealing, writer.take_number()))
     }
 
     /// Writes tombstones and the manifest for a new list of segments, then uses it.
@@ -127,7 +133,6 @@ impl Shard {
         writer: &mut Writer,
         segments: Vec<(u64, Arc<Sealed>)>,
         sealed_below: u64,
-        next_number: u64,
     ) -> io::Result<()> {
         let mut next = writer.manifest.clone();
         let known = std::mem::take(&mut next.segments);
@@ -147,29 +152,24 @@ impl Shard {
             });
         }
         next.sealed_below = sealed_below.max(next.sealed_below);
-        next.next_number = next_number.max(next.next_number);
         crate::files::sync_dir(&self.dir)?;
         next.store(&self.dir)?;
+        next.remove_replaced(&writer.manifest, &self.dir);
         writer.manifest = next;
         writer.sealed = segments;
         writer.dirty.clear();
-        writer.manifest.sweep(&self.dir);
         Ok(())
     }
 
     /// Merges one run of neighbouring segments, if there is one. `all`: everything into one.
     pub(crate) fn merge(&self, all: bool) -> Result<bool, MaintainError> {
-        let _one = self
-            .maintenance
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _one = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
         let (run, number) = {
             let mut writer = self.lock();
             let Some((start, end)) = choose(&writer.sealed, all) else {
                 return Ok(false);
             };
-            let number = writer.manifest.next_number;
-            writer.manifest.next_number += 1;
+            let number = writer.take_number();
             (writer.sealed[start..end].to_vec(), number)
         };
         let sources: Vec<Arc<Sealed>> = run.iter().map(|(_, s)| Arc::clone(s)).collect();
@@ -212,11 +212,11 @@ impl Shard {
                 segments.push((*n, Arc::clone(sealed)));
             }
         }
-        for (n, _) in &run {
-            writer.dirty.remove(n);
-        }
         let below = writer.manifest.sealed_below;
-        self.install(&mut writer, segments, below, number + 1)?;
+        self.install(&mut writer, segments, below)?;
+        if merged.directory().rows == 0 {
+            let _ = std::fs::remove_file(&path);
+        }
         Ok(true)
     }
 }
@@ -235,7 +235,7 @@ fn choose(sealed: &[(u64, Arc<Sealed>)], all: bool) -> Option<(usize, usize)> {
     // A segment whose rows are mostly deleted is rewritten alone.
     for (at, (_, s)) in sealed.iter().enumerate() {
         let (live, rows) = (s.live_rows().len(), s.directory().rows);
-        if live < rows / 2 {
+        if u64::from(live) * 2 < u64::from(rows) {
             return Some((at, at + 1));
         }
     }

@@ -54,17 +54,30 @@ impl Manifest {
         crate::files::write_json(&dir.join(NAME), self, 0o640)
     }
 
-    /// Removes files that it does not name: left by a crash or replaced.
-    pub(crate) fn sweep(&self, dir: &Path) {
-        let mut kept: Vec<PathBuf> = Vec::new();
+    fn files(&self, dir: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
         for segment in &self.segments {
-            kept.push(segment_path(dir, segment.number));
-            kept.extend(
+            files.push(segment_path(dir, segment.number));
+            files.extend(
                 segment
                     .live
                     .map(|live| live_path(dir, segment.number, live)),
             );
         }
+        files
+    }
+
+    /// Removes the files that an older manifest named and this one does not. Others may just be being written.
+    pub(crate) fn remove_replaced(&self, older: &Self, dir: &Path) {
+        let kept = self.files(dir);
+        for path in older.files(dir).iter().filter(|p| !kept.contains(p)) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// At start: removes files that it does not name, left by a crash.
+    pub(crate) fn sweep(&self, dir: &Path) {
+        let kept = self.files(dir);
         let Ok(entries) = std::fs::read_dir(dir) else {
             return;
         };

@@ -144,8 +144,10 @@ pub(crate) struct Shard {
     pub(crate) cache: Arc<Cache>,
     pub(crate) uids: Arc<AtomicU64>,
     pub(crate) writer: Mutex<Writer>,
-    /// One seal or merge at a time.
-    pub(crate) maintenance: Mutex<()>,
+    /// One seal at a time.
+    pub(crate) sealing: Mutex<()>,
+    /// One merge at a time; it may run beside a seal.
+    pub(crate) merging: Mutex<()>,
     pub(crate) indexed: AtomicU64,
     pub(crate) deleted: AtomicU64,
     pub(crate) searched: AtomicU64,
@@ -225,7 +227,8 @@ impl Shard {
                 gone: HashMap::new(),
                 closed: false,
             }),
-            maintenance: Mutex::new(()),
+            sealing: Mutex::new(()),
+            merging: Mutex::new(()),
             indexed: AtomicU64::new(0),
             deleted: AtomicU64::new(0),
             searched: AtomicU64::new(0),
