@@ -1,14 +1,22 @@
-//! Messages of other directors' Raft members, handed to this one's. Not here: sending
-//! (`raft/transport` has the queues), what a message means (`raft/`).
+//! Messages of other directors' Raft members, handed to this one's. Invariants: a message counts only
+//! when the certificate's director is known to be that member. A platform has one director so far,
+//! so nobody else is known yet. Not here: sending (`raft/transport` has the queues), what a message
+//! means (`raft/`).
 
 use std::sync::Arc;
 
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 use wharf_proto::v1;
 use wharf_runtime::{net::PeerIdentity, role_files::member_of};
 use wharf_services::v1::raft_transport_server::RaftTransport;
 
-use crate::{answer::field_status, codes, director::Director};
+use super::principal;
+use crate::{
+    answer::{coded_status, field_status},
+    auth::Principal,
+    codes,
+    director::Director,
+};
 
 /// Version of the envelope.
 const VERSION: u32 = 1;
@@ -16,6 +24,15 @@ const VERSION: u32 = 1;
 /// The service.
 #[derive(Clone, Debug)]
 pub struct RaftTransportApi(pub Arc<Director>);
+
+impl RaftTransportApi {
+    /// The member that a director's certificate stands for.
+    fn member(&self, caller: &Principal) -> Option<u64> {
+        let config = &self.0.config;
+        let id = &caller.identity.as_ref()?.id;
+        (id == config.director_id.as_str()).then_some(config.bootstrap.raft_id)
+    }
+}
 
 #[tonic::async_trait]
 impl RaftTransport for RaftTransportApi {
@@ -29,8 +46,17 @@ impl RaftTransport for RaftTransportApi {
             .get::<PeerIdentity>()
             .and_then(|PeerIdentity(identity)| member_of(&identity.id))
             .ok_or_else(|| Status::permission_denied("the certificate names no director"))?;
-        let mut stream = request.into_inner();
+        let caller = principal(&request)?;
         let own = self.0.raft.status().borrow().member;
+        let peer = self.member(&caller).ok_or_else(|| {
+            coded_status(
+                Code::PermissionDenied,
+                codes::SESSION,
+                format!("{} is no member of this platform's group", caller.name),
+                "add the director to the platform first",
+            )
+        })?;
+        let mut stream = request.into_inner();
         let mut messages = 0;
         while let Some(envelope) = stream.message().await? {
             if envelope.version != VERSION || envelope.to != own {
