@@ -23,6 +23,7 @@ mod templates;
 use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -48,6 +49,19 @@ const WORKERS: usize = 16;
 /// Requests that wait at most.
 const QUEUE: u64 = 2000;
 
+/// A body that stalls for so long is given up: it holds room that others need.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+
+fn too_large(limit: usize) -> EsError {
+    EsError::new(
+        413,
+        "content_too_long_exception",
+        format!(
+            "entity content is too long for the configured buffer limit [{limit}]; split the request"
+        ),
+    )
+}
+
 /// What every handler may use.
 pub(crate) struct App {
     pub(crate) config: Config,
@@ -66,7 +80,7 @@ pub(crate) struct Received {
     pub(crate) bytes: Vec<u8>,
     /// The compressed stream ended early or is broken: `bytes` is what came before.
     pub(crate) broken: Option<String>,
-    _room: Vec<OwnedSemaphorePermit>,
+    room: Vec<OwnedSemaphorePermit>,
 }
 
 impl App {
@@ -98,20 +112,11 @@ impl App {
 
     async fn receive(&self, headers: &HeaderMap, body: Body) -> EsResult<Received> {
         let limit = self.config.max_body_bytes();
-        let too_large = || {
-            EsError::new(
-                413,
-                "content_too_long_exception",
-                format!(
-                    "entity content is too long for the configured buffer limit [{limit}]; split the request"
-                ),
-            )
-        };
         let length = headers
             .get(http::header::CONTENT_LENGTH)
             .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|l| l > limit) {
-            return Err(too_large());
+            return Err(too_large(limit));
         }
         let mut room = Vec::new();
         let mut bytes = Vec::new();
@@ -124,7 +129,17 @@ impl App {
             bytes.reserve_exact(length);
         }
         let mut body = body;
-        while let Some(frame) = body.frame().await {
+        loop {
+            let frame = tokio::time::timeout(BODY_IDLE, body.frame())
+                .await
+                .map_err(|_| {
+                    EsError::new(
+                        408,
+                        "timeout_exception",
+                        "request body did not arrive in time",
+                    )
+                })?;
+            let Some(frame) = frame else { break };
             let frame = frame.map_err(|e| {
                 EsError::new(
                     400,
@@ -136,7 +151,7 @@ impl App {
                 continue;
             };
             if bytes.len() + data.len() > limit {
-                return Err(too_large());
+                return Err(too_large(limit));
             }
             if bytes.len() + data.len() > held {
                 let more = data.len().max(256 * 1024);
@@ -145,51 +160,59 @@ impl App {
             }
             bytes.extend_from_slice(&data);
         }
-        let encoding = headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
+        Ok(Received {
+            bytes,
+            broken: None,
+            room,
+        })
+    }
+
+    /// Unpacks a compressed body. Blocks.
+    fn unpack(&self, packed: Received, encoding: Option<&str>) -> EsResult<Received> {
         match encoding.map(str::trim) {
-            None | Some("" | "identity") => Ok(Received {
-                bytes,
-                broken: None,
-                _room: room,
-            }),
-            Some("gzip" | "x-gzip") => {
-                let mut unpacked = Vec::new();
-                let mut broken = None;
-                let mut decoder = MultiGzDecoder::new(bytes.as_slice());
-                let mut chunk = vec![0u8; 64 * 1024];
-                let mut held = 0;
-                loop {
-                    match decoder.read(&mut chunk) {
-                        Ok(0) => break,
-                        Ok(n) => {
-                            if unpacked.len() + n > limit {
-                                return Err(too_large());
-                            }
-                            if unpacked.len() + n > held {
-                                let more = 1024 * 1024;
-                                room.push(self.room(more)?);
-                                held += more;
-                            }
-                            unpacked.extend_from_slice(&chunk[..n]);
-                        }
-                        Err(error) => {
-                            broken = Some(error.to_string());
-                            break;
-                        }
-                    }
-                }
-                Ok(Received {
-                    bytes: unpacked,
-                    broken,
-                    _room: room,
-                })
-            }
+            None | Some("" | "identity") => Ok(packed),
+            Some("gzip" | "x-gzip") => self.gunzip(packed),
             Some(other) => Err(EsError::new(
                 415,
                 "illegal_argument_exception",
                 format!("Content-Encoding [{other}] is not supported; use gzip or none"),
             )),
         }
+    }
+
+    fn gunzip(&self, packed: Received) -> EsResult<Received> {
+        let limit = self.config.max_body_bytes();
+        let mut room = packed.room;
+        let mut unpacked = Vec::new();
+        let mut broken = None;
+        let mut decoder = MultiGzDecoder::new(packed.bytes.as_slice());
+        let mut chunk = vec![0u8; 64 * 1024];
+        let mut held = 0;
+        loop {
+            match decoder.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(n) => {
+                    if unpacked.len() + n > limit {
+                        return Err(too_large(limit));
+                    }
+                    if unpacked.len() + n > held {
+                        let more = 1024 * 1024;
+                        room.push(self.room(more)?);
+                        held += more;
+                    }
+                    unpacked.extend_from_slice(&chunk[..n]);
+                }
+                Err(error) => {
+                    broken = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        Ok(Received {
+            bytes: unpacked,
+            broken,
+            room,
+        })
     }
 
     async fn answer(self: &Arc<Self>, request: Request) -> EsResult<Reply> {
@@ -209,7 +232,6 @@ impl App {
             .await
             .map_err(|e| EsError::new(401, "security_exception", e.to_string()))?;
         let received = self.receive(&parts.headers, body).await?;
-        let call = Call::new(&parts.method, target, received, principal)?;
         if self.queued.load(Ordering::Relaxed) >= QUEUE {
             return Err(EsError::rejected(
                 "rejected execution of request: the queue is full",
@@ -220,8 +242,16 @@ impl App {
         self.queued.fetch_sub(1, Ordering::Relaxed);
         let permit = permit.map_err(|_| EsError::internal("shutting down"))?;
         let app = Arc::clone(self);
+        let (method, target) = (parts.method, target.to_owned());
+        let encoding = parts
+            .headers
+            .get(CONTENT_ENCODING)
+            .and_then(|v| v.to_str().ok())
+            .map(str::to_owned);
         let work = wharf_runtime::task::spawn_blocking("store request", move || {
             let _permit = permit;
+            let received = app.unpack(received, encoding.as_deref())?;
+            let call = Call::new(&method, &target, received, principal)?;
             route::dispatch(&app, call)
         });
         work.await.unwrap_or_else(|error| {
