@@ -47,7 +47,7 @@ fn every_line_of_a_container_is_found_once_and_soon() {
                     found_at.entry(number).or_insert((written_ms, seen_ms));
                 }
             }
-            if found_at.len() >= LINES { Ok(()) } else { Err(found_at.len()) }
+            if found_at.len() >= LINES { Ok(()) } else { Err(found_at.len().to_string()) }
         });
         let total = store.count("logs-docker.container-default", &json!({"term": {"container.id": id}}));
         assert_eq!(total, Ok(LINES as u64), "each line is stored once");

@@ -179,11 +179,11 @@ pub(crate) fn open_files(limit: u32) -> ResourcesUlimits {
 
 fn command(of: &InstanceContainer<'_>) -> Vec<String> {
     let assigned = of.assigned;
-    let mut command = vec![if assigned.engine.is_empty() {
-        "store".to_owned()
-    } else {
-        assigned.engine.clone()
-    }];
+    let engine = match assigned.engine.as_str() {
+        "" => "store",
+        engine => engine,
+    };
+    let mut command = vec!["run".to_owned(), engine.to_owned()];
     let disk = assigned.size.as_ref().map_or(0, |size| size.disk_bytes);
     for (flag, value) in [
         ("--data-dir", "/data".to_owned()),

@@ -33,6 +33,9 @@ const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
 /// Name of the platform that writes the default profile.
 const DEFAULT_NAME: &str = "wharfinger";
 const MIB: u64 = 1 << 20;
+/// CPU is handed out this many times over: an instance's share is a ceiling that few reach at the
+/// same time, while memory and disk are held all the time.
+const CPU_OVERCOMMIT: u32 = 4;
 
 /// Prints a line per step with its seconds.
 struct Progress {
@@ -346,12 +349,14 @@ fn allocator_file(
     let found = AllocatorFile::read(data_dir).map_err(|error| unusable(&error))?;
     let space = wharf_runtime::disk::space(data_dir)
         .map_err(|error| Failure::new("CLI0020", error.to_string(), "give another --data-dir"))?;
+    let cores = std::thread::available_parallelism()
+        .map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
     let mut file = found.unwrap_or_else(|| AllocatorFile {
         allocator_id: allocator_id.to_owned(),
         capacity: Capacity {
             memory_bytes: host_memory_bytes / 100 * 85,
             disk_bytes: space.available_bytes / 100 * 85,
-            cpu_millis: 0,
+            cpu_millis: cores.saturating_mul(1000 * CPU_OVERCOMMIT),
         },
         tags: std::collections::BTreeMap::new(),
         docker_host: docker_host.to_owned(),
