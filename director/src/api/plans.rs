@@ -5,12 +5,12 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
-use wharf_director_core::state::PlanRecord;
+use wharf_director_core::{messages, state::PlanRecord};
 use wharf_proto::v1;
 use wharf_runtime::task;
 use wharf_services::v1::plans_server::Plans;
 
-use super::{info, not_found, page, views};
+use super::{info, not_found, page};
 use crate::{answer::not_leading, director::Director};
 
 const FIELDS: [&str; 7] = [
@@ -45,7 +45,7 @@ impl Plans for PlansApi {
     ) -> Result<Response<v1::Plan>, Status> {
         let id = request.into_inner().plan_id;
         let record = self.find(&id).ok_or_else(|| not_found("plan", &id))?;
-        Ok(Response::new(views::plan(&record)))
+        Ok(Response::new(messages::plan(&record)))
     }
 
     async fn list_plans(
@@ -94,7 +94,7 @@ impl Plans for PlansApi {
         )?;
         Ok(Response::new(v1::ListPlansResponse {
             info: Some(info(&page)),
-            plans: page.rows.iter().map(|plan| views::plan(plan)).collect(),
+            plans: page.rows.iter().map(|plan| messages::plan(plan)).collect(),
         }))
     }
 
@@ -133,7 +133,7 @@ impl PlansApi {
             };
             if sent != Some(record.version) {
                 sent = Some(record.version);
-                if plans.send(Ok(views::plan(&record))).await.is_err() || record.status.ended() {
+                if plans.send(Ok(messages::plan(&record))).await.is_err() || record.status.ended() {
                     return;
                 }
             }

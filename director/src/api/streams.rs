@@ -16,6 +16,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
+use wharf_director_core::messages;
 use wharf_proto::{
     ids::is_id,
     times::timestamp,
@@ -24,10 +25,7 @@ use wharf_proto::{
 use wharf_runtime::task;
 use wharf_services::v1::streams_server::Streams;
 
-use super::{
-    principal,
-    views::{self, View},
-};
+use super::{principal, views::View};
 use crate::{
     answer::{coded_status, field_status, not_leading},
     codes,
@@ -294,7 +292,7 @@ impl Watcher<'_> {
                 .state
                 .plans
                 .values()
-                .map(|record| (record.id.to_string(), views::plan(record)))
+                .map(|record| (record.id.to_string(), messages::plan(record)))
                 .collect();
             self.differ(Topic::Plans, rows, &mut events, Event::Plan);
         }
