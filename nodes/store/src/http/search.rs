@@ -151,12 +151,9 @@ pub(super) fn run(
 
 /// A search's error with the phase around it where Elasticsearch has one.
 pub(super) fn phase_error(error: EsError, held: &[Held]) -> Result<Reply, EsError> {
-    let inside = matches!(
-        error.kind(),
-        "query_shard_exception" | "too_many_buckets_exception" | "number_format_exception"
-    );
+    // What a shard refuses has the phase around it; parsing errors do not come here.
     match held.first() {
-        Some(first) if inside => Ok(Reply::status(
+        Some(first) if error.status() == 400 => Ok(Reply::status(
             error.status(),
             error.as_search_phase(&first.name),
         )),
@@ -186,7 +183,15 @@ pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResu
     let body = call.json()?;
     let params = url_params(call)?;
     let options = render_options(call)?;
-    let request = SearchRequest::parse(&body, &params)?;
+    let request = match SearchRequest::parse(&body, &params) {
+        // Elasticsearch's shards refuse this, not its parser.
+        Err(error) if error.reason().starts_with("Result window is too large") => {
+            let names = call.name_options(NameOptions::default())?;
+            let held = hold(app, expression.unwrap_or("_all"), names)?;
+            return phase_error(error, &held);
+        }
+        parsed => parsed?,
+    };
     if let Some(pit) = &request.pit {
         if expression.is_some() {
             return Err(EsError::action_request_validation(
