@@ -163,23 +163,24 @@ async fn a_director_killed_at_each_step_goes_on_where_it_was() {
     let files = Files::new();
     let (mut held, mut generation, mut table_generation) = (BTreeMap::new(), 0, 0);
     let mut plan_id = String::new();
-    // After how many orders to the allocator it is killed, life by life.
-    for orders in 0..6 {
+    // After how many more log entries it is killed, life by life.
+    for entries in 1..=8 {
         let process = Process::start(&files).await;
         let channel = files.channel(process.admin, None);
+        let mut allocator =
+            HandAllocator::reconnect(&files, &process, held.clone(), generation).await;
         if plan_id.is_empty() {
             plan_id = create(&channel, "logs").await.plan_id;
         }
-        let mut allocator =
-            HandAllocator::reconnect(&files, &process, held.clone(), generation).await;
+        let status = process.running().director.raft.status();
+        let applied = || status.borrow().applied;
+        let target = applied() + entries;
         let mut proxy = HandProxy::connect(&files, &process, table_generation).await;
-        for _ in 0..orders {
-            tokio::select! {
-                _ = allocator.obey_one() => {}
-                _ = proxy.obey_one() => {}
-                _ = healthy(&channel, "never") => {}
-            }
-        }
+        obey_until(&mut allocator, &mut proxy, "it got so far", || async {
+            let far = applied() >= target || healthy(&channel, "logs").await.is_some();
+            far.then_some(())
+        })
+        .await;
         (held, generation, table_generation) = (
             allocator.held.clone(),
             allocator.generation,

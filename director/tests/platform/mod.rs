@@ -313,6 +313,9 @@ impl HandAllocator {
             reports,
             orders: orders.unwrap(),
         };
+        let welcome = allocator.orders.message().await.unwrap().unwrap();
+        let welcomed = matches!(welcome.order, Some(allocator_order::Order::Welcome(_)));
+        assert!(welcomed, "{welcome:?}");
         allocator.report().await;
         allocator
     }
