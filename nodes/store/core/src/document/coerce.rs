@@ -300,7 +300,7 @@ fn whole(raw: &Raw<'_>, lenient: bool, low: i64, high: i64, name: &str) -> Resul
                 },
             }
         }
-        Raw::Text(text) => {
+        Raw::Text(_) => {
             return Err(Refusal::argument("Long value passed as String"));
         }
         Raw::Bool(_) | Raw::Null => return Err(not_numeric(raw)),
@@ -349,7 +349,7 @@ fn float(raw: &Raw<'_>, lenient: bool) -> Result<f64, Refusal> {
             let reason = format!("For input string: \"{}\"", cut(text));
             Refusal::new("number_format_exception", reason)
         }),
-        Raw::Text(text) => Err(Refusal::argument("Double value passed as String")),
+        Raw::Text(_) => Err(Refusal::argument("Double value passed as String")),
         Raw::Bool(_) | Raw::Null => Err(not_numeric(raw)),
     }
 }
