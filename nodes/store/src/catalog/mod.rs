@@ -18,6 +18,7 @@ use serde_json::Value;
 use wharf_runtime::clock::Clock;
 use wharf_runtime::journal::Journal;
 use wharf_store_core::error::{EsError, EsResult};
+use wharf_store_core::template::{Templates, builtin_templates};
 
 use crate::config::Config;
 use crate::engine::{Cache, Shard};
@@ -61,6 +62,16 @@ pub(crate) struct Definitions {
     pub(crate) policies: BTreeMap<String, Policy>,
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, Value>,
+}
+
+impl Definitions {
+    /// Takes the templates that every new store has.
+    fn begin_with(&mut self, templates: &Templates) {
+        let value = templates.to_value();
+        let each = |kind: &str| value[kind].as_object().cloned().unwrap_or_default();
+        self.component_templates.extend(each("components"));
+        self.index_templates.extend(each("composable"));
+    }
 }
 
 /// Everything that exists now.
@@ -113,6 +124,7 @@ impl Catalog {
         };
         if definitions.cluster_uuid.is_empty() {
             definitions.cluster_uuid = wharf_runtime::random::token(16);
+            definitions.begin_with(&builtin_templates()?);
             write_json(&file, &definitions, 0o640).map_err(|e| io(&file, e))?;
         }
         let uids = Arc::new(AtomicU64::new(1));

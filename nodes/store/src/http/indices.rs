@@ -74,7 +74,7 @@ pub(super) fn index(app: &App, call: &Call, name: &str) -> EsResult<Reply> {
             }
             Ok(Reply::json(Value::Object(out)))
         }
-        _ => Err(wrong_method(call, "GET, PUT, DELETE, HEAD")),
+        _ => Err(wrong_method(call, "GET, HEAD, PUT, DELETE")),
     }
 }
 

@@ -12,6 +12,11 @@ use wharf_store_core::search::filter_path;
 
 use super::call::percent_decode;
 
+/// Kind of the error for a path that no handler has.
+pub(crate) const NO_HANDLER: &str = "no_handler";
+/// Kind of the error for a method that a path does not have.
+pub(crate) const WRONG_METHOD: &str = "method_not_allowed";
+
 /// How the client wants its answer.
 pub(crate) struct Style {
     pretty: bool,
@@ -113,8 +118,16 @@ impl Reply {
         Self::json(json!({"acknowledged": true}))
     }
 
+    /// An error in Elasticsearch's shape; paths and methods that do not exist have one of their own.
     pub(crate) fn error(error: &EsError) -> Self {
-        Self::status(error.status(), error.body())
+        match error.kind() {
+            NO_HANDLER => Self::status(error.status(), json!({"error": error.reason()})),
+            WRONG_METHOD => Self::status(
+                error.status(),
+                json!({"error": error.reason(), "status": error.status()}),
+            ),
+            _ => Self::status(error.status(), error.body()),
+        }
     }
 
     pub(crate) fn with_header(

@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::json;
 use wharf_store_core::error::{EsError, EsResult};
 
+use super::reply::{NO_HANDLER, WRONG_METHOD};
 use super::{
     App, Call, Reply, bulk, cat, cluster, contexts, documents, indices, nodes, policies, search,
     security, streams, templates,
@@ -16,7 +17,7 @@ use super::{
 pub(super) fn no_handler(call: &Call) -> EsError {
     EsError::new(
         400,
-        "illegal_argument_exception",
+        NO_HANDLER,
         format!(
             "no handler found for uri [{}] and method [{}]",
             call.target, call.method
@@ -28,7 +29,7 @@ pub(super) fn no_handler(call: &Call) -> EsError {
 pub(super) fn wrong_method(call: &Call, allowed: &str) -> EsError {
     EsError::new(
         405,
-        "method_not_allowed_exception",
+        WRONG_METHOD,
         format!(
             "Incorrect HTTP method for uri [{}] and method [{}], allowed: [{}]",
             call.target, call.method, allowed

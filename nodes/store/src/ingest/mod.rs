@@ -312,7 +312,7 @@ impl<'a, 'c> Ingest<'a, 'c> {
                 Err(error) => Err(Failed {
                     index: pending.name.to_string(),
                     id: op.id.as_ref().map(ToString::to_string),
-                    error: write_error(&pending.name, op.id.as_deref().unwrap_or_default(), error),
+                    error: write_error(&pending.index, op.id.as_deref().unwrap_or_default(), error),
                 }),
             });
         }
@@ -384,12 +384,13 @@ fn done(index: &Arc<str>, verb: Verb, applied: Applied) -> Done {
 }
 
 /// A write's error as clients see it.
-fn write_error(index: &str, id: &str, error: WriteError) -> EsError {
+fn write_error(index: &Index, id: &str, error: WriteError) -> EsError {
     match error {
         WriteError::Exists { .. } | WriteError::Sequence { .. } => {
-            EsError::version_conflict(index, id, &error.to_string())
+            EsError::version_conflict(&index.name, id, &error.to_string())
+                .with("index_uuid", index.uuid.as_str())
         }
-        WriteError::Closed => EsError::index_not_found(index),
+        WriteError::Closed => EsError::index_not_found(&index.name),
         WriteError::Segment(error) => error.into(),
         WriteError::Io(error) => EsError::internal(error.to_string()),
     }

@@ -52,7 +52,7 @@ impl Ingest<'_, '_> {
         {
             let found = found.map(|f| f.seq);
             return Err(write_error(
-                name,
+                index,
                 id,
                 WriteError::Sequence {
                     wanted,
@@ -81,7 +81,11 @@ impl Ingest<'_, '_> {
             }
             None => match &body.upsert {
                 Some(upsert) => (serde_json::to_vec(upsert), Condition::Create),
-                None => return Err(EsError::document_missing(name, id)),
+                None => {
+                    return Err(
+                        EsError::document_missing(name, id).with("index_uuid", index.uuid.as_str())
+                    );
+                }
             },
         };
         let source = source.map_err(|e| EsError::internal(e.to_string()))?;
@@ -97,7 +101,7 @@ impl Ingest<'_, '_> {
             .write(&catalog.journal, &[write], catalog.now_ms());
         let at = self.outcomes.len() - 1;
         self.await_later(ticket, vec![at]);
-        let applied = applied.remove(0).map_err(|e| write_error(name, id, e))?;
+        let applied = applied.remove(0).map_err(|e| write_error(index, id, e))?;
         let mut done = done(name, Verb::Update, applied);
         drop(parsed);
         done.source = body.want_source.then_some(source);
