@@ -23,7 +23,7 @@ use wharf_runtime::platform_file::PlatformFile;
 
 use super::{
     engine::{CALL_DEADLINE, Engine, EngineError, SLOW_DEADLINE},
-    labels,
+    image, labels,
 };
 
 /// How long an instance may take to end before it is killed.
@@ -292,8 +292,11 @@ async fn labelled_so(
 pub(crate) async fn create(
     engine: &Engine,
     name: &str,
-    body: ContainerCreateBody,
+    mut body: ContainerCreateBody,
 ) -> Result<String, EngineError> {
+    if let Some(id) = &body.image {
+        body.image = Some(image::name_of(engine, id).await?);
+    }
     let options = CreateContainerOptionsBuilder::new().name(name).build();
     let create = engine.docker().create_container(Some(options), body);
     let made = engine

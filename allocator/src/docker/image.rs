@@ -157,6 +157,20 @@ async fn find(
     Ok(if ours { image.id } else { None })
 }
 
+/// The name of an image of this id, which people read in lists of containers; the id itself when it
+/// has no name.
+///
+/// # Errors
+/// When the engine does not answer or has no such image.
+pub async fn name_of(engine: &Engine, id: &str) -> Result<String, EngineError> {
+    let asked = engine.docker().inspect_image(id);
+    let image = engine
+        .call("inspect an image", CALL_DEADLINE, asked)
+        .await?;
+    let names = image.repo_tags.unwrap_or_default();
+    Ok(names.into_iter().next().unwrap_or_else(|| id.to_owned()))
+}
+
 /// Removes the platform's images that no container uses, but for `keep`; returns what was removed.
 ///
 /// # Errors
