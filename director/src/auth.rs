@@ -245,7 +245,8 @@ async fn admit(
     let principal = match identity {
         Some(PeerIdentity(identity)) => role(director, identity)?,
         None => {
-            if !director.leads() {
+            // Whoever was overthrown unnoticed must not show an old state.
+            if !director.leads() || director.raft.read_index().await.is_err() {
                 return Err(not_leading());
             }
             user(director, &head.headers, address).await?

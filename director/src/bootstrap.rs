@@ -2,6 +2,7 @@
 //! Done by each new leader, level-triggered: what is there already is left alone. Not here: making
 //! the files that this reads (`wharf up`), creating deployments for users (`api/deployments`).
 
+use tokio::sync::Semaphore;
 use wharf_director_core::{
     apply::deployment::credentials_secret,
     command::{Body, BootstrapPlatform, CreateDeployment},
@@ -19,6 +20,9 @@ use crate::{
     propose::ProposalError,
     secrets::{self, DeploymentCredentials, SecretError},
 };
+
+/// Each hash takes a core and 19 MiB.
+static HASHERS: Semaphore = Semaphore::const_new(2);
 
 /// Why the first commands could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +87,8 @@ impl FreshCredentials {
     /// # Errors
     /// When hashing fails.
     pub async fn generate() -> Result<Self, SecretError> {
+        // The semaphore is never closed; whoever waits is bounded by the gate's deadline.
+        let _turn = HASHERS.acquire().await;
         let credentials = DeploymentCredentials::generate();
         let password = credentials.password.clone();
         let hash = task::spawn_blocking("password", move || secrets::hash_password(&password))

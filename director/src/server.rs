@@ -87,7 +87,6 @@ pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, Se
 }
 
 /// The gRPC services for roles.
-#[must_use]
 pub fn internal_routes(director: &Arc<Director>, rules: Rules) -> Router {
     let of = || Arc::clone(director);
     Routes::new(
