@@ -20,6 +20,7 @@ mod pipeline;
 mod reduce;
 mod reduce_buckets;
 mod render;
+mod rules;
 mod script;
 mod sketch;
 mod spec;

@@ -19,6 +19,7 @@ pub(crate) mod refuse;
 mod schema;
 mod score;
 mod simple_query_string;
+mod word;
 mod words;
 
 pub use ast::Query;

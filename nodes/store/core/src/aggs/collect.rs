@@ -6,10 +6,11 @@
 //! it); buckets of one collector are bounded. Not here: the collectors (`buckets.rs`,
 //! `composite.rs`, `metrics.rs`), merging (`partial.rs`).
 
-use super::buckets::{BucketCollector, Rule};
+use super::buckets::BucketCollector;
 use super::composite::CompositeCollector;
 use super::metrics::{HitsCollector, MetricCollector};
 use super::partial::{Partial, empty, merge};
+use super::rules::Rule;
 use super::spec::{AggKind, AggSpec};
 use super::values::Pair;
 use crate::columns::{RowSet, Segment};
@@ -158,7 +159,7 @@ fn build_subs<'s>(
 /// Looks every field up once, so that a wrong one fails before any row is read.
 fn check(specs: &[AggSpec], context: AggContext<'_>) -> Result<(), EsError> {
     for spec in specs {
-        super::buckets::check(spec, context)?;
+        super::rules::check(spec, context)?;
         check(&spec.subs, context)?;
     }
     Ok(())

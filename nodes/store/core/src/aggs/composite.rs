@@ -9,10 +9,10 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::buckets::key_kind;
 use super::collect::{AggContext, MAX_COLLECTED, Node, finish_subs};
 use super::key::{Float, Key, KeyKind, Part};
 use super::partial::{Bucket, Partial};
+use super::rules::key_kind;
 use super::spec::{CompositeSource, CompositeSpec, SourceKind};
 use super::values::{Pair, Source};
 use crate::columns::{Column, Segment};
@@ -30,12 +30,15 @@ struct Reader<'s> {
     rounding: Option<Rounding>,
 }
 
+/// Codes of one combination, by source.
+type Codes = Box<[Option<i64>]>;
+
 /// The collector.
 pub(super) struct CompositeCollector<'s> {
     spec: &'s CompositeSpec,
     readers: Vec<Reader<'s>>,
     subs: Vec<Box<dyn Node + 's>>,
-    map: HashMap<(u32, Box<[Option<i64>]>), u32>,
+    map: HashMap<(u32, Codes), u32>,
     counts: Vec<u64>,
     out: Vec<Pair>,
 }
@@ -196,8 +199,7 @@ impl Node for CompositeCollector<'_> {
             }
             let mut at = vec![0usize; lists.len()];
             'combinations: loop {
-                let key: Box<[Option<i64>]> =
-                    at.iter().zip(&lists).map(|(at, list)| list[*at]).collect();
+                let key: Codes = at.iter().zip(&lists).map(|(at, list)| list[*at]).collect();
                 let next = self.counts.len() as u32;
                 let bucket = *self.map.entry((pair.1, key)).or_insert(next);
                 if bucket == next {

@@ -243,6 +243,9 @@ enum Showing<'s> {
     Metrics(Vec<Source>),
 }
 
+/// Documents of one bucket: how many, and the first with their keys.
+type Seen = (u64, Vec<(Vec<SortValue>, u32)>);
+
 /// A collector of the first documents of an order.
 pub(super) struct HitsCollector<'s> {
     showing: Showing<'s>,
@@ -250,7 +253,7 @@ pub(super) struct HitsCollector<'s> {
     limit: usize,
     columns: SortColumns,
     kinds: Vec<Option<FieldKind>>,
-    best: Vec<(u64, Vec<(Vec<SortValue>, u32)>)>,
+    best: Vec<Seen>,
     context: AggContext<'s>,
     segment: &'s dyn Segment,
 }

@@ -10,12 +10,12 @@ use std::collections::HashMap;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use super::buckets::range_bounds;
 use super::composite::compare_parts;
 use super::key::{Float, Key, KeyKind, Part};
 use super::partial::{Bucket, KeyInfo, RangePart, Shown, TopHit, TopMetric};
 use super::reduce::{Budget, Out, is_date, partial_number, reduce_bucket};
 use super::render;
+use super::rules::range_bounds;
 use super::spec::{
     AggSpec, BucketOrder, CompositeSpec, DateHistogramSpec, HistogramSpec, OrderTarget, RangeSpec,
     SourceKind, TermsSpec, TopHitsSpec, TopMetricsSpec,

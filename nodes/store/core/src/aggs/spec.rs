@@ -382,6 +382,8 @@ pub enum SiblingOp {
 }
 
 /// What an aggregation does.
+// One request holds a handful of these.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
 pub enum AggKind {
     /// A bucket per term.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::ast::{BoolQuery, Combine, FieldSpec, MinimumShould, Operator, Query, RangeBounds};
 use super::parse::{MAX_CLAUSES, limit_regex};
 use super::refuse;
+use super::word::Word;
 use crate::error::EsError;
 
 /// Groups may nest this deep.
@@ -78,39 +79,6 @@ struct Parser<'a> {
     clauses: usize,
     text: &'a str,
     depth: usize,
-}
-
-/// A word as read: which characters were written with a backslash matters for wildcards.
-struct Word {
-    chars: Vec<(char, bool)>,
-}
-
-impl Word {
-    fn plain(&self) -> String {
-        self.chars.iter().map(|(c, _)| *c).collect()
-    }
-
-    fn has_wildcard(&self) -> bool {
-        self.chars
-            .iter()
-            .any(|(c, escaped)| !escaped && (*c == '*' || *c == '?'))
-    }
-
-    /// The word as a wildcard pattern, its escapes kept.
-    fn pattern(&self) -> String {
-        let mut out = String::new();
-        for (c, escaped) in &self.chars {
-            if *escaped && matches!(c, '*' | '?' | '\\') {
-                out.push('\\');
-            }
-            out.push(*c);
-        }
-        out
-    }
-
-    fn is_bare(&self, word: &str) -> bool {
-        self.chars.iter().all(|(_, escaped)| !escaped) && self.plain() == word
-    }
 }
 
 impl Parser<'_> {

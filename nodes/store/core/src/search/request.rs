@@ -197,11 +197,10 @@ impl SearchRequest {
             None => {}
             Some(Value::String(s)) if s == "_none_" => self.no_stored_fields = true,
             Some(Value::String(s)) if s == "_source" => {}
-            Some(Value::Array(items)) if items.iter().all(|item| item == "_source") => {
-                if items.is_empty() && !self.source_given {
-                    self.source.disabled = true;
-                }
+            Some(Value::Array(items)) if items.is_empty() => {
+                self.source.disabled |= !self.source_given;
             }
+            Some(Value::Array(items)) if items.iter().all(|item| item == "_source") => {}
             Some(Value::Array(items)) if items.len() == 1 && items[0] == "_none_" => {
                 self.no_stored_fields = true;
             }
