@@ -42,7 +42,7 @@ fn thirty_containers_are_read_in_every_period() {
                 if counts.len() == CONTAINERS && counts.iter().all(|count| *count >= minimum) {
                     Ok(counts)
                 } else {
-                    Err(counts)
+                    Err(format!("{counts:?}"))
                 }
             })
         })
