@@ -231,6 +231,7 @@ impl Sampler {
         sample: &mut Sample,
     ) {
         let (begun, mut stat, mut stat_at) = (Instant::now(), stat, Instant::now());
+        let began_ns = monotonic_ms.saturating_mul(1_000_000);
         for id in ids {
             let Some(tracked) = self.tracked.get_mut(id) else {
                 continue;
@@ -239,7 +240,9 @@ impl Sampler {
             if tracked.groups.is_none() {
                 tracked.groups = self.hierarchy.locate(&self.config.proc_root, &tracked.meta);
             }
-            let Some(group) = tracked.groups.as_ref().and_then(Groups::read) else {
+            let read = tracked.groups.as_ref().and_then(Groups::read);
+            let read_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(0);
+            let Some(group) = read else {
                 // Gone, or not there yet.
                 tracked.groups = None;
                 tracked.previous = None;
@@ -263,6 +266,7 @@ impl Sampler {
                 cpu: CpuReading {
                     usage: group.cpu.clone(),
                     host_ns: stat.cpu.docker_total().saturating_mul(10_000_000),
+                    at_ns: began_ns.saturating_add(read_ns),
                     cores: stat.cores,
                 },
                 group,

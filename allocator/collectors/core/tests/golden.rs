@@ -97,6 +97,7 @@ fn container_metrics(tree: &str) -> Vec<Metric> {
             CpuReading {
                 usage,
                 host_ns,
+                at_ns: host_ns / stat.cores,
                 cores: stat.cores,
             },
             memory,

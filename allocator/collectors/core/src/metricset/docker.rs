@@ -20,21 +20,30 @@ pub struct CpuReading {
     /// The container's.
     pub usage: CpuUsage,
     /// The host's, all processors together, in nanoseconds (without steal, as dockerd counts).
+    /// Only told, not divided by: on a machine that is robbed of time by its hypervisor it runs
+    /// slower than the clock, and every share would come out too large.
     pub host_ns: u64,
+    /// When the container's was read, by the monotonic clock, nanoseconds.
+    pub at_ns: u64,
     /// Processors online.
     pub cores: u64,
 }
 
 /// Processor use between two readings, as a share of one processor times their number.
 pub fn cpu_fraction(old: &CpuReading, new: &CpuReading) -> Option<f64> {
-    let host = increase(old.host_ns, new.host_ns).filter(|host| *host > 0)?;
     let used = increase(old.usage.total_ns, new.usage.total_ns)?;
-    Some(share(used, host) * new.cores as f64)
+    Some(share(used, available_ns(old, new)?) * new.cores as f64)
+}
+
+/// Processor time that there was between two readings, all processors together.
+fn available_ns(old: &CpuReading, new: &CpuReading) -> Option<u64> {
+    let passed = increase(old.at_ns, new.at_ns).filter(|passed| *passed > 0)?;
+    Some(passed.saturating_mul(new.cores.max(1)))
 }
 
 /// docker/cpu. Per-processor values only when asked for and known.
 pub fn cpu(old: &CpuReading, new: &CpuReading, with_cores: bool) -> Option<Metric> {
-    let host = increase(old.host_ns, new.host_ns).filter(|host| *host > 0)?;
+    let host = available_ns(old, new)?;
     let cores = new.cores as f64;
     let part = |old: u64, new: u64| increase(old, new).map(|used| share(used, host));
     let block = |fraction: f64, ticks: Option<u64>| {
@@ -250,6 +259,7 @@ mod tests {
         CpuReading {
             usage,
             host_ns,
+            at_ns: host_ns / 2,
             cores: 2,
         }
     }
@@ -330,6 +340,7 @@ mod tests {
                     ..CpuUsage::default()
                 },
                 host_ns: v[5],
+                at_ns: v[5],
                 cores: 2,
             };
             let io = |v: [u64; 6]| BlockIo {
