@@ -286,11 +286,24 @@ fn collectors_config(config: &Config) -> wharf_collectors::Config {
     collectors
         .engine_address
         .clone_from(&config.allocator.docker_host);
+    collectors.engine_log = engine_log(&config.allocator.docker_host, root);
     if root != Path::new("/") {
         collectors.under(root)
     } else {
         collectors
     }
+}
+
+/// The file that an engine writes its log to when no journal takes it: beside its socket, or where
+/// an engine of the system has it. `root` is the host's root as this process sees it.
+fn engine_log(docker_host: &str, root: &Path) -> Option<PathBuf> {
+    let socket = Path::new(docker_host.strip_prefix("unix://")?);
+    let mut places = vec![socket.with_file_name("dockerd.log")];
+    if matches!(socket.to_str(), Some("/var/run/docker.sock" | "/run/docker.sock")) {
+        places.extend(["/var/log/dockerd.log", "/var/log/docker.log"].map(PathBuf::from));
+    }
+    let seen = |place: PathBuf| root.join(place.strip_prefix("/").unwrap_or(&place));
+    places.into_iter().map(seen).find(|place| place.is_file())
 }
 
 fn metrics(reports: &watch::Receiver<Report>, counters: &Arc<Counters>) -> Metrics {
@@ -361,5 +374,29 @@ fn health_of(
             "problems": problems,
             "collectors": counters.view(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engines_log_is_looked_for_beside_its_socket_and_where_the_systems_has_it() {
+        let root = tempfile::tempdir().unwrap();
+        let place = |path: &str| {
+            let file = root.path().join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, "").unwrap();
+            Some(file)
+        };
+        let own = "unix:///srv/engine/docker.sock";
+        let system = "unix:///var/run/docker.sock";
+        assert_eq!(engine_log(own, root.path()), None);
+        let log = place("var/log/dockerd.log");
+        assert_eq!(engine_log(system, root.path()), log);
+        assert_eq!(engine_log(own, root.path()), None, "another engine's log is not ours");
+        let log = place("srv/engine/dockerd.log");
+        assert_eq!(engine_log(own, root.path()), log);
     }
 }
