@@ -101,6 +101,7 @@ fn b_metrics_and_logs_of_the_machine_are_found_through_the_proxy() {
             "metrics-docker.memory-default",
             "metrics-system.cpu-default",
             "logs-docker.container-default",
+            "logs-docker.engine-default",
         ] {
             wait_for(&format!("documents in {data_stream}"), SOON, || {
                 let body = json!({
