@@ -299,7 +299,10 @@ fn collectors_config(config: &Config) -> wharf_collectors::Config {
 fn engine_log(docker_host: &str, root: &Path) -> Option<PathBuf> {
     let socket = Path::new(docker_host.strip_prefix("unix://")?);
     let mut places = vec![socket.with_file_name("dockerd.log")];
-    if matches!(socket.to_str(), Some("/var/run/docker.sock" | "/run/docker.sock")) {
+    if matches!(
+        socket.to_str(),
+        Some("/var/run/docker.sock" | "/run/docker.sock")
+    ) {
         places.extend(["/var/log/dockerd.log", "/var/log/docker.log"].map(PathBuf::from));
     }
     let seen = |place: PathBuf| root.join(place.strip_prefix("/").unwrap_or(&place));
@@ -395,7 +398,11 @@ mod tests {
         assert_eq!(engine_log(own, root.path()), None);
         let log = place("var/log/dockerd.log");
         assert_eq!(engine_log(system, root.path()), log);
-        assert_eq!(engine_log(own, root.path()), None, "another engine's log is not ours");
+        assert_eq!(
+            engine_log(own, root.path()),
+            None,
+            "another engine's log is not ours"
+        );
         let log = place("srv/engine/dockerd.log");
         assert_eq!(engine_log(own, root.path()), log);
     }

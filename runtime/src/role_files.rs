@@ -42,7 +42,9 @@ pub struct ProxyFile {
 pub fn member_of(director_id: &str) -> Option<u64> {
     let digits = director_id.get(..13)?;
     // Raft keeps zero for "nobody".
-    u64::from_str_radix(digits, 16).ok().map(|number| number.max(1))
+    u64::from_str_radix(digits, 16)
+        .ok()
+        .map(|number| number.max(1))
 }
 
 impl DirectorBootstrap {

@@ -94,7 +94,12 @@ pub fn body(spec: &RoleSpec, engine_root: Option<&Path>) -> ContainerCreateBody 
     }
     let mut body = ContainerCreateBody {
         image: Some(spec.image_id.clone()),
-        cmd: Some(vec!["run".to_owned(), role.to_owned(), "--data-dir".to_owned(), data]),
+        cmd: Some(vec![
+            "run".to_owned(),
+            role.to_owned(),
+            "--data-dir".to_owned(),
+            data,
+        ]),
         env: (!env.is_empty()).then_some(env),
         stop_timeout: Some(i64::from(apply::STOP_SECONDS)),
         host_config: Some(host),
