@@ -5,17 +5,21 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use wharf_proto::v1::{GetCredentialsRequest, GetStatusRequest, PlatformStatus};
+use wharf_proto::v1::{
+    GetCredentialsRequest, GetDeploymentRequest, GetPlanRequest, GetStatusRequest, PlatformStatus,
+};
 
 use crate::{
     args::Output,
-    client::Client,
+    client::{Client, StoreClient},
     failure::{EXIT_UNHEALTHY, Failure},
     profile::Profile,
     settings::Settings,
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The deployment that the platform's own collectors ship to.
+const SYSTEM: &str = "system";
 const DOCUMENTS: &str = "/metrics-*,logs-*/_search?ignore_unavailable=true&allow_no_indices=true";
 
 /// Waits until the platform answers, is healthy and holds a document.
@@ -32,6 +36,7 @@ pub(super) async fn healthy(
         output: Output::Table,
     })?;
     let mut told = Told::default();
+    let mut store = None;
     loop {
         let missing = match client.platform().get_status(GetStatusRequest {}).await {
             Err(status) if status.code() == tonic::Code::Unauthenticated => {
@@ -44,20 +49,17 @@ pub(super) async fn healthy(
             Ok(answer) => {
                 let status = answer.into_inner();
                 told.tell(&status, &mut done);
-                if status.healthy && status.deployments > 0 {
-                    match first_document(&client).await {
+                if !status.healthy {
+                    problem(&status)
+                } else if !is_deployed(&status) {
+                    deployment_problem(&client).await
+                } else {
+                    match first_document(&client, &mut store).await {
                         Ok(()) => {
                             done("first document found through the proxy");
                             return Ok(());
                         }
                         Err(why) => format!("the first document ({why})"),
-                    }
-                } else {
-                    match status.problems.first() {
-                        Some(problem) => {
-                            format!("{} {}: {}", problem.code, problem.subject, problem.message)
-                        }
-                        None => "the deployment `system`".to_owned(),
                     }
                 }
             }
@@ -74,19 +76,63 @@ pub(super) async fn healthy(
     }
 }
 
-async fn first_document(client: &Client) -> Result<(), String> {
-    let request = GetCredentialsRequest {
-        deployment: "system".to_owned(),
+fn is_deployed(status: &PlatformStatus) -> bool {
+    status.deployments > 0 && status.deployments_healthy == status.deployments
+}
+
+fn problem(status: &PlatformStatus) -> String {
+    match status.problems.first() {
+        Some(problem) => format!("{} {}: {}", problem.code, problem.subject, problem.message),
+        None => "the platform".to_owned(),
+    }
+}
+
+/// What the deployment `system` lacks: what its plan waits for, else what its instances say.
+async fn deployment_problem(client: &Client) -> String {
+    let name = "the deployment `system`";
+    let request = GetDeploymentRequest {
+        deployment: SYSTEM.to_owned(),
     };
-    let credentials = client
-        .deployments()
-        .get_credentials(request)
-        .await
-        .map_err(|status| status.message().to_owned())?
-        .into_inner();
-    let store = client
-        .store(&credentials)
-        .map_err(|failure| failure.message)?;
+    let Ok(answer) = client.deployments().get_deployment(request).await else {
+        return name.to_owned();
+    };
+    let deployment = answer.into_inner();
+    let request = GetPlanRequest {
+        plan_id: deployment.pending_plan_id,
+    };
+    let reason = match client.plans().get_plan(request).await {
+        Ok(plan) => plan.into_inner().reason,
+        Err(_) => String::new(),
+    };
+    let reason = if reason.is_empty() {
+        deployment.problems.join("; ")
+    } else {
+        reason
+    };
+    format!("{name}: {reason}")
+}
+
+/// Looks for a document. The credentials are asked for once: each time is an audited event.
+async fn first_document(client: &Client, store: &mut Option<StoreClient>) -> Result<(), String> {
+    if store.is_none() {
+        let request = GetCredentialsRequest {
+            deployment: SYSTEM.to_owned(),
+        };
+        let credentials = client
+            .deployments()
+            .get_credentials(request)
+            .await
+            .map_err(|status| status.message().to_owned())?
+            .into_inner();
+        *store = Some(
+            client
+                .store(&credentials)
+                .map_err(|failure| failure.message)?,
+        );
+    }
+    let Some(store) = store else {
+        return Err("no credentials".to_owned());
+    };
     let answer = store
         .post(DOCUMENTS, &json!({"size": 1}))
         .await
