@@ -103,7 +103,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
     let (publisher, inventory) = wharf_collectors::inventory();
     let (signals, signal) = mpsc::channel(4096);
 
-    tasks.spawn("image", {
+    tasks.spawn_critical("image", {
         let task = ImageTask {
             platform: config.platform.clone(),
             binary: config.binary.clone(),
@@ -203,7 +203,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
         };
         task.run(end.clone())
     });
-    tasks.spawn("renewal", {
+    tasks.spawn_critical("renewal", {
         let renewal = Renewal {
             path: identity_path,
             slot,
@@ -240,7 +240,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
             }
         }
     });
-    tasks.spawn("health", {
+    tasks.spawn_critical("health", {
         let server = HealthServer::new(metrics(&reports, &counters), move || {
             health_of(
                 &host.borrow(),

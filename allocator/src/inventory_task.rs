@@ -130,8 +130,8 @@ impl InventoryTask {
             changed.into_iter().collect()
         };
         let listed: BTreeSet<String> = ids.iter().cloned().collect();
-        let found = inventory::describe(engine, ids).await?;
-        let mut seen = BTreeSet::new();
+        let (found, refused) = inventory::describe(engine, ids).await?;
+        let mut seen: BTreeSet<String> = refused.into_iter().collect();
         for one in found {
             seen.insert(one.id.clone());
             match picture.containers.get(&one.id) {

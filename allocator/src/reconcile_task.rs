@@ -92,12 +92,14 @@ impl ReconcileTask {
         let mut busy = BTreeSet::new();
         let mut observer = Observer::new(&self.platform.platform_id);
         let mut applied = 0;
+        let mut said = String::new();
         while !shutdown.is_triggered() {
             let next = match self
                 .round(&mut memory, &busy, &mut observer, &mut applied)
                 .await
             {
                 Ok((plan, held)) => {
+                    said.clear();
                     for (instance, action) in plan.actions {
                         self.begin(&sender, &mut memory, &held, instance, action, &mut busy);
                     }
@@ -106,7 +108,16 @@ impl ReconcileTask {
                         Duration::from_millis(wake.saturating_sub(now).max(20)).min(POLL)
                     })
                 }
-                Err(()) => POLL_AWAY,
+                Err(why) => {
+                    // Said once for as long as it stays the same; the loop comes by every second.
+                    if why != said {
+                        if !why.is_empty() {
+                            tracing::warn!(why, "the host cannot be looked at; nothing is changed");
+                        }
+                        said = why;
+                    }
+                    POLL_AWAY
+                }
             };
             tokio::select! {
                 () = shutdown.triggered() => break,
@@ -131,7 +142,7 @@ impl ReconcileTask {
         busy: &BTreeSet<InstanceId>,
         observer: &mut Observer,
         applied: &mut u64,
-    ) -> Result<(Plan, Option<Arc<Held>>), ()> {
+    ) -> Result<(Plan, Option<Arc<Held>>), String> {
         let seen = match self.engine.get().await {
             Ok(engine) => observer.observe(engine).await,
             Err(error) => Err(error),
@@ -139,16 +150,16 @@ impl ReconcileTask {
         self.engine.note(seen.as_ref().err());
         let seen = match seen {
             Ok(seen) => seen,
-            Err(error) => {
-                tracing::debug!(%error, "the host could not be looked at");
-                return Err(());
-            }
+            // The link has said that the engine is away.
+            Err(error) if error.is_down() => return Err(String::new()),
+            Err(error) => return Err(format!("{}: {error}", error.code())),
         };
         let data = match secrets::present(&self.data_dir) {
             Ok(data) => data,
             Err(error) => {
-                tracing::warn!(%error, "ALL0014: the instances' directories cannot be listed");
-                return Err(());
+                return Err(format!(
+                    "ALL0014: the instances' directories cannot be listed: {error}"
+                ));
             }
         };
         let held = self.held.borrow_and_update().clone();
@@ -264,8 +275,13 @@ impl ReconcileTask {
         };
         let sender = sender.clone();
         let name = format!("container action of {instance}");
-        task::spawn(name, async move {
-            let outcome = work.act(&instance, &action).await;
+        let of = (instance.clone(), action.clone());
+        let acting = task::spawn(name, async move { work.act(&of.0, &of.1).await });
+        drop(task::spawn("end of a container action", async move {
+            // Whatever became of it, the instance must not stay busy for ever.
+            let outcome = acting.await.unwrap_or_else(|panic| {
+                Err(failure("ALL0011", format!("the action broke off: {panic}")))
+            });
             // The loop has ended when nobody takes it.
             drop(
                 sender
@@ -276,7 +292,7 @@ impl ReconcileTask {
                     })
                     .await,
             );
-        });
+        }));
     }
 
     fn end(&self, one: Ended, memory: &mut Memory, busy: &mut BTreeSet<InstanceId>) {

@@ -1,6 +1,14 @@
 //! What the tests of this package share: the testbed of real Docker engines, a client of the
 //! Elasticsearch API, and waiting for conditions. The tests themselves are in `tests/tests/`.
 
+// A test fails by panicking and tells its figures.
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 pub mod account;
 pub mod elastic;
 pub mod patience;

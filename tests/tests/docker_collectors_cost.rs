@@ -2,6 +2,14 @@
 //! are read every 10 s and everything is shipped. Prints the figure; what is tested is that every
 //! container is read in every period. WHARF_BENCH_BINARY measures another build of `wharf`.
 
+// A test fails by panicking and tells its figures.
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 use std::{fs, time::Duration};
 
 use serde_json::json;
@@ -13,7 +21,12 @@ const PERIODS: u64 = 4;
 /// User and system time of a process, seconds.
 fn cpu_seconds(pid: &str) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process lives");
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or("")
+        .split_whitespace()
+        .collect();
     let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
     // Fields 14 and 15 of proc(5), in ticks of 1/100 s.
     (ticks(11) + ticks(12)) / 100.0
@@ -26,25 +39,41 @@ fn thirty_containers_are_read_in_every_period() {
         let script = "while true; do echo tick; sleep 5; done";
         let _ = platform.start(&format!("load-{number:02}"), &["--network", "none"], script);
     }
-    let pid = must(&mut platform.host.docker(&["inspect", "-f", "{{.State.Pid}}", "wharf-wharfinger-allocator"]));
+    let pid = must(&mut platform.host.docker(&[
+        "inspect",
+        "-f",
+        "{{.State.Pid}}",
+        "wharf-wharfinger-allocator",
+    ]));
     let pid = pid.trim().to_owned();
     let samples = |minimum: u64| {
         platform.with_system(|store| {
-            wait_for("samples of every container", Duration::from_secs(180), || {
-                let body = json!({
-                    "size": 0,
-                    "query": {"prefix": {"container.name": "load-"}},
-                    "aggs": {"n": {"terms": {"field": "container.name", "size": 100}}},
-                });
-                let answer = store.json("POST", "/metrics-docker.cpu-default/_search", &body)?;
-                let buckets = answer["aggregations"]["n"]["buckets"].as_array().cloned().unwrap_or_default();
-                let counts: Vec<u64> = buckets.iter().filter_map(|bucket| bucket["doc_count"].as_u64()).collect();
-                if counts.len() == CONTAINERS && counts.iter().all(|count| *count >= minimum) {
-                    Ok(counts)
-                } else {
-                    Err(format!("{counts:?}"))
-                }
-            })
+            wait_for(
+                "samples of every container",
+                Duration::from_secs(180),
+                || {
+                    let body = json!({
+                        "size": 0,
+                        "query": {"prefix": {"container.name": "load-"}},
+                        "aggs": {"n": {"terms": {"field": "container.name", "size": 100}}},
+                    });
+                    let answer =
+                        store.json("POST", "/metrics-docker.cpu-default/_search", &body)?;
+                    let buckets = answer["aggregations"]["n"]["buckets"]
+                        .as_array()
+                        .cloned()
+                        .unwrap_or_default();
+                    let counts: Vec<u64> = buckets
+                        .iter()
+                        .filter_map(|bucket| bucket["doc_count"].as_u64())
+                        .collect();
+                    if counts.len() == CONTAINERS && counts.iter().all(|count| *count >= minimum) {
+                        Ok(counts)
+                    } else {
+                        Err(format!("{counts:?}"))
+                    }
+                },
+            )
         })
     };
     let first = samples(2);
@@ -58,5 +87,8 @@ fn thirty_containers_are_read_in_every_period() {
         cpu_ms / seconds * 10.0
     );
     let spread = last.iter().max().copied().unwrap_or(0) - last.iter().min().copied().unwrap_or(0);
-    assert!(spread <= 3, "some containers were left out of some periods: {last:?}");
+    assert!(
+        spread <= 3,
+        "some containers were left out of some periods: {last:?}"
+    );
 }

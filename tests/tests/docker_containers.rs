@@ -1,6 +1,14 @@
 //! Many short-lived containers, and how true the figures of a busy one are: against `docker stats`'s
 //! source, which is the container's own cgroup, read by the test itself.
 
+// A test fails by panicking and tells its figures.
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};

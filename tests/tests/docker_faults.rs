@@ -2,6 +2,14 @@
 //! disk that is full. `wharf up` and `wharf status` say which it is and what to do, and what was
 //! refused leaves nothing behind.
 
+// A test fails by panicking and tells its figures.
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 use std::{
     net::TcpListener,
     process::{Command, Output},

@@ -3,6 +3,14 @@
 //! document lost or doubled, no container doubled or orphaned, every plan done. The seed is
 //! printed; WHARF_SEED replays it.
 
+// A test fails by panicking and tells its figures.
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,

@@ -1,5 +1,13 @@
 //! The testbed itself: engines of their own that do not see one another, and nothing left behind.
 
+// A test fails by panicking and tells its figures.
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 use std::{path::PathBuf, process::Command};
 
 use wharf_tests::testbed::{Host, must, run};

@@ -2,6 +2,14 @@
 //! deployment, documents of every container and of the host, the operations commands, a second
 //! platform beside it, `wharf down`. One platform serves the tests of this file that only look.
 
+// A test fails by panicking and tells its figures.
+#![allow(
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 use std::{
     sync::{LazyLock, Mutex, MutexGuard},
     time::Duration,

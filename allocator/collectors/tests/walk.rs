@@ -83,7 +83,10 @@ async fn a_container_is_sampled_and_found_with_its_application() {
     // the one is the other by the two processors does not.
     let percent = cpu["docker"]["cpu"]["total"]["pct"].as_f64().unwrap();
     let usage = cpu["container"]["cpu"]["usage"].as_f64().unwrap();
-    assert!(percent > 0.0 && (percent - 2.0 * usage).abs() < 1e-9, "{cpu}");
+    assert!(
+        percent > 0.0 && (percent - 2.0 * usage).abs() < 1e-9,
+        "{cpu}"
+    );
     assert_eq!(cpu["container"]["name"], "shop_1");
     assert_eq!(cpu["service"]["name"], "checkout");
     assert_eq!(cpu["docker"]["container"]["labels"]["a_b"], "c");

@@ -36,24 +36,36 @@ pub async fn ids(engine: &Engine) -> Result<Vec<String>, EngineError> {
     list_ids(engine, &std::collections::HashMap::new()).await
 }
 
-/// Describes containers; those that are gone are left out.
+/// Describes containers; those that are gone are left out. One that the engine refuses to inspect
+/// must not hide the others: its id comes back beside them.
 ///
 /// # Errors
 /// When the engine does not answer.
 pub async fn describe(
     engine: &Engine,
     ids: Vec<String>,
-) -> Result<Vec<ContainerMeta>, EngineError> {
-    let found: Vec<Result<Option<ContainerMeta>, EngineError>> = stream::iter(ids)
-        .map(|id| async move { Ok(inspect(engine, &id).await?.as_ref().map(meta)) })
+) -> Result<(Vec<ContainerMeta>, Vec<String>), EngineError> {
+    let found: Vec<_> = stream::iter(ids)
+        .map(|id| async move {
+            let found = inspect(engine, &id).await;
+            (id, found)
+        })
         .buffer_unordered(PARALLEL)
         .collect()
         .await;
     let mut all = Vec::with_capacity(found.len());
-    for one in found {
-        all.extend(one?);
+    let mut refused = Vec::new();
+    for (id, one) in found {
+        match one {
+            Ok(one) => all.extend(one.as_ref().map(meta)),
+            Err(error) if error.is_down() => return Err(error),
+            Err(error) => {
+                tracing::debug!(container = id, %error, "a container is not described");
+                refused.push(id);
+            }
+        }
     }
-    Ok(all)
+    Ok((all, refused))
 }
 
 /// The engine's images, and its counts.

@@ -107,7 +107,12 @@ impl Engine {
         if let Ok(pid) = fs::read_to_string(folder.join("containerd.pid")) {
             run(Command::new("kill").arg("-9").arg(pid.trim()));
         }
-        for name in ["containerd.pid", "containerd.sock", "containerd.sock.ttrpc", "containerd-debug.sock"] {
+        for name in [
+            "containerd.pid",
+            "containerd.sock",
+            "containerd.sock.ttrpc",
+            "containerd-debug.sock",
+        ] {
             let _ = fs::remove_file(folder.join(name));
         }
     }

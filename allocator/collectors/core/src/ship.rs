@@ -105,9 +105,17 @@ pub fn push_action(out: &mut Vec<u8>, document: &Document) {
 pub fn answer(status: u16, body: &[u8], documents: usize) -> Answer {
     match status {
         200..=299 => {}
-        413 => return Answer::Split { reason: said(status, body) },
+        413 => {
+            return Answer::Split {
+                reason: said(status, body),
+            };
+        }
         // Only a store says why in its own shape; another's 400 says nothing about the documents.
-        400 | 422 if is_store_error(body) => return Answer::Split { reason: said(status, body) },
+        400 | 422 if is_store_error(body) => {
+            return Answer::Split {
+                reason: said(status, body),
+            };
+        }
         _ => {
             return Answer::RetryAll {
                 reason: said(status, body),
