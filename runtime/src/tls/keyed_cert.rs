@@ -128,9 +128,10 @@ impl KeyedCert {
         self.not_after_ms
     }
 
-    /// Whether two thirds of the leaf's life are over.
+    /// Whether two thirds of the leaf's life are over, or it has not begun: then it was issued while
+    /// a clock was wrong, and nobody accepts it now.
     pub fn needs_renewal(&self, now_ms: i64) -> bool {
         let life = self.not_after_ms.saturating_sub(self.not_before_ms);
-        now_ms >= self.not_after_ms - life / 3
+        now_ms < self.not_before_ms || now_ms >= self.not_after_ms - life / 3
     }
 }

@@ -268,6 +268,8 @@ fn a_key_file_is_private_and_comes_back_as_it_was() {
     let now = crate::clock::now_ms();
     assert!(!loaded.needs_renewal(now));
     assert!(loaded.needs_renewal(loaded.not_after_ms() - DAY_MS));
+    // Issued by a clock that was far ahead.
+    assert!(loaded.needs_renewal(now - 2 * DAY_MS));
 }
 
 #[test]
