@@ -1,3 +1,5 @@
+//! Tests of who is let in: users, API keys, wrong credentials.
+
 use std::sync::Arc;
 
 use base64::Engine as _;

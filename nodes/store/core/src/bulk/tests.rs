@@ -1,3 +1,5 @@
+//! Tests of the bulk parser: good lines are kept, bad ones are named, nothing panics.
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;

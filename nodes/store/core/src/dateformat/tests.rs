@@ -1,3 +1,5 @@
+//! Tests of date formats: what they read and show, and that nothing panics.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Tests of reading a source by its mapping: values, refusals, limits.
+
 use super::*;
 use crate::mapping::MappingLimits;
 use proptest::prelude::*;

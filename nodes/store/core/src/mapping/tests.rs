@@ -1,3 +1,5 @@
+//! Tests of mappings: reading, merging, dynamic fields, field capabilities.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Tests of templates: which one matches and what it gives.
+
 use super::*;
 use crate::mapping::FieldType;
 use crate::wildcard::glob;

@@ -1,3 +1,5 @@
+//! Tests of the codecs: what was written is read, damage is an error.
+
 use proptest::prelude::*;
 
 use super::terms::{TextDictionaryWriter, TextIndex, scan_text_block};
