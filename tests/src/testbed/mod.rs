@@ -8,7 +8,7 @@ mod host;
 pub use host::{Host, inside_namespace};
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output},
 };
 
@@ -61,24 +61,19 @@ pub fn binary() -> PathBuf {
         .map(|folder| folder.join("wharf"))
         .find(|path| path.is_file())
         .expect("target/…/debug/wharf is missing: run `make build`");
-    let stripped = base_dir().join("wharf");
-    if !is_newer(&stripped, &built) {
+    // Named after the very build, so that another tree's binary is never taken for this one's.
+    let made_ns = built
+        .metadata()
+        .and_then(|metadata| metadata.modified())
+        .ok()
+        .and_then(|made| made.duration_since(std::time::UNIX_EPOCH).ok())
+        .map_or(0, |since| since.as_nanos());
+    let stripped = base_dir().join(format!("wharf-{made_ns}"));
+    if !stripped.exists() {
         std::fs::create_dir_all(base_dir()).expect("the testbed's folder can be made");
         let fresh = base_dir().join(format!("wharf.{}", std::process::id()));
         must(Command::new("strip").arg("-o").arg(&fresh).arg(&built));
         std::fs::rename(&fresh, &stripped).expect("the stripped binary can be put in place");
     }
     stripped
-}
-
-fn is_newer(made: &Path, from: &Path) -> bool {
-    let modified = |path: &Path| {
-        path.metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok()
-    };
-    match (modified(made), modified(from)) {
-        (Some(made), Some(from)) => made >= from,
-        _ => false,
-    }
 }
