@@ -29,6 +29,7 @@ mod values;
 pub use collect::{AggContext, IndexCollector};
 pub use parse::parse_aggs;
 pub use partial::{Partial, empty, merge};
+pub(crate) use spec::AggKind;
 pub use spec::AggSpec;
 
 use serde_json::Value;

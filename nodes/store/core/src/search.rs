@@ -20,6 +20,7 @@ pub use sort::{SortKey, SortOrder, SortSpec, SortValue};
 pub use source_filter::SourceFilter;
 
 pub(crate) use fetch::{HitOptions, Rendered, render_hit};
+pub(crate) use request::asks_for_highlight;
 pub(crate) use sort::{SortColumns, compare_keys, no_fielddata, parse_sort, render_sort};
 
 #[cfg(test)]

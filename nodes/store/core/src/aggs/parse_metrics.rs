@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::spec::{MetricOp, MetricSpec, TopHitsSpec, TopMetricsSpec};
 use crate::error::EsError;
 use crate::query::params::{Params, number_of};
-use crate::search::{SourceFilter, parse_sort};
+use crate::search::{SourceFilter, asks_for_highlight, parse_sort};
 
 /// Percents or values of one aggregation.
 const MAX_VALUES: usize = 1000;
@@ -133,8 +133,12 @@ pub(super) fn top_hits(body: &Value) -> Result<TopHitsSpec, EsError> {
         version: p.boolean("version")?.unwrap_or(false),
         seq_no_primary_term: p.boolean("seq_no_primary_term")?.unwrap_or(false),
     };
-    p.take("highlight");
-    p.take("track_scores");
+    if p.take("highlight").is_some_and(asks_for_highlight) {
+        return Err(EsError::unsupported("top_hits highlight"));
+    }
+    if p.boolean("track_scores")?.unwrap_or(false) {
+        return Err(EsError::unsupported("top_hits track_scores"));
+    }
     if p.boolean("explain")?.unwrap_or(false) {
         return Err(EsError::unsupported("top_hits explain"));
     }

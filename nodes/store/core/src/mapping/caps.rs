@@ -111,7 +111,6 @@ pub fn render_field_caps(
         for (kind, caps) in &types {
             let mut one = json!({
                 "type": kind,
-                "metadata_field": path.starts_with('_'),
                 "searchable": caps.searchable,
                 "aggregatable": caps.aggregatable,
             });
@@ -128,7 +127,7 @@ pub fn render_field_caps(
         }
         if include_unmapped && !missing.is_empty() {
             let unmapped = json!({
-                "type": "unmapped", "metadata_field": false, "searchable": false, "aggregatable": false,
+                "type": "unmapped", "searchable": false, "aggregatable": false,
                 "indices": missing,
             });
             rendered.insert("unmapped".into(), unmapped);

@@ -177,11 +177,11 @@ fn field_caps_tell_conflicts_apart() {
     assert_eq!(caps["indices"], json!(["a", "b"]));
     assert_eq!(
         caps["fields"]["x"]["long"],
-        json!({"type": "long", "metadata_field": false, "searchable": true, "aggregatable": true, "indices": ["a"]})
+        json!({"type": "long", "searchable": true, "aggregatable": true, "indices": ["a"]})
     );
     assert_eq!(
         caps["fields"]["m"],
-        json!({"text": {"type": "text", "metadata_field": false, "searchable": true, "aggregatable": false}})
+        json!({"text": {"type": "text", "searchable": true, "aggregatable": false}})
     );
     assert!(
         caps["fields"]["o"]["object"].is_object() && caps["fields"]["o.k"]["keyword"].is_object()

@@ -323,6 +323,7 @@ pub(super) fn parse_query_string(body: &Value) -> Result<Query, EsError> {
     }
     let boost = p.boost()?;
     analyzer(&mut p)?;
+    no_fuzziness(&mut p)?;
     for name in [
         "analyze_wildcard",
         "auto_generate_synonyms_phrase_query",
@@ -334,7 +335,6 @@ pub(super) fn parse_query_string(body: &Value) -> Result<Query, EsError> {
         "quote_analyzer",
         "rewrite",
         "escape",
-        "fuzziness",
     ] {
         p.take(name);
     }

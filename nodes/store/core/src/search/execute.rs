@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::fetch::{HitOptions, Rendered, render_hit};
 use super::request::{SearchRequest, TrackTotal};
 use super::sort::{self, SortColumns, SortKey, SortOrder, SortSpec, SortValue};
-use crate::aggs::{self, AggContext};
+use crate::aggs::{self, AggContext, AggKind, AggSpec};
 use crate::columns::{Row, RowSet, Segment};
 use crate::error::EsError;
 use crate::query::{
@@ -189,6 +189,12 @@ pub fn search(
     now_ms: i64,
     options: RenderOptions,
 ) -> Result<Value, EsError> {
+    let same_scores = matches!(&request.query, Query::MatchAll { boost } if *boost == 1.0);
+    if !same_scores && aggs_order_by_score(&request.aggs) {
+        return Err(EsError::unsupported(
+            "top_hits ordered by _score under a query (give top_hits a [sort] by a field)",
+        ));
+    }
     let needs_scores = request.needs_scores();
     let by_relevance;
     let specs: &[SortSpec] = if request.sort.is_empty() {
@@ -216,9 +222,7 @@ pub fn search(
             Some(query) => Some(plan_for(query, *index, now_ms)?),
             None => None,
         };
-        if request.size > 0 {
-            sort::check(&request.sort, index.schema)?;
-        }
+        sort::check(&request.sort, index.schema)?;
         let mut rarity = Rarity::default();
         if needs_scores {
             for segment in index.segments {
@@ -349,6 +353,19 @@ pub fn search(
         answer.insert("aggregations".into(), rendered);
     }
     Ok(Value::Object(answer))
+}
+
+/// Whether a `top_hits` anywhere shows scores: aggregations see rows, not how well they match.
+fn aggs_order_by_score(specs: &[AggSpec]) -> bool {
+    specs.iter().any(|spec| {
+        let here = match &spec.kind {
+            AggKind::TopHits(hits) => {
+                hits.sort.is_empty() || hits.sort.iter().any(|s| s.key == SortKey::Score)
+            }
+            _ => false,
+        };
+        here || aggs_order_by_score(&spec.subs)
+    })
 }
 
 fn hit_options(request: &SearchRequest) -> HitOptions<'_> {

@@ -226,10 +226,14 @@ impl SearchRequest {
                 return Err(EsError::unsupported(format!("search {name}")));
             }
         }
-        // Grafana and Kibana always ask for highlights; they mark, they do not change what matches.
-        p.take("highlight");
+        if p.take("highlight").is_some_and(asks_for_highlight) {
+            return Err(EsError::unsupported("search highlight"));
+        }
+        // How long to search at most is a hint; every search is bounded by what it may hold.
         p.take("timeout");
-        p.take("profile");
+        if p.boolean("profile")?.unwrap_or(false) {
+            return Err(EsError::unsupported("search profile"));
+        }
         if p.boolean("explain")?.unwrap_or(false) {
             return Err(EsError::unsupported("search explain"));
         }
@@ -371,6 +375,16 @@ impl SearchRequest {
             || self.size > 0 && self.sort.is_empty()
             || self.sort.iter().any(|spec| spec.key == SortKey::Score)
     }
+}
+
+/// Whether a `highlight` wants anything marked: one without fields does not.
+pub(crate) fn asks_for_highlight(value: &Value) -> bool {
+    let empty = |value: &Value| {
+        value.is_null()
+            || value.as_object().is_some_and(serde_json::Map::is_empty)
+            || value.as_array().is_some_and(Vec::is_empty)
+    };
+    !empty(value) && !value.get("fields").is_some_and(empty)
 }
 
 fn track_total(value: &Value) -> Result<TrackTotal, EsError> {
