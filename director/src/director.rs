@@ -66,6 +66,12 @@ impl Director {
         self.proposer.now_ms()
     }
 
+    /// What this host's clock shows. Certificates follow it; the platform's time, which never runs
+    /// backwards, stays ahead for as long as a clock once was.
+    pub fn clock_ms(&self) -> u64 {
+        u64::try_from(self.clock.now_ms()).unwrap_or(0)
+    }
+
     /// Returns when this member no longer leads in the term in which it led at the call.
     pub async fn leadership_lost(&self) {
         let mut leading = self.leading.subscribe();

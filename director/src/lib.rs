@@ -213,7 +213,7 @@ pub async fn start_with(
     tasks.spawn_critical("planner", leader::planner_task::run(of()));
     tasks.spawn_critical("executor", leader::executor_task::run(of()));
     tasks.spawn_critical("health", leader::health_task::run(of()));
-    tasks.spawn("renewal", renewal(of(), slot, identity_path));
+    tasks.spawn_critical("renewal", renewal(of(), slot, identity_path));
     let grpc = server::admin_routes(&director, rules.clone())?;
     let rest = server::rest_routes(&director);
     tasks.spawn_critical(
@@ -225,7 +225,7 @@ pub async fn start_with(
         "internal listener",
         server::serve_internal(internal_listener, internal_tls, roles, shutdown.clone()),
     );
-    tasks.spawn(
+    tasks.spawn_critical(
         "metrics listener",
         server::health_server(&director).run(metrics_listener, shutdown),
     );

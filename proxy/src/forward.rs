@@ -352,7 +352,7 @@ fn copy_head(request: &Request<Body>) -> Request<Body> {
 }
 
 /// Joins both halves of a connection whose protocol changed.
-fn tunnel(client: hyper::upgrade::OnUpgrade, instance: hyper::upgrade::OnUpgrade, ending: Finish) {
+fn tunnel(client: hyper::upgrade::OnUpgrade, instance: hyper::upgrade::OnUpgrade, ending: Ending) {
     task::spawn("tunnel", async move {
         let mut ending = ending;
         match tokio::try_join!(client, instance) {
@@ -371,7 +371,11 @@ fn tunnel(client: hyper::upgrade::OnUpgrade, instance: hyper::upgrade::OnUpgrade
     });
 }
 
-/// What is written when the request has ended, however it ends.
+/// Status of a request whose client left before there was an answer, as nginx has it.
+const CLIENT_LEFT: u16 = 499;
+
+/// One request's account, settled once when this is dropped: complete, broken off, or left by its
+/// client before there was an answer.
 struct Ending {
     forwarder: Arc<Forwarder>,
     entry: Entry,
@@ -380,6 +384,8 @@ struct Ending {
     instance: Option<Arc<InstanceState>>,
     silent: bool,
     client_half: Option<hyper::upgrade::OnUpgrade>,
+    complete: bool,
+    bytes: u64,
 }
 
 impl Ending {
@@ -416,6 +422,7 @@ impl Ending {
                 source_ip: peer.addr.ip().to_string(),
                 host: host.unwrap_or_default().to_owned(),
                 user_agent: agent.unwrap_or_default().to_owned(),
+                status: CLIENT_LEFT,
                 ..Entry::default()
             },
             started: Instant::now(),
@@ -423,6 +430,8 @@ impl Ending {
             instance: None,
             silent,
             client_half: None,
+            complete: false,
+            bytes: 0,
         }
     }
 
@@ -451,9 +460,8 @@ impl Ending {
                 self.entry.status = refusal.status.as_u16();
                 self.entry.code = refusal.code;
                 let response = refusal.response(&reason);
-                let mut finish = self.finish();
-                finish.passed(response.body().size_hint().lower());
-                finish.ended();
+                self.passed(response.body().size_hint().lower());
+                self.ended();
                 response
             }
             Ok(mut response) => {
@@ -480,33 +488,17 @@ impl Ending {
                 parts.headers = kept;
                 parts.version = Version::HTTP_11;
                 parts.extensions.clear();
-                let finish = self.finish();
                 if let (Some(client), Some(instance)) = (client_half, instance_half) {
-                    tunnel(client, instance, finish);
+                    tunnel(client, instance, self);
                     return Response::from_parts(parts, answer::empty());
                 }
-                Response::from_parts(parts, Counted::new(body, finish).boxed_unsync())
+                Response::from_parts(parts, Counted::new(body, self).boxed_unsync())
             }
         }
     }
-
-    fn finish(self) -> Finish {
-        Finish {
-            ending: Some(self),
-            complete: false,
-            bytes: 0,
-        }
-    }
 }
 
-/// Writes the end of a request once, complete or broken off.
-pub(crate) struct Finish {
-    ending: Option<Ending>,
-    complete: bool,
-    bytes: u64,
-}
-
-impl Passing for Finish {
+impl Passing for Ending {
     fn passed(&mut self, bytes: u64) {
         self.bytes += bytes;
     }
@@ -516,30 +508,27 @@ impl Passing for Finish {
     }
 }
 
-impl Drop for Finish {
+impl Drop for Ending {
     fn drop(&mut self) {
-        let Some(mut ending) = self.ending.take() else {
-            return;
-        };
-        let traffic = &ending.forwarder.traffic;
+        let traffic = &self.forwarder.traffic;
         traffic.open.fetch_sub(1, Ordering::Relaxed);
-        if let Some(state) = &ending.instance {
+        if let Some(state) = &self.instance {
             state.busy.fetch_sub(1, Ordering::Relaxed);
         }
-        ending.entry.took_us = micros(ending.started);
-        ending.entry.request_bytes = ending.request_bytes.load(Ordering::Relaxed);
-        ending.entry.response_bytes = self.bytes;
-        ending.entry.aborted = !self.complete;
-        if ending.entry.status >= 500 {
+        self.entry.took_us = micros(self.started);
+        self.entry.request_bytes = self.request_bytes.load(Ordering::Relaxed);
+        self.entry.response_bytes = self.bytes;
+        self.entry.aborted = !self.complete;
+        if self.entry.status >= 500 {
             traffic.errors.fetch_add(1, Ordering::Relaxed);
         }
-        if !ending.entry.deployment_id.is_empty() {
+        if !self.entry.deployment_id.is_empty() {
             traffic
-                .deployment(&ending.entry.deployment_id)
-                .record(ending.entry.status, ending.entry.took_us);
+                .deployment(&self.entry.deployment_id)
+                .record(self.entry.status, self.entry.took_us);
         }
-        if !ending.silent {
-            ending.forwarder.access_log.write(&ending.entry);
+        if !self.silent {
+            self.forwarder.access_log.write(&self.entry);
         }
     }
 }

@@ -139,7 +139,7 @@ impl Bound {
 
         let tasks = Tasks::with_shutdown(shutdown.clone());
         let health_shutdown = shutdown.child();
-        tasks.spawn(
+        tasks.spawn_critical(
             "metrics",
             health(&routes, &traffic, &self.access_log, self.log_level.clone())
                 .run(self.metrics, health_shutdown),
@@ -151,7 +151,7 @@ impl Bound {
             common_name: format!("proxy {}", config.proxy_id),
         };
         let default = Arc::clone(&certs);
-        tasks.spawn(
+        tasks.spawn_critical(
             "renewal",
             renewal.run(
                 move |csr_pem| {

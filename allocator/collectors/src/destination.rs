@@ -74,8 +74,7 @@ impl DestinationError {
     }
 }
 
-/// A client for one destination.
-#[derive(Debug)]
+/// A client for one destination. Has no `Debug`: it holds a password.
 pub(crate) struct Client {
     http: HttpsClient,
     base: String,

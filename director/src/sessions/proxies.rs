@@ -208,7 +208,7 @@ async fn published_table(
     for entry in content.routes.values() {
         let identity = director
             .certificates
-            .route(state, &director.proposer, entry, director.now_ms())
+            .route(state, &director.proposer, entry, director.clock_ms())
             .await
             .map_err(internal)?;
         identities.insert(entry.resource_id.clone(), identity);

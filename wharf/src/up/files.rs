@@ -42,9 +42,15 @@ pub(super) struct Written {
 
 pub(super) const ADMIN: &str = "admin";
 
-/// Makes what is missing.
-pub(super) fn ensure(choice: &Choice, now_ms: i64) -> Result<Written, Failure> {
+/// Makes what is missing. A new password is given to `keep` before the file that says that the
+/// platform is made, so that no interruption can lose it.
+pub(super) fn ensure(
+    choice: &Choice,
+    now_ms: i64,
+    keep: impl FnOnce(&PlatformFile, &str) -> Result<(), Failure>,
+) -> Result<Written, Failure> {
     let dir = &choice.data_dir;
+    whole_or_new(dir)?;
     for (folder, mode) in [
         ("", 0o755),
         ("director", 0o700),
@@ -95,7 +101,8 @@ pub(super) fn ensure(choice: &Choice, now_ms: i64) -> Result<Written, Failure> {
     )?;
     let allocator_id = bootstrap.allocator_id.clone();
     // Last: with this file there, everything above is there too.
-    if new_password.is_some() {
+    if let Some(password) = &new_password {
+        keep(&platform, password)?;
         write_json(&DirectorBootstrap::path(dir), &bootstrap, 0o600)?;
     }
     Ok(Written {
@@ -103,6 +110,27 @@ pub(super) fn ensure(choice: &Choice, now_ms: i64) -> Result<Written, Failure> {
         allocator_id,
         new_password,
     })
+}
+
+/// What a platform that was made cannot do without and nobody can make again: the key that seals
+/// its secrets, and the authority that signed its certificates.
+fn whole_or_new(dir: &Path) -> Result<(), Failure> {
+    if !exists(&DirectorBootstrap::path(dir)) {
+        return Ok(());
+    }
+    for path in [
+        dir.join("director/platform.key"),
+        dir.join("director/ca/authority.pem"),
+    ] {
+        if !exists(&path) {
+            return Err(Failure::new(
+                "CLI0021",
+                format!("{} is missing", path.display()),
+                "restore it from a backup; a new one would open no secret and fit no certificate. If nothing is worth keeping: wharf down --purge",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn platform_file(choice: &Choice) -> Result<PlatformFile, Failure> {
@@ -168,12 +196,16 @@ fn identity(
     now_ms: i64,
 ) -> Result<(), Failure> {
     let path = dir.join(role).join("identity.pem");
-    let found = KeyedCert::load(&path).ok().flatten();
-    if found.is_some_and(|cert| !cert.needs_renewal(now_ms)) {
-        return Ok(());
-    }
     let identity =
         Identity::new(&platform.platform_id, role, id).map_err(|error| damaged(&error))?;
+    let found = KeyedCert::load(&path).ok().flatten();
+    // One of another id is left of an attempt that was broken off.
+    let good = |cert: &KeyedCert| {
+        cert.identity().as_ref() == Some(&identity) && !cert.needs_renewal(now_ms)
+    };
+    if found.as_ref().is_some_and(good) {
+        return Ok(());
+    }
     let mut spec = LeafSpec::for_identity(identity)
         .with_host("localhost")
         .with_host("127.0.0.1");
@@ -201,17 +233,17 @@ fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
+/// Makes a folder; one that is there already keeps its rights.
 fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    let made = if path.is_dir() {
-        Ok(())
-    } else {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(mode)
-            .create(path)
-    };
-    made.and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)))
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)))
         .map_err(|error| unwritable(path, &error))
 }
 
@@ -279,6 +311,10 @@ mod tests {
         }
     }
 
+    fn kept(_: &PlatformFile, _: &str) -> Result<(), Failure> {
+        Ok(())
+    }
+
     fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();
         for entry in std::fs::read_dir(dir).unwrap() {
@@ -297,10 +333,10 @@ mod tests {
     fn run_again_it_changes_no_byte_and_gives_no_password() {
         wharf_runtime::tls::install_provider();
         let dir = tempfile::tempdir().unwrap();
-        let first = ensure(&choice(dir.path()), NOW).unwrap();
+        let first = ensure(&choice(dir.path()), NOW, kept).unwrap();
         assert!(first.new_password.is_some());
         let before = contents(dir.path());
-        let second = ensure(&choice(dir.path()), NOW + 60_000).unwrap();
+        let second = ensure(&choice(dir.path()), NOW + 60_000, kept).unwrap();
         assert!(second.new_password.is_none());
         assert_eq!(contents(dir.path()), before);
     }
@@ -309,7 +345,7 @@ mod tests {
     fn no_secret_is_readable_by_others_and_no_password_is_on_disk() {
         wharf_runtime::tls::install_provider();
         let dir = tempfile::tempdir().unwrap();
-        let password = ensure(&choice(dir.path()), NOW)
+        let password = ensure(&choice(dir.path()), NOW, kept)
             .unwrap()
             .new_password
             .unwrap();
@@ -334,14 +370,51 @@ mod tests {
     fn the_folder_of_another_platform_is_refused() {
         wharf_runtime::tls::install_provider();
         let dir = tempfile::tempdir().unwrap();
-        ensure(&choice(dir.path()), NOW).unwrap();
+        ensure(&choice(dir.path()), NOW, kept).unwrap();
         let other = Choice {
             name: "other".into(),
             ..choice(dir.path())
         };
         assert_eq!(
-            ensure(&other, NOW).err().map(|failure| failure.code),
+            ensure(&other, NOW, kept).err().map(|failure| failure.code),
             Some("CLI0022".into())
         );
+    }
+
+    #[test]
+    fn a_password_that_could_not_be_kept_leaves_a_platform_that_is_made_anew() {
+        wharf_runtime::tls::install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let refuse = |_: &PlatformFile, _: &str| Err(Failure::new("CLI0004", "no room", ""));
+        assert!(ensure(&choice(dir.path()), NOW, refuse).is_err());
+        let again = ensure(&choice(dir.path()), NOW, kept).unwrap();
+        assert!(
+            again.new_password.is_some(),
+            "the lost password cannot be had again"
+        );
+        let cert = KeyedCert::load(dir.path().join("allocator/identity.pem"))
+            .unwrap()
+            .unwrap();
+        let id = cert.identity().map(|identity| identity.id);
+        assert_eq!(
+            id,
+            Some(again.allocator_id),
+            "the certificate is of the first attempt"
+        );
+    }
+
+    #[test]
+    fn a_lost_key_is_told_and_not_made_anew() {
+        wharf_runtime::tls::install_provider();
+        for lost in ["director/platform.key", "director/ca/authority.pem"] {
+            let dir = tempfile::tempdir().unwrap();
+            ensure(&choice(dir.path()), NOW, kept).unwrap();
+            std::fs::remove_file(dir.path().join(lost)).unwrap();
+            let failure = ensure(&choice(dir.path()), NOW, kept)
+                .err()
+                .expect("it is missing");
+            assert!(failure.message.contains(lost), "{failure}");
+            assert!(!dir.path().join(lost).exists());
+        }
     }
 }

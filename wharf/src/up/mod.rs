@@ -91,7 +91,11 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
         facts.version
     ));
 
-    let written = files::ensure(&choice, clock::now_ms())?;
+    let ca_file = data_dir.join("ca.pem");
+    let profile_name = profile_name(&args.platform.name);
+    let written = files::ensure(&choice, clock::now_ms(), |platform, password| {
+        keep_password(platform, password, profile_name, &ca_file).map(|_| ())
+    })?;
     let platform = &written.platform;
     let runner = HostRunner::connect(&docker_host, platform, &data_dir)
         .await
@@ -133,13 +137,7 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
         _ => "allocator started",
     });
 
-    let ca_file = data_dir.join("ca.pem");
-    let profile_name = if platform.name == DEFAULT_NAME {
-        profile::DEFAULT
-    } else {
-        &platform.name
-    };
-    let admin = admin(&written, profile_name, &ca_file)?;
+    let admin = admin(platform, profile_name, &ca_file)?;
     let deadline = Instant::now() + Duration::from_secs(args.timeout);
     wait::healthy(&admin, deadline, |what| progress.done(what)).await?;
     let first_document = ready.elapsed().as_secs_f64();
@@ -156,37 +154,57 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The admin's profile: the one that was written before, or a new one with the new password.
-fn admin(written: &files::Written, name: &str, ca_file: &Path) -> Result<Profile, Failure> {
-    let platform = &written.platform;
-    let folder = profile::folder().ok_or_else(|| {
+/// The profile that a platform's name writes.
+fn profile_name(platform: &str) -> &str {
+    if platform == DEFAULT_NAME {
+        profile::DEFAULT
+    } else {
+        platform
+    }
+}
+
+fn profile_folder() -> Result<PathBuf, Failure> {
+    profile::folder().ok_or_else(|| {
         Failure::new(
             "CLI0004",
             "neither XDG_CONFIG_HOME nor HOME is set",
             "set HOME",
         )
-    })?;
-    let stored = profile::read(&folder, name)?.filter(|profile| profile.platform == platform.name);
-    let password = match (&written.new_password, stored) {
-        (Some(password), _) => password.clone(),
-        (None, Some(profile)) => profile.password,
-        (None, None) => std::env::var("WHARF_PASSWORD").map_err(|_| {
-            Failure::new(
-                "CLI0005",
-                format!("no profile `{name}` holds the admin's password"),
-                "run as the user who ran `wharf up` first, or set WHARF_PASSWORD",
-            )
-        })?,
-    };
+    })
+}
+
+/// Writes the profile, which alone keeps the admin's password.
+fn keep_password(
+    platform: &PlatformFile,
+    password: &str,
+    name: &str,
+    ca_file: &Path,
+) -> Result<Profile, Failure> {
     let profile = Profile {
         director: format!("{}:{}", platform.advertised_address, platform.ports.admin),
         username: files::ADMIN.to_owned(),
-        password,
+        password: password.to_owned(),
         ca_file: ca_file.to_path_buf(),
         platform: platform.name.clone(),
     };
-    profile::write(&folder, name, &profile)?;
+    profile::write(&profile_folder()?, name, &profile)?;
     Ok(profile)
+}
+
+/// The admin's profile; made anew for a user who gives the password.
+fn admin(platform: &PlatformFile, name: &str, ca_file: &Path) -> Result<Profile, Failure> {
+    let stored = profile::read(&profile_folder()?, name)?;
+    if let Some(profile) = stored.filter(|profile| profile.platform == platform.name) {
+        return Ok(profile);
+    }
+    let password = std::env::var("WHARF_PASSWORD").map_err(|_| {
+        Failure::new(
+            "CLI0005",
+            format!("no profile `{name}` holds the admin's password"),
+            "run as the user who ran `wharf up` first, or set WHARF_PASSWORD",
+        )
+    })?;
+    keep_password(platform, &password, name, ca_file)
 }
 
 fn finish(
@@ -269,12 +287,7 @@ pub(crate) async fn down(args: &DownArgs) -> Result<u8, Failure> {
     if args.purge
         && let Some(folder) = profile::folder()
     {
-        let name = if platform.name == DEFAULT_NAME {
-            profile::DEFAULT
-        } else {
-            &platform.name
-        };
-        profile::remove(&folder, name, &platform.name)?;
+        profile::remove(&folder, profile_name(&platform.name), &platform.name)?;
     }
     print::line(&format!(
         "removed {} containers and {} images{}",
