@@ -139,7 +139,7 @@ async fn session(
         session_version: SESSION_VERSION,
         director_id: director.config.director_id.to_string(),
         heartbeat_interval_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(5_000),
-        server_time: Some(timestamp(u64::try_from(director.clock_ms()).unwrap_or(0))),
+        server_time: Some(timestamp(director.clock_ms())),
     };
     send(orders, order(Order::Welcome(welcome))).await?;
     let listening = listen(director, &open, (&hello.host, &hello.zone), &mut reports);
