@@ -41,7 +41,7 @@ test: build ## every test, Docker included
 	@$(PHASE) "docker tests" scripts/test docker
 
 test-quick: ## the tests that need no Docker
-	@$(PHASE) "tools to build" scripts/deps build
+	@$(PHASE) "tools to build" scripts/deps build client
 	@$(PHASE) "quick tests" scripts/test quick
 
 test-docker: build ## the tests that need Docker
