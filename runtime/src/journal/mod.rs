@@ -154,6 +154,10 @@ impl Ticket {
     }
 }
 
+/// Room in the queue of a journal, given back when the records are durable or this is dropped.
+#[derive(Debug)]
+pub struct Room(OwnedSemaphorePermit);
+
 /// An open journal. Clones are the same journal; when the last is dropped, the writer ends.
 #[derive(Clone, Debug)]
 pub struct Journal {
@@ -256,13 +260,36 @@ impl Journal {
     /// # Errors
     /// [`AppendError::Busy`] when too many bytes wait already; nothing is queued then.
     pub fn enqueue(&self, records: Vec<Bytes>) -> Result<Ticket, AppendError> {
-        let units = self.units(&records)?;
+        let room = self.take_room(self.units(&records)?)?;
+        self.send(records, room)
+    }
+
+    /// Takes room for records of about `bytes` that are made only then, so that a caller may change
+    /// its own state in between and still be sure to get them in.
+    ///
+    /// # Errors
+    /// [`AppendError::Busy`] when too many bytes wait already.
+    pub fn try_reserve(&self, bytes: usize) -> Result<Room, AppendError> {
+        let units = u32::try_from(bytes.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
+        self.take_room(units.clamp(1, self.room_units)).map(Room)
+    }
+
+    /// Takes records into the queue with room that was reserved for them; the order is that of the
+    /// calls. The ticket resolves when they are durable.
+    ///
+    /// # Errors
+    /// When a record is too large, or the journal is closed.
+    pub fn enqueue_in(&self, room: Room, records: Vec<Bytes>) -> Result<Ticket, AppendError> {
+        self.units(&records)?;
+        self.send(records, room.0)
+    }
+
+    fn take_room(&self, units: u32) -> Result<OwnedSemaphorePermit, AppendError> {
         let room = Arc::clone(&self.room).try_acquire_many_owned(units);
-        let room = room.map_err(|error| match error {
+        room.map_err(|error| match error {
             TryAcquireError::NoPermits => AppendError::Busy,
             TryAcquireError::Closed => AppendError::Closed,
-        })?;
-        self.send(records, room)
+        })
     }
 
     fn units(&self, records: &[Bytes]) -> Result<u32, AppendError> {

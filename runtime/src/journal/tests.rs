@@ -188,11 +188,16 @@ async fn too_much_at_once_is_refused_or_waits_but_never_lost() {
         journal.enqueue(vec!["x".into()]).unwrap_err(),
         AppendError::Busy
     );
+    assert_eq!(journal.try_reserve(10).unwrap_err(), AppendError::Busy);
     drop(held);
+    let room = journal.try_reserve(4096).unwrap();
     assert_eq!(
-        journal.enqueue(vec!["x".into()]).unwrap().await.unwrap(),
-        1..2
+        journal.enqueue(vec!["x".into()]).unwrap_err(),
+        AppendError::Busy,
+        "reserved room is nobody else's"
     );
+    let ticket = journal.enqueue_in(room, vec!["x".into()]).unwrap();
+    assert_eq!(ticket.await.unwrap(), 1..2);
     assert_eq!(
         journal.append(vec![0; MAX_RECORD_BYTES + 1]).await,
         Err(AppendError::TooLarge(MAX_RECORD_BYTES + 1))

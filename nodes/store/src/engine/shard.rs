@@ -79,6 +79,9 @@ pub(crate) enum WriteError {
         /// Of the live document.
         found: Option<u64>,
     },
+    /// Too much waits for the disk.
+    #[error("too many bytes wait to become durable; send it again in a moment")]
+    NoRoom,
     /// A segment could not be read.
     #[error(transparent)]
     Segment(#[from] SegmentError),
@@ -255,6 +258,14 @@ impl Shard {
             .iter()
             .map(|w| w.document.map_or(0, |(s, _)| s.len()) + 64)
             .sum();
+        // Before anything is changed: what is visible must be on its way to the disk.
+        let room = match journal.try_reserve(size) {
+            Ok(room) => room,
+            Err(error) => {
+                let refused = writes.iter().map(|_| Err(WriteError::NoRoom)).collect();
+                return (refused, Err(error));
+            }
+        };
         let mut records = Vec::new();
         let mut record = RecordWriter::new(&self.uuid, size);
         let mut applied = Vec::with_capacity(writes.len());
@@ -279,7 +290,7 @@ impl Shard {
         let ticket = if records.is_empty() {
             Ok(None)
         } else {
-            journal.enqueue(records).map(Some)
+            journal.enqueue_in(room, records).map(Some)
         };
         (applied, ticket)
     }

@@ -390,6 +390,7 @@ fn write_error(index: &Index, id: &str, error: WriteError) -> EsError {
             EsError::version_conflict(&index.name, id, &error.to_string())
                 .with("index_uuid", index.uuid.as_str())
         }
+        WriteError::NoRoom => EsError::rejected(error.to_string()),
         WriteError::Closed => EsError::index_not_found(&index.name),
         WriteError::Segment(error) => error.into(),
         WriteError::Io(error) => EsError::internal(error.to_string()),
