@@ -231,13 +231,17 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
         let counters = Arc::clone(&counters);
         let (end, findings) = (end.clone(), Arc::clone(&findings));
         async move {
+            let ended = end.clone();
             let ran =
                 wharf_collectors::run(config, inventory, destinations, samples, counters, end)
                     .await;
-            if let Err(error) = ran {
-                tracing::error!(%error, "ALL0025: the collectors do not run");
-                findings.collectors.send_replace(Some(error.to_string()));
-            }
+            let why = match ran {
+                Err(error) => error.to_string(),
+                Ok(()) if ended.is_triggered() => return,
+                Ok(()) => "they ended without being asked to".to_owned(),
+            };
+            tracing::error!(why, "ALL0025: the collectors do not run");
+            findings.collectors.send_replace(Some(why));
         }
     });
     tasks.spawn_critical("health", {
