@@ -85,7 +85,11 @@ pub fn body(spec: &RoleSpec, engine_root: Option<&Path>) -> ContainerCreateBody 
                 seen_inside(&spec.docker_host)
             ));
         }
-        Role::Director => hide(&mut host, &spec.data_dir, &["instances"]),
+        Role::Director => hide(
+            &mut host,
+            &spec.data_dir,
+            &["instances", "allocator", "proxy"],
+        ),
         Role::Proxy => hide(
             &mut host,
             &spec.data_dir,
