@@ -11,6 +11,7 @@ pub(crate) mod fields;
 mod filter_path;
 mod request;
 mod sort;
+mod sort_shown;
 mod source_filter;
 
 pub use execute::{IndexView, RenderOptions, count, matching_rows, search};
@@ -21,7 +22,8 @@ pub use source_filter::SourceFilter;
 
 pub(crate) use fetch::{HitOptions, Rendered, render_hit};
 pub(crate) use request::asks_for_highlight;
-pub(crate) use sort::{SortColumns, compare_keys, no_fielddata, parse_sort, render_sort};
+pub(crate) use sort::{SortColumns, compare_keys, no_fielddata, parse_sort};
+pub(crate) use sort_shown::render_sort;
 
 #[cfg(test)]
 mod tests;

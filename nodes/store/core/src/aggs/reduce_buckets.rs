@@ -23,6 +23,7 @@ use super::spec::{
 use super::values::Source;
 use crate::dateformat::DateFormat;
 use crate::datemath;
+use crate::document::ip_text;
 use crate::error::EsError;
 use crate::interval::Rounding;
 use crate::query::FieldKind;
@@ -519,7 +520,9 @@ pub(super) fn top_hits(
         if !spec.sort.is_empty()
             && let Value::Object(hit) = &mut hit
         {
-            hit.insert("sort".into(), render_sort(&spec.sort, &top.keys, kinds)?);
+            let short = vec![false; top.keys.len()];
+            let sort = render_sort(&spec.sort, &top.keys, kinds, &short)?;
+            hit.insert("sort".into(), sort);
         }
         hits.push(hit);
     }
@@ -549,6 +552,7 @@ pub(super) fn top_metrics(
                 SortValue::Long(n) => json!(n),
                 SortValue::Double(n) => json!(n),
                 SortValue::Text(text) => json!(text),
+                SortValue::Ip(ip) => json!(ip_text(*ip)),
                 SortValue::Missing => Value::Null,
             })
             .collect();

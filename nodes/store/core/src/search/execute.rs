@@ -206,6 +206,7 @@ pub fn search(
         &request.sort
     };
     let kinds = key_kinds(specs, indices);
+    let short = short_fractions(specs, indices);
     let after = match &request.search_after {
         Some(values) => Some(sort::parse_after(specs, values, &kinds)?),
         None => None,
@@ -311,7 +312,7 @@ pub fn search(
             score: needs_scores.then_some(candidate.score),
             sort: match request.sort.is_empty() {
                 true => None,
-                false => Some(sort::render_sort(specs, &candidate.keys, &kinds)?),
+                false => Some(super::render_sort(specs, &candidate.keys, &kinds, &short)?),
             },
         };
         hits.push(render_hit(
@@ -438,6 +439,20 @@ fn offer_unscored(best: &mut Best<'_>, columns: &SortColumns, hits: &RowSet, pla
             place.offer(best, columns, row, 0.0);
         }
     }
+}
+
+/// Which keys' fields hold 32-bit fractions, by the first index that knows them.
+fn short_fractions(specs: &[SortSpec], indices: &[IndexView<'_>]) -> Vec<bool> {
+    specs
+        .iter()
+        .map(|spec| match &spec.key {
+            SortKey::Field(name) => indices
+                .iter()
+                .find_map(|index| index.schema.field(name))
+                .is_some_and(|info| matches!(info.type_name.as_str(), "float" | "half_float")),
+            _ => false,
+        })
+        .collect()
 }
 
 /// The kind of each key's field, by the first index that knows it.

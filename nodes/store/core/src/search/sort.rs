@@ -5,8 +5,9 @@
 //! Not here: which rows are sorted (`execute.rs`).
 
 use std::cmp::Ordering;
+use std::net::IpAddr;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::columns::{Column, Row, Segment};
 use crate::dateformat::DateFormat;
@@ -78,6 +79,8 @@ pub enum SortValue {
     Double(f64),
     /// A term.
     Text(String),
+    /// An address, ordered as a number.
+    Ip(IpAddr),
     /// Nothing.
     Missing,
 }
@@ -145,10 +148,22 @@ pub(crate) fn compare_values(a: &SortValue, b: &SortValue) -> Ordering {
         (SortValue::Long(a), SortValue::Double(b)) => (*a as f64).total_cmp(b),
         (SortValue::Double(a), SortValue::Long(b)) => a.total_cmp(&(*b as f64)),
         (SortValue::Text(a), SortValue::Text(b)) => a.cmp(b),
+        (SortValue::Ip(a), SortValue::Ip(b)) => address(a).cmp(&address(b)),
+        (SortValue::Ip(_), SortValue::Text(_)) => Ordering::Less,
+        (SortValue::Ip(_), _) => Ordering::Greater,
+        (_, SortValue::Ip(_)) => Ordering::Less,
         // Two indices disagree on the type: numbers come before terms.
         (SortValue::Text(_), _) => Ordering::Greater,
         (_, SortValue::Text(_)) => Ordering::Less,
         (SortValue::Missing, _) | (_, SortValue::Missing) => Ordering::Equal,
+    }
+}
+
+/// An address as Lucene orders it: a version 4 one is mapped into version 6.
+fn address(ip: &IpAddr) -> [u8; 16] {
+    match ip {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+        IpAddr::V6(ip) => ip.octets(),
     }
 }
 
@@ -415,7 +430,20 @@ fn value_of(spec: &SortSpec, column: Option<&Column>, row: Row) -> SortValue {
                 }
             }
         }
-        Some(Column::Keyword(c) | Column::Ip(c)) => {
+        Some(Column::Ip(c)) => {
+            let mut ords = Vec::new();
+            c.ords().all(row, &mut ords);
+            let addresses = ords
+                .iter()
+                .filter_map(|ord| c.term(*ord).parse::<IpAddr>().ok());
+            let found = if spec.mode == SortMode::Max {
+                addresses.max_by_key(address)
+            } else {
+                addresses.min_by_key(address)
+            };
+            found.map_or(SortValue::Missing, SortValue::Ip)
+        }
+        Some(Column::Keyword(c)) => {
             let mut ords = Vec::new();
             c.ords().all(row, &mut ords);
             let terms = ords.iter().map(|ord| c.term(*ord));
@@ -492,7 +520,11 @@ pub(crate) fn parse_after(
                     }
                     other => Ok(from_json(other)),
                 },
-                Some(FieldKind::Keyword | FieldKind::Ip | FieldKind::Text) => {
+                Some(FieldKind::Ip) => scalar_text(value)
+                    .and_then(|text| text.parse().ok())
+                    .map(SortValue::Ip)
+                    .ok_or_else(wrong),
+                Some(FieldKind::Keyword | FieldKind::Text) => {
                     Ok(SortValue::Text(scalar_text(value).unwrap_or_default()))
                 }
                 _ => match value {
@@ -508,43 +540,10 @@ pub(crate) fn parse_after(
         .collect()
 }
 
-/// The `sort` member of a hit.
-pub(crate) fn render_sort(
-    specs: &[SortSpec],
-    keys: &[SortValue],
-    kinds: &[Option<FieldKind>],
-) -> Result<Value, EsError> {
-    let mut out = Vec::with_capacity(keys.len());
-    for ((spec, key), kind) in specs.iter().zip(keys).zip(kinds) {
-        out.push(match key {
-            SortValue::Long(ms) if *kind == Some(FieldKind::Date) && spec.format.is_some() => {
-                let format = DateFormat::new(spec.format.as_deref().unwrap_or_default())?;
-                json!(format.format_ms(*ms))
-            }
-            SortValue::Long(n) if *kind == Some(FieldKind::Bool) => json!(*n != 0),
-            SortValue::Long(n) => json!(n),
-            SortValue::Double(n) if spec.key == SortKey::Score => json!(*n as f32),
-            SortValue::Double(n) => json!(n),
-            SortValue::Text(s) => json!(s),
-            // Lucene sorts numbers without a value as the largest or smallest there is.
-            SortValue::Missing => match kind {
-                Some(FieldKind::Long | FieldKind::Date | FieldKind::Bool) => {
-                    let last = (spec.order == SortOrder::Asc) != spec.missing_first;
-                    json!(if last { i64::MAX } else { i64::MIN })
-                }
-                Some(FieldKind::Double) => {
-                    let last = (spec.order == SortOrder::Asc) != spec.missing_first;
-                    json!(if last { "Infinity" } else { "-Infinity" })
-                }
-                _ => Value::Null,
-            },
-        });
-    }
-    Ok(Value::Array(out))
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
