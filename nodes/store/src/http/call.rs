@@ -93,6 +93,29 @@ impl Call {
         self.params.get(name).map(String::as_str)
     }
 
+    /// Refuses parameters that the request does not know.
+    pub(crate) fn only(&self, known: &[&str]) -> EsResult<()> {
+        // What every request takes.
+        const COMMON: [&str; 6] = [
+            "pretty",
+            "human",
+            "error_trace",
+            "filter_path",
+            "format",
+            "source_content_type",
+        ];
+        let unknown =
+            |name: &&String| !known.contains(&name.as_str()) && !COMMON.contains(&name.as_str());
+        let Some(name) = self.params.keys().find(unknown) else {
+            return Ok(());
+        };
+        let path = self.target.split('?').next().unwrap_or_default();
+        Err(EsError::illegal_argument(format!(
+            "request [{path}] contains unrecognized parameter: [{}]",
+            name.chars().take(200).collect::<String>()
+        )))
+    }
+
     /// A flag: absent is false, present without value is true.
     pub(crate) fn flag(&self, name: &str) -> EsResult<bool> {
         self.flag_or(name, false)

@@ -169,8 +169,55 @@ fn render_options(call: &Call) -> EsResult<RenderOptions> {
 }
 
 /// `GET|POST [{index}/]_search`.
+/// Parameters that `_search` knows.
+const PARAMETERS: [&str; 42] = [
+    "q",
+    "df",
+    "default_operator",
+    "lenient",
+    "analyzer",
+    "analyze_wildcard",
+    "size",
+    "from",
+    "sort",
+    "_source",
+    "_source_includes",
+    "_source_excludes",
+    "source",
+    "stored_fields",
+    "docvalue_fields",
+    "track_total_hits",
+    "track_scores",
+    "version",
+    "seq_no_primary_term",
+    "explain",
+    "terminate_after",
+    "timeout",
+    "typed_keys",
+    "rest_total_hits_as_int",
+    "scroll",
+    "search_type",
+    "ignore_unavailable",
+    "allow_no_indices",
+    "expand_wildcards",
+    "ignore_throttled",
+    "routing",
+    "preference",
+    "request_cache",
+    "batched_reduce_size",
+    "ccs_minimize_roundtrips",
+    "allow_partial_search_results",
+    "max_concurrent_shard_requests",
+    "pre_filter_shard_size",
+    "stats",
+    "index",
+    "include_named_queries_score",
+    "min_compatible_shard_node",
+];
+
 pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResult<Reply> {
     let started = std::time::Instant::now();
+    call.only(&PARAMETERS)?;
     let now_ms = app.catalog.now_ms();
     match call.param("search_type") {
         None | Some("query_then_fetch" | "dfs_query_then_fetch") => {}

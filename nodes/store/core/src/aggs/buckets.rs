@@ -201,7 +201,7 @@ impl Node for BucketCollector<'_> {
                             known.2
                         }
                     };
-                    if key >= hard.0 && key <= hard.1 {
+                    if key >= hard.0 && key < hard.1 {
                         let bucket = numbering.bucket(pair.1, key);
                         sink.put(pair, bucket);
                     }
