@@ -5,7 +5,6 @@
 //! - [`journal`]: append-only, checksummed, group-fsynced; the store's translog, the collectors' spool
 //! - [`tls`]: the platform's authority, identities in certificates, settings of listeners and clients
 //! - [`net`]: listeners that serve HTTP over TLS, gRPC channels, an HTTPS client
-//! - [`config`]: flags, `WHARF_*` variables and a file, in that order
 //! - [`data_dir`], [`disk`]: a locked directory, atomic writes, room left
 //! - [`platform_file`], [`role_files`]: the files that `wharf up` writes for a host and its roles
 //! - [`telemetry`], [`metrics`], [`health_server`], [`self_usage`]: the log, numbers, and who is well
@@ -15,7 +14,6 @@
 
 pub mod backoff;
 pub mod clock;
-pub mod config;
 pub mod data_dir;
 pub mod disk;
 pub mod health_server;
