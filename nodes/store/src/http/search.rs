@@ -168,9 +168,8 @@ fn render_options(call: &Call) -> EsResult<RenderOptions> {
     })
 }
 
-/// `GET|POST [{index}/]_search`.
 /// Parameters that `_search` knows.
-const PARAMETERS: [&str; 42] = [
+const PARAMETERS: [&str; 44] = [
     "q",
     "df",
     "default_operator",
@@ -213,8 +212,11 @@ const PARAMETERS: [&str; 42] = [
     "index",
     "include_named_queries_score",
     "min_compatible_shard_node",
+    "cancel_after_time_interval",
+    "phase_took",
 ];
 
+/// `GET|POST [{index}/]_search`.
 pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResult<Reply> {
     let started = std::time::Instant::now();
     call.only(&PARAMETERS)?;

@@ -14,6 +14,7 @@ use crate::dateformat::DateFormat;
 use crate::error::EsError;
 use crate::query::params::{Params, scalar_text};
 use crate::query::{FieldKind, Schema};
+use crate::search::sort_shown::{is_missing, unmapped_kind};
 
 /// Keys one request may sort by.
 const MAX_KEYS: usize = 32;
@@ -493,6 +494,10 @@ pub(crate) fn parse_after(
         .zip(specs)
         .zip(kinds)
         .map(|((value, spec), kind)| {
+            let kind = &kind.or_else(|| unmapped_kind(spec));
+            if is_missing(spec, *kind, value) {
+                return Ok(SortValue::Missing);
+            }
             let wrong = || {
                 EsError::illegal_argument(format!(
                     "Failed to parse search_after value for field [{}]: {value}",
@@ -503,9 +508,6 @@ pub(crate) fn parse_after(
                     }
                 ))
             };
-            if value.is_null() {
-                return Ok(SortValue::Missing);
-            }
             if value.is_array() || value.is_object() {
                 return Err(wrong());
             }

@@ -10,7 +10,7 @@ use crate::error::EsError;
 use crate::query::FieldKind;
 
 /// The kind that a field nobody knows is sorted as.
-fn unmapped_kind(spec: &SortSpec) -> Option<FieldKind> {
+pub(super) fn unmapped_kind(spec: &SortSpec) -> Option<FieldKind> {
     match spec.unmapped_type.as_deref()? {
         "long" | "integer" | "short" | "byte" | "unsigned_long" => Some(FieldKind::Long),
         "date" | "date_nanos" => Some(FieldKind::Date),
@@ -40,18 +40,7 @@ pub(crate) fn render_sort(
             SortValue::Double(n) => json!(n),
             SortValue::Text(s) => json!(s),
             SortValue::Ip(ip) => json!(ip_text(*ip)),
-            // Lucene sorts numbers without a value as the largest or smallest there is.
-            SortValue::Missing => match kind {
-                Some(FieldKind::Long | FieldKind::Date | FieldKind::Bool) => {
-                    let last = (spec.order == SortOrder::Asc) != spec.missing_first;
-                    json!(if last { i64::MAX } else { i64::MIN })
-                }
-                Some(FieldKind::Double) => {
-                    let last = (spec.order == SortOrder::Asc) != spec.missing_first;
-                    json!(if last { "Infinity" } else { "-Infinity" })
-                }
-                _ => Value::Null,
-            },
+            SortValue::Missing => shown_missing(spec, *kind),
         });
     }
     Ok(Value::Array(out))
@@ -62,4 +51,54 @@ fn single(number: f64) -> Value {
     let text = (number as f32).to_string();
     text.parse::<f64>()
         .map_or(Value::Null, |shortest| json!(shortest))
+}
+
+/// What is shown for no value: Lucene sorts numbers without one as the largest or smallest there is.
+fn shown_missing(spec: &SortSpec, kind: Option<FieldKind>) -> Value {
+    let last = (spec.order == SortOrder::Asc) != spec.missing_first;
+    match kind {
+        Some(FieldKind::Long | FieldKind::Date | FieldKind::Bool) => {
+            json!(if last { i64::MAX } else { i64::MIN })
+        }
+        Some(FieldKind::Double) => json!(if last { "Infinity" } else { "-Infinity" }),
+        _ => Value::Null,
+    }
+}
+
+/// Whether a value that was given back is what was shown for no value.
+pub(super) fn is_missing(spec: &SortSpec, kind: Option<FieldKind>, value: &Value) -> bool {
+    value.is_null() || *value == shown_missing(spec, kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sort::{parse_after, parse_sort};
+    use super::*;
+
+    #[test]
+    fn what_is_shown_for_a_missing_value_is_missing_when_it_is_given_back() {
+        for (kind, unmapped) in [
+            (Some(FieldKind::Long), ""),
+            (Some(FieldKind::Date), ""),
+            (Some(FieldKind::Double), ""),
+            (Some(FieldKind::Keyword), ""),
+            (None, "long"),
+            (None, "double"),
+        ] {
+            for order in ["asc", "desc"] {
+                for missing in ["_first", "_last"] {
+                    let mut sort = json!({"a": {"order": order, "missing": missing}});
+                    if kind.is_none() {
+                        sort["a"]["unmapped_type"] = json!(unmapped);
+                    }
+                    let specs = parse_sort(&sort).unwrap();
+                    let keys = [SortValue::Missing];
+                    let shown = render_sort(&specs, &keys, &[kind], &[false]);
+                    let shown = shown.unwrap();
+                    let back = parse_after(&specs, shown.as_array().unwrap(), &[kind]).unwrap();
+                    assert_eq!(back, keys, "{kind:?} {order} {missing}: {shown}");
+                }
+            }
+        }
+    }
 }
