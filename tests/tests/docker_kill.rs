@@ -227,6 +227,7 @@ fn kill(host: &mut Host, victim: Victim) {
         Victim::Engine => {
             host.kill_engine();
             host.start_engine();
+            bring_allocator_back(host);
             return;
         }
     };
@@ -235,6 +236,26 @@ fn kill(host: &mut Host, victim: Victim) {
     // Zero: it was between two lives already.
     if pid.parse::<u32>().is_ok_and(|pid| pid > 0) {
         run(Command::new("kill").args(["-9", &pid]));
+    }
+}
+
+/// Docker 20.10 may leave a container down that it was about to restart when it was killed. The
+/// allocator brings everything else back; itself it is brought back by `wharf up`, as after a
+/// removal by hand.
+fn bring_allocator_back(host: &Host) {
+    let name = "wharf-wharfinger-allocator";
+    let runs = || {
+        let state = run(&mut host.docker(&["inspect", "-f", "{{.State.Running}}", name]));
+        String::from_utf8_lossy(&state.stdout).trim() == "true"
+    };
+    let until = Instant::now() + Duration::from_secs(15);
+    while !runs() {
+        if Instant::now() > until {
+            println!("the engine left the allocator down: `wharf up`");
+            must(&mut host.wharf(&["up"]));
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 

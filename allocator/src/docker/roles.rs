@@ -235,8 +235,16 @@ pub async fn ensure(engine: &Engine, spec: &RoleSpec) -> Result<(String, Outcome
             if matches!(kept.observed.state, RunState::Running | RunState::Changing) {
                 return Ok((id, Outcome::Unchanged));
             }
-            start(engine, &id).await?;
-            return Ok((id, Outcome::Started));
+            match start(engine, &id).await {
+                Ok(()) => return Ok((id, Outcome::Started)),
+                // An engine that was killed may refuse to start what it forgot half: made anew.
+                Err(ApplyError::Start(why)) => {
+                    tracing::warn!(container = name, why, "cannot be started, is made anew");
+                    apply::remove(engine, &id, true).await?;
+                    outcome = Outcome::Replaced;
+                }
+                Err(error) => return Err(error),
+            }
         }
         match apply::create(engine, &name, body.clone()).await {
             Ok(id) => {
