@@ -3,14 +3,20 @@
 
 use std::{env, fs, path::PathBuf};
 
+/// Folders of the contracts, one per package.
+const PACKAGES: [&str; 2] = ["wharf/v1", "wharf/monitor/v1"];
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    let mut files: Vec<PathBuf> = fs::read_dir(root.join("wharf/v1"))?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
+    let mut files = Vec::new();
+    for package in PACKAGES {
+        println!("cargo:rerun-if-changed={package}");
+        for entry in fs::read_dir(root.join(package))? {
+            files.push(entry?.path());
+        }
+    }
     files.retain(|path| path.extension().is_some_and(|ext| ext == "proto"));
     files.sort();
-    println!("cargo:rerun-if-changed=wharf/v1");
 
     let mut compiler = protox::Compiler::new([&root])?;
     compiler.include_source_info(true).include_imports(true);

@@ -23,12 +23,13 @@ const NINE: [&str; 9] = [
     "tonic", "prost", "axum", "bollard", "raft", "sled", "rustls", "serde", "tokio",
 ];
 const BANNED_NAMES: [&str; 5] = ["util", "common", "helper", "misc", "manager"];
-const CORES: [&str; 5] = [
+const CORES: [&str; 6] = [
     "wharf-director-core",
     "wharf-allocator-core",
     "wharf-collectors-core",
     "wharf-proxy-core",
     "wharf-store-core",
+    "wharf-monitor-core",
 ];
 const SHELLS: [&str; 5] = [
     "wharf-director",

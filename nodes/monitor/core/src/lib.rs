@@ -1,0 +1,7 @@
+//! What a monitoring node thinks. A watch's document becomes a typed watch; a schedule says when
+//! it runs; its answer becomes groups that fire or do not.
+//!
+//! Invariants: no clock, no socket, no file: times and answers are arguments, and what cannot be
+//! told is an error, never a good state.
+//! Not here: searching, storing, sending (`wharf-monitor`), the alert's own life
+//! (`wharf_proto::alerting`).
