@@ -21,7 +21,10 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::ServiceExt;
-use wharf_proto::DESCRIPTORS;
+use wharf_proto::{
+    DESCRIPTORS,
+    access::{AccessError, services_of},
+};
 use wharf_runtime::{
     health_server::{Health, HealthServer},
     metrics::Metrics,
@@ -55,6 +58,9 @@ pub enum ServerError {
     /// The contracts cannot be read for reflection.
     #[error("the contracts inside this binary cannot be served by reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// The contracts cannot be read at all.
+    #[error(transparent)]
+    Contracts(#[from] AccessError),
 }
 
 /// The gRPC services for people.
@@ -63,9 +69,13 @@ pub enum ServerError {
 /// When the contracts cannot be read.
 pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, ServerError> {
     let of = || Arc::clone(director);
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .build_v1()?;
+    let mut reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS);
+    // Those of the monitoring node are not answered here.
+    for service in services_of("wharf.v1")? {
+        reflection = reflection.with_service_name(service);
+    }
+    let reflection = reflection.build_v1()?;
     // The gate alone decides what is served; health is that of answering at all.
     let (_, health) = tonic_health::server::health_reporter();
     let limit = MAX_MESSAGE;

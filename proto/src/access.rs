@@ -51,6 +51,20 @@ pub fn access_table() -> Result<AccessTable, AccessError> {
     Ok(table)
 }
 
+/// Full names of the services of a package, `wharf.v1`, for a server's reflection.
+///
+/// # Errors
+/// When the descriptor set inside the binary is broken.
+pub fn services_of(package: &str) -> Result<Vec<String>, AccessError> {
+    let pool = DescriptorPool::decode(DESCRIPTORS)?;
+    let names = pool
+        .services()
+        .filter(|service| service.package_name() == package)
+        .map(|service| service.full_name().to_owned())
+        .collect();
+    Ok(names)
+}
+
 fn callers_of(value: &Value) -> Vec<Caller> {
     value
         .as_list()
@@ -76,6 +90,21 @@ mod tests {
                 assert!(table.contains_key(&path), "{path} declares no caller");
             }
         }
+    }
+
+    #[test]
+    fn each_package_has_its_services() {
+        let ours = services_of("wharf.v1").unwrap();
+        assert!(
+            ours.contains(&"wharf.v1.Deployments".to_owned()),
+            "{ours:?}"
+        );
+        let monitor = services_of("wharf.monitor.v1").unwrap();
+        assert!(
+            monitor.contains(&"wharf.monitor.v1.Watches".to_owned())
+                && monitor.iter().all(|name| !ours.contains(name)),
+            "{monitor:?}"
+        );
     }
 
     #[test]
