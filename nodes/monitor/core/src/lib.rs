@@ -5,3 +5,15 @@
 //! told is an error, never a good state.
 //! Not here: searching, storing, sending (`wharf-monitor`), the alert's own life
 //! (`wharf_proto::alerting`).
+
+pub mod answer;
+pub mod api;
+pub mod document;
+pub mod evaluate;
+#[cfg(test)]
+mod fixture;
+pub mod input;
+pub mod schedule;
+pub mod span;
+pub mod template;
+pub mod watch;
