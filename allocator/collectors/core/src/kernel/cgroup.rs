@@ -171,12 +171,23 @@ pub fn memory_v1(
     Some(memory)
 }
 
-/// Version 2: `memory.current`, `memory.max`, `memory.stat`; `events` is `memory.events`, which
-/// Docker's API does not map to anything: kept out, but read by callers that want it.
-pub fn memory_v2(current: &str, max: &str, stat: &str, _events: &str) -> Option<MemoryUsage> {
+/// Version 2: `memory.current`, `memory.max`, `memory.stat`, and what version 1 counted by other
+/// names, which Docker's API leaves at 0: `memory.peak` (kernels before 5.19 have none) as the
+/// highest usage, and `max` of `memory.events`, how often the limit was met, as the fail count.
+pub fn memory_v2(
+    current: &str,
+    max: &str,
+    stat: &str,
+    peak: &str,
+    events: &str,
+) -> Option<MemoryUsage> {
     let mut memory = MemoryUsage {
         usage: number(current)?,
+        max_usage: number(peak).unwrap_or(0),
         limit: number(max),
+        fail_count: pairs(events)
+            .find(|(key, _)| *key == "max")
+            .map_or(0, |(_, count)| count),
         ..MemoryUsage::default()
     };
     memory.read_stat(stat);
@@ -342,13 +353,13 @@ mod tests {
         assert_eq!(v1.as_ref().unwrap().limit, None);
         assert_eq!(v1.unwrap().used(), 6);
         assert_eq!(
-            memory_v2("10", "max\n", "inactive_file 3\n", "")
+            memory_v2("10", "max\n", "inactive_file 3\n", "", "")
                 .unwrap()
                 .limit,
             None
         );
         assert_eq!(
-            memory_v2("10", "4096\n", "inactive_file 3\n", "")
+            memory_v2("10", "4096\n", "inactive_file 3\n", "", "")
                 .unwrap()
                 .limit,
             Some(4096)

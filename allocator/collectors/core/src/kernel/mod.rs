@@ -66,7 +66,7 @@ mod tests {
             let _ = cgroup::cpu_v1(&a, &b, Some(&a), Some(&b));
             let _ = cgroup::cpu_v2(&a);
             let _ = cgroup::memory_v1(&a, &b, &a, &b, &a);
-            let _ = cgroup::memory_v2(&a, &b, &a, &b);
+            let _ = cgroup::memory_v2(&a, &b, &a, &b, &a);
             let _ = cgroup::blkio_v1(&a, &b, &a, &b, &a);
             let _ = cgroup::io_v2(&a);
             let _ = cgroup::pids(&a, &b);
