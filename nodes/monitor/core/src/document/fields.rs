@@ -1,9 +1,8 @@
-//! Strict reading of a map: each field is taken by its name, and one that nobody took is refused.
+//! Strict reading of a map: whoever reads it names the fields that it may have, any other is
+//! refused before anything is read.
 //!
 //! Invariant: an error names the field by its whole path and the place of what is wrong.
 //! Not here: which fields a watch has (`read`).
-
-use std::cell::Cell;
 
 use serde_json::Value;
 
@@ -11,13 +10,11 @@ use super::DocumentError;
 use super::tree::{Entry, Kind, Node, Place};
 use crate::span;
 
-/// A map whose fields are being taken.
+/// A map that has no fields but known ones.
 pub(crate) struct Fields<'a> {
     path: String,
     place: Option<Place>,
     entries: &'a [Entry],
-    taken: Vec<Cell<bool>>,
-    known: Vec<&'static str>,
 }
 
 /// One field.
@@ -37,18 +34,16 @@ fn joined(path: &str, name: &str) -> String {
 
 impl<'a> Fields<'a> {
     /// The field, if it is there.
-    pub(crate) fn take(&mut self, name: &'static str) -> Option<Field<'a>> {
-        self.known.push(name);
-        let at = self.entries.iter().position(|entry| entry.key == name)?;
-        self.taken[at].set(true);
+    pub(crate) fn take(&self, name: &str) -> Option<Field<'a>> {
+        let entry = self.entries.iter().find(|entry| entry.key == name)?;
         Some(Field {
             path: joined(&self.path, name),
-            node: &self.entries[at].value,
+            node: &entry.value,
         })
     }
 
     /// The field, which must be there.
-    pub(crate) fn need(&mut self, name: &'static str) -> Result<Field<'a>, DocumentError> {
+    pub(crate) fn need(&self, name: &str) -> Result<Field<'a>, DocumentError> {
         self.take(name).ok_or_else(|| DocumentError {
             place: self.place,
             field: joined(&self.path, name),
@@ -63,37 +58,6 @@ impl<'a> Fields<'a> {
             field: self.path.clone(),
             message: message.into(),
         }
-    }
-
-    /// Refuses what nobody took.
-    pub(crate) fn finish(self) -> Result<(), DocumentError> {
-        let unknown = self
-            .entries
-            .iter()
-            .zip(&self.taken)
-            .find(|(_, taken)| !taken.get());
-        match unknown {
-            None => Ok(()),
-            Some((entry, _)) => Err(DocumentError {
-                place: entry.place.or(self.place),
-                field: joined(&self.path, &shown(&entry.key)),
-                message: format!("unknown field; known are {}", self.known.join(", ")),
-            }),
-        }
-    }
-
-    /// All entries as fields, for maps whose keys are free.
-    pub(crate) fn all(self) -> Vec<(&'a str, Field<'a>)> {
-        self.entries
-            .iter()
-            .map(|entry| {
-                let field = Field {
-                    path: joined(&self.path, &shown(&entry.key)),
-                    node: &entry.value,
-                };
-                (entry.key.as_str(), field)
-            })
-            .collect()
     }
 }
 
@@ -124,17 +88,41 @@ impl<'a> Field<'a> {
         self.fail(format!("must be {expected}, not {}", self.node.what()))
     }
 
-    pub(crate) fn fields(&self) -> Result<Fields<'a>, DocumentError> {
-        match &self.node.kind {
-            Kind::Map(entries) => Ok(Fields {
+    /// A map that may have these fields and no others.
+    pub(crate) fn fields(&self, known: &[&str]) -> Result<Fields<'a>, DocumentError> {
+        let Kind::Map(entries) = &self.node.kind else {
+            return Err(self.other("a map"));
+        };
+        match entries
+            .iter()
+            .find(|entry| !known.contains(&entry.key.as_str()))
+        {
+            None => Ok(Fields {
                 path: self.path.clone(),
                 place: self.node.place,
                 entries,
-                taken: vec![Cell::new(false); entries.len()],
-                known: Vec::new(),
             }),
-            _ => Err(self.other("a map")),
+            Some(entry) => Err(DocumentError {
+                place: entry.place.or(self.node.place),
+                field: joined(&self.path, &shown(&entry.key)),
+                message: format!("unknown field; known are {}", known.join(", ")),
+            }),
         }
+    }
+
+    /// The members of a map whose names are free.
+    pub(crate) fn entries(&self) -> Result<Vec<(&'a str, Field<'a>)>, DocumentError> {
+        let Kind::Map(entries) = &self.node.kind else {
+            return Err(self.other("a map"));
+        };
+        let fields = entries.iter().map(|entry| {
+            let field = Field {
+                path: joined(&self.path, &shown(&entry.key)),
+                node: &entry.value,
+            };
+            (entry.key.as_str(), field)
+        });
+        Ok(fields.collect())
     }
 
     pub(crate) fn truth(&self) -> Result<bool, DocumentError> {

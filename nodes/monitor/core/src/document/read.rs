@@ -34,8 +34,21 @@ pub(crate) fn reading_of_value(value: &Value) -> Result<Watch, DocumentError> {
 
 /// The watch of a tree; `kept_as` is the name it is kept under, which it may leave out.
 pub(super) fn watch(node: &Node, kept_as: Option<&str>) -> Result<Watch, DocumentError> {
-    let mut fields = Field::root(node).fields()?;
-    let name = name(&mut fields, kept_as)?;
+    let fields = Field::root(node).fields(&[
+        "name",
+        "description",
+        "enabled",
+        "severity",
+        "labels",
+        "trigger",
+        "input",
+        "condition",
+        "throttle",
+        "recover_after",
+        "actions",
+        "timeout",
+    ])?;
+    let name = name(&fields, kept_as)?;
     let description = match fields.take("description") {
         Some(field) => field.text(MAX_DESCRIPTION)?.to_owned(),
         None => String::new(),
@@ -73,7 +86,6 @@ pub(super) fn watch(node: &Node, kept_as: Option<&str>) -> Result<Watch, Documen
         Some(field) => field.span(100, MAX_TIMEOUT_MS)?,
         None => DEFAULT_TIMEOUT_MS,
     };
-    fields.finish()?;
     Ok(Watch {
         name,
         description,
@@ -90,7 +102,7 @@ pub(super) fn watch(node: &Node, kept_as: Option<&str>) -> Result<Watch, Documen
     })
 }
 
-fn name(fields: &mut Fields<'_>, kept_as: Option<&str>) -> Result<String, DocumentError> {
+fn name(fields: &Fields<'_>, kept_as: Option<&str>) -> Result<String, DocumentError> {
     let field = match (fields.take("name"), kept_as) {
         (Some(field), _) => field,
         (None, Some(kept)) if is_name(kept) => return Ok(kept.to_owned()),
@@ -131,7 +143,7 @@ fn one_of<T: Copy>(
 }
 
 fn labels(field: &Field<'_>) -> Result<BTreeMap<String, String>, DocumentError> {
-    let entries = field.fields()?.all();
+    let entries = field.entries()?;
     if entries.len() > MAX_LABELS {
         return Err(field.fail(format!("has more than {MAX_LABELS} members")));
     }
@@ -147,7 +159,7 @@ fn labels(field: &Field<'_>) -> Result<BTreeMap<String, String>, DocumentError> 
 }
 
 fn trigger(field: &Field<'_>) -> Result<Trigger, DocumentError> {
-    let mut fields = field.fields()?;
+    let fields = field.fields(&["interval", "cron", "time_zone"])?;
     let interval = fields.take("interval");
     let cron = fields.take("cron");
     let zone = fields.take("time_zone");
@@ -171,15 +183,12 @@ fn trigger(field: &Field<'_>) -> Result<Trigger, DocumentError> {
         }
         _ => return Err(fields.fail("must have one of `interval` and `cron`")),
     };
-    fields.finish()?;
     Ok(trigger)
 }
 
 fn input(field: &Field<'_>, trigger: &Trigger) -> Result<SearchInput, DocumentError> {
-    let mut fields = field.fields()?;
-    let search = fields.need("search")?;
-    fields.finish()?;
-    let mut fields = search.fields()?;
+    let search = field.fields(&["search"])?.need("search")?;
+    let fields = search.fields(&["index", "body", "window"])?;
     let index = fields.need("index")?;
     let mut indices = Vec::new();
     for item in index.items(MAX_INDICES)? {
@@ -216,7 +225,6 @@ fn input(field: &Field<'_>, trigger: &Trigger) -> Result<SearchInput, DocumentEr
             Trigger::Cron(_) => DEFAULT_WINDOW_MS,
         },
     };
-    fields.finish()?;
     Ok(SearchInput {
         indices,
         body,
@@ -233,8 +241,7 @@ fn check_places(field: &Field<'_>) -> Result<(), DocumentError> {
             .iter()
             .try_for_each(|item| check_places(item)),
         Kind::Map(_) => field
-            .fields()?
-            .all()
+            .entries()?
             .iter()
             .try_for_each(|(_, field)| check_places(field)),
         _ => Ok(()),
@@ -242,7 +249,7 @@ fn check_places(field: &Field<'_>) -> Result<(), DocumentError> {
 }
 
 fn condition(field: &Field<'_>) -> Result<Condition, DocumentError> {
-    let mut fields = field.fields()?;
+    let fields = field.fields(&["compare", "each"])?;
     let compare = fields.take("compare");
     let each = fields.take("each");
     let condition = match (compare, each) {
@@ -250,12 +257,24 @@ fn condition(field: &Field<'_>) -> Result<Condition, DocumentError> {
         (None, Some(each)) => judged(&each, true)?,
         _ => return Err(fields.fail("must have one of `compare` and `each`")),
     };
-    fields.finish()?;
     Ok(condition)
 }
 
 fn judged(field: &Field<'_>, each: bool) -> Result<Condition, DocumentError> {
-    let mut fields = field.fields()?;
+    let known = [
+        "buckets",
+        "path",
+        "ratio",
+        "gt",
+        "gte",
+        "lt",
+        "lte",
+        "eq",
+        "ne",
+        "missing",
+        "min_count",
+    ];
+    let fields = field.fields(if each { &known } else { &known[1..] })?;
     let mut buckets = Vec::new();
     if each {
         let field = fields.need("buckets")?;
@@ -270,8 +289,8 @@ fn judged(field: &Field<'_>, each: bool) -> Result<Condition, DocumentError> {
             return Err(field.fail("must name at least one aggregation"));
         }
     }
-    let measure = measure(&mut fields)?;
-    let (comparison, threshold) = comparison(&mut fields)?;
+    let measure = measure(&fields)?;
+    let (comparison, threshold) = comparison(&fields)?;
     let missing = match fields.take("missing") {
         Some(field) => one_of(&field, &Missing::ALL, Missing::word)?,
         None => Missing::Error,
@@ -280,7 +299,6 @@ fn judged(field: &Field<'_>, each: bool) -> Result<Condition, DocumentError> {
         Some(field) => field.whole(0, MAX_MIN_COUNT)?,
         None => 0,
     };
-    fields.finish()?;
     Ok(Condition {
         buckets,
         measure,
@@ -291,23 +309,22 @@ fn judged(field: &Field<'_>, each: bool) -> Result<Condition, DocumentError> {
     })
 }
 
-fn measure(fields: &mut Fields<'_>) -> Result<Measure, DocumentError> {
+fn measure(fields: &Fields<'_>) -> Result<Measure, DocumentError> {
     let path = fields.take("path");
     let ratio = fields.take("ratio");
     match (path, ratio) {
         (Some(path), None) => Ok(Measure::Path(path.words(MAX_PATH)?.to_owned())),
         (None, Some(ratio)) => {
-            let mut parts = ratio.fields()?;
+            let parts = ratio.fields(&["part", "whole"])?;
             let part = parts.need("part")?.words(MAX_PATH)?.to_owned();
             let whole = parts.need("whole")?.words(MAX_PATH)?.to_owned();
-            parts.finish()?;
             Ok(Measure::Ratio { part, whole })
         }
         _ => Err(fields.fail("must have one of `path` and `ratio`")),
     }
 }
 
-fn comparison(fields: &mut Fields<'_>) -> Result<(Comparison, Threshold), DocumentError> {
+fn comparison(fields: &Fields<'_>) -> Result<(Comparison, Threshold), DocumentError> {
     let mut found = None;
     for comparison in Comparison::ALL {
         let Some(field) = fields.take(comparison.word()) else {
@@ -337,7 +354,13 @@ fn comparison(fields: &mut Fields<'_>) -> Result<(Comparison, Threshold), Docume
 }
 
 fn action(field: &Field<'_>, buckets: &[String]) -> Result<Action, DocumentError> {
-    let mut fields = field.fields()?;
+    let fields = field.fields(&[
+        "channel",
+        "subject",
+        "body",
+        "recovered_subject",
+        "recovered_body",
+    ])?;
     let channel = match fields.take("channel") {
         Some(channel) => {
             let name = channel.words(MAX_NAME)?;
@@ -349,7 +372,7 @@ fn action(field: &Field<'_>, buckets: &[String]) -> Result<Action, DocumentError
         }
         None => None,
     };
-    let mut template = |name: &'static str, max: usize, default: &str| {
+    let template = |name: &'static str, max: usize, default: &str| {
         let Some(field) = fields.take(name) else {
             return Template::parse(default).map_err(|error| field.fail(error.to_string()));
         };
@@ -373,6 +396,5 @@ fn action(field: &Field<'_>, buckets: &[String]) -> Result<Action, DocumentError
             template::DEFAULT_RECOVERED_BODY,
         )?,
     };
-    fields.finish()?;
     Ok(action)
 }
