@@ -27,6 +27,9 @@ pub enum EvaluationError {
     /// No index matched, and the watch does not say that this is good.
     #[error("no index or data stream matches")]
     NoIndex,
+    /// There are no buckets, and the watch does not say that this is good.
+    #[error("no documents in the window: there is nothing to judge")]
+    NoGroups,
     /// Too many buckets.
     #[error("there are more than {MAX_GROUPS} groups; narrow the search or the aggregations")]
     TooManyGroups,
@@ -129,20 +132,28 @@ pub fn evaluate(condition: &Condition, answer: &Value) -> Result<Evaluation, Eva
         });
         return Ok(evaluation);
     }
-    let Some(aggregations) = answer.value().get("aggregations") else {
-        let error = if answer.is_of_nothing() {
-            EvaluationError::NoIndex
-        } else {
-            EvaluationError::NoBuckets(condition.buckets[0].clone())
-        };
-        // Without an index there are no aggregations: a watch may take that as good.
-        return if error == EvaluationError::NoIndex && condition.missing == Missing::Ok {
-            Ok(evaluation)
-        } else {
-            Err(error)
-        };
+    // Without an index there are no aggregations either.
+    let nothing = match answer.value().get("aggregations") {
+        Some(aggregations) => {
+            collect(condition, aggregations, &[], &mut evaluation)?;
+            EvaluationError::NoGroups
+        }
+        None if answer.is_of_nothing() => EvaluationError::NoIndex,
+        None => return Err(EvaluationError::NoBuckets(condition.buckets[0].clone())),
     };
-    collect(condition, aggregations, &[], &mut evaluation)?;
+    if evaluation.groups.is_empty() {
+        match condition.missing {
+            Missing::Error => return Err(nothing),
+            Missing::Ok => {}
+            Missing::Fire => evaluation.groups.push(Group {
+                key: Vec::new(),
+                state: GroupState::Firing,
+                value: None,
+                ratio: None,
+                evidence: Value::Null,
+            }),
+        }
+    }
     Ok(evaluation)
 }
 
@@ -415,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_no_index_is_good_only_where_the_watch_says_so() {
+    fn an_answer_of_nothing_is_good_only_where_the_watch_says_so() {
         let nothing = json!({
             "took": 0, "timed_out": false,
             "_shards": {"total": 0, "successful": 0, "skipped": 0, "failed": 0},
@@ -426,8 +437,16 @@ mod tests {
             evaluate(&condition, &nothing),
             Err(EvaluationError::NoIndex)
         );
+        let empty = answer(json!({"host": {"buckets": []}}));
+        assert_eq!(evaluate(&condition, &empty), Err(EvaluationError::NoGroups));
         condition.missing = Missing::Ok;
-        assert_eq!(evaluate(&condition, &nothing).unwrap().groups, []);
+        for answer in [&nothing, &empty] {
+            assert_eq!(evaluate(&condition, answer).unwrap().groups, []);
+        }
+        condition.missing = Missing::Fire;
+        for answer in [&nothing, &empty] {
+            assert_eq!(states(&condition, answer), [GroupState::Firing]);
+        }
     }
 
     #[test]
@@ -441,7 +460,9 @@ mod tests {
 
     #[test]
     fn buckets_that_were_left_out_are_said() {
-        let answer = answer(json!({"host": {"sum_other_doc_count": 4, "buckets": []}}));
+        let answer = answer(json!({"host": {"sum_other_doc_count": 4, "buckets": [
+            {"key": "a", "doc_count": 1, "x": 1},
+        ]}}));
         let evaluation = evaluate(&condition(&["host"], "x", 1.0), &answer).unwrap();
         assert!(!evaluation.is_complete);
     }

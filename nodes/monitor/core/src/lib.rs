@@ -14,6 +14,8 @@ pub mod evaluate;
 mod fixture;
 pub mod input;
 pub mod schedule;
+pub mod services;
+pub mod shipped;
 pub mod span;
 pub mod template;
 pub mod watch;
