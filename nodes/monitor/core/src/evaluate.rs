@@ -132,18 +132,16 @@ pub fn evaluate(condition: &Condition, answer: &Value) -> Result<Evaluation, Eva
         });
         return Ok(evaluation);
     }
-    // Without an index there are no aggregations either.
-    let nothing = match answer.value().get("aggregations") {
-        Some(aggregations) => {
-            collect(condition, aggregations, &[], &mut evaluation)?;
-            EvaluationError::NoGroups
-        }
-        None if answer.is_of_nothing() => EvaluationError::NoIndex,
+    match answer.value().get("aggregations") {
+        Some(aggregations) => collect(condition, aggregations, &[], &mut evaluation)?,
+        // Without an index there may be no aggregations either.
+        None if answer.is_of_nothing() => {}
         None => return Err(EvaluationError::NoBuckets(condition.buckets[0].clone())),
-    };
+    }
     if evaluation.groups.is_empty() {
         match condition.missing {
-            Missing::Error => return Err(nothing),
+            Missing::Error if answer.is_of_nothing() => return Err(EvaluationError::NoIndex),
+            Missing::Error => return Err(EvaluationError::NoGroups),
             Missing::Ok => {}
             Missing::Fire => evaluation.groups.push(Group {
                 key: Vec::new(),
