@@ -42,11 +42,11 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq)]
 enum Piece {
     Text(String),
-    Place(Name, Option<Filter>),
+    Place(Known, Option<Filter>),
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Name {
+enum Known {
     WatchName,
     WatchDescription,
     WatchSeverity,
@@ -171,7 +171,7 @@ impl Template {
     /// Refuses a part of the group that the condition does not make.
     pub(crate) fn check_groups(&self, buckets: &[String]) -> Result<(), TemplateError> {
         for piece in &self.pieces {
-            if let Piece::Place(Name::GroupPart(name), _) = piece
+            if let Piece::Place(Known::GroupPart(name), _) = piece
                 && !buckets.contains(name)
             {
                 return Err(TemplateError::Group {
@@ -237,23 +237,23 @@ fn place(inside: &str) -> Result<Piece, TemplateError> {
         Some(other) => return Err(TemplateError::Filter(short(other))),
     };
     let known = match name {
-        "watch.name" => Name::WatchName,
-        "watch.description" => Name::WatchDescription,
-        "watch.severity" => Name::WatchSeverity,
-        "group" => Name::Group,
-        "value" => Name::Value,
-        "threshold" => Name::Threshold,
-        "comparison" => Name::Comparison,
-        "part" => Name::Part,
-        "whole" => Name::Whole,
-        "hits" => Name::Hits,
-        "state" => Name::State,
-        "from" => Name::From,
-        "to" => Name::To,
+        "watch.name" => Known::WatchName,
+        "watch.description" => Known::WatchDescription,
+        "watch.severity" => Known::WatchSeverity,
+        "group" => Known::Group,
+        "value" => Known::Value,
+        "threshold" => Known::Threshold,
+        "comparison" => Known::Comparison,
+        "part" => Known::Part,
+        "whole" => Known::Whole,
+        "hits" => Known::Hits,
+        "state" => Known::State,
+        "from" => Known::From,
+        "to" => Known::To,
         _ => match name.split_once('.') {
-            Some(("labels", rest)) if !rest.is_empty() => Name::Label(rest.to_owned()),
-            Some(("group", rest)) if !rest.is_empty() => Name::GroupPart(rest.to_owned()),
-            Some(("bucket", rest)) if !rest.is_empty() => Name::Bucket(rest.to_owned()),
+            Some(("labels", rest)) if !rest.is_empty() => Known::Label(rest.to_owned()),
+            Some(("group", rest)) if !rest.is_empty() => Known::GroupPart(rest.to_owned()),
+            Some(("bucket", rest)) if !rest.is_empty() => Known::Bucket(rest.to_owned()),
             _ => return Err(TemplateError::Unknown(short(name))),
         },
     };
@@ -267,18 +267,18 @@ enum Shown {
     Missing,
 }
 
-fn value_of(name: &Name, context: &Context<'_>) -> Shown {
+fn value_of(name: &Known, context: &Context<'_>) -> Shown {
     let text = |text: &str| Shown::Text(text.to_owned());
     match name {
-        Name::WatchName => text(&context.watch.name),
-        Name::WatchDescription => text(&context.watch.description),
-        Name::WatchSeverity => text(context.watch.severity.word()),
-        Name::Label(name) => context
+        Known::WatchName => text(&context.watch.name),
+        Known::WatchDescription => text(&context.watch.description),
+        Known::WatchSeverity => text(context.watch.severity.word()),
+        Known::Label(name) => context
             .watch
             .labels
             .get(name)
             .map_or(Shown::Missing, |label| text(label)),
-        Name::Group => {
+        Known::Group => {
             let parts: Vec<&str> = context
                 .group
                 .iter()
@@ -286,34 +286,34 @@ fn value_of(name: &Name, context: &Context<'_>) -> Shown {
                 .collect();
             Shown::Text(parts.join(" "))
         }
-        Name::GroupPart(name) => context
+        Known::GroupPart(name) => context
             .group
             .iter()
             .find(|(part, _)| part == name)
             .map_or(Shown::Missing, |(_, value)| text(value)),
-        Name::Bucket(path) => at(context.evidence, path).map_or(Shown::Missing, of_json),
-        Name::Value => match context.value {
+        Known::Bucket(path) => at(context.evidence, path).map_or(Shown::Missing, of_json),
+        Known::Value => match context.value {
             Some(Measured::Number(number)) => Shown::Number(*number),
             Some(Measured::Text(value)) => text(value),
             Some(Measured::Truth(truth)) => Shown::Text(truth.to_string()),
             None => Shown::Missing,
         },
-        Name::Threshold => match &context.watch.condition.threshold {
+        Known::Threshold => match &context.watch.condition.threshold {
             Threshold::Number(number) => Shown::Number(*number),
             Threshold::Text(value) => text(value),
             Threshold::Truth(truth) => Shown::Text(truth.to_string()),
         },
-        Name::Comparison => text(context.watch.condition.comparison.sign()),
-        Name::Part => context
+        Known::Comparison => text(context.watch.condition.comparison.sign()),
+        Known::Part => context
             .ratio
             .map_or(Shown::Missing, |(part, _)| Shown::Number(part)),
-        Name::Whole => context
+        Known::Whole => context
             .ratio
             .map_or(Shown::Missing, |(_, whole)| Shown::Number(whole)),
-        Name::Hits => Shown::Number(context.hits as f64),
-        Name::State => text(context.state),
-        Name::From => Shown::Text(wharf_proto::times::rfc3339(context.from_ms)),
-        Name::To => Shown::Text(wharf_proto::times::rfc3339(context.to_ms)),
+        Known::Hits => Shown::Number(context.hits as f64),
+        Known::State => text(context.state),
+        Known::From => Shown::Text(wharf_proto::times::rfc3339(context.from_ms)),
+        Known::To => Shown::Text(wharf_proto::times::rfc3339(context.to_ms)),
     }
 }
 

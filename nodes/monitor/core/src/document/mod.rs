@@ -241,6 +241,35 @@ mod tests {
         assert_eq!(from_value(&value, "Not A Name").unwrap_err().field, "");
     }
 
+    #[test]
+    fn the_examples_of_the_guide_are_watches() {
+        let guide = include_str!("../../../../../docs/guide/watches.md");
+        let block = |first: &str| -> String {
+            let start = guide.find(first).expect(first);
+            let lines = guide[start..].lines();
+            let inside = lines.take_while(|line| line.starts_with("    ") || line.is_empty());
+            inside.collect::<Vec<_>>().join("\n")
+        };
+        let yaml = block("    name: checkout-slow");
+        let watch = from_text(&yaml).expect("the first example is a watch");
+        assert_eq!(watch.name, "checkout-slow");
+        for condition in [
+            "    condition:\n      compare:",
+            "    condition:\n      each:\n",
+        ] {
+            let head = yaml.split("    condition:").next().expect("a head");
+            let text = format!("{head}{}", block(condition));
+            from_text(&text).expect(condition);
+        }
+        let curl = block("    curl");
+        let json = curl
+            .split_once("-d '")
+            .and_then(|(_, json)| json.rsplit_once('\''));
+        let (json, _) = json.expect("a body");
+        let value: Value = serde_json::from_str(json).expect("the body is JSON");
+        from_value(&value, "nobody-logs").expect("the body is a watch");
+    }
+
     fn any_watch() -> impl Strategy<Value = Value> {
         let trigger = prop_oneof![
             (1_u64..1_000_000).prop_map(|s| json!({"interval": format!("{s}s")})),
