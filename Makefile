@@ -12,7 +12,7 @@ UP_FLAGS := $(if $(NAME),--name $(NAME)) $(if $(PORT_BASE),--port-base $(PORT_BA
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(DOCKER_HOST),--docker-host $(DOCKER_HOST)) \
   $(if $(ADVERTISE),--advertise $(ADVERTISE))
 
-.PHONY: help up down build release test test-quick test-docker check audit bench
+.PHONY: help up down build release test test-quick test-docker chaos check audit bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,11 @@ test-quick: ## the tests that need no Docker
 test-docker: build ## the tests that need Docker
 	@$(PHASE) "tools to test" scripts/deps test
 	@$(PHASE) "docker tests" scripts/test docker
+
+chaos: build ## kill, freeze, fill and cut at random moments; EVENTS=200, SEED=N replays
+	@$(PHASE) "tools to test" scripts/deps test
+	@WHARF_CHAOS_EVENTS=$(or $(EVENTS),200) $(if $(SEED),WHARF_SEED=$(SEED)) $(PHASE) "chaos" \
+	  cargo test --locked -p wharf-tests --test docker_chaos -- --nocapture
 
 check: ## format, lints, licences and bans, breaking contract changes
 	@$(PHASE) "tools to build" scripts/deps build

@@ -35,6 +35,33 @@ pub fn document_breaches(
     breaches
 }
 
+/// Lines that were written must be stored once each. Gives every breach.
+#[must_use]
+pub fn line_breaches(written: &BTreeSet<u64>, stored: &BTreeMap<u64, u64>) -> Vec<String> {
+    let mut breaches = Vec::new();
+    let lost: Vec<&u64> = written
+        .iter()
+        .filter(|line| !stored.contains_key(line))
+        .collect();
+    if !lost.is_empty() {
+        let shown = &lost[..lost.len().min(5)];
+        breaches.push(format!("{} lines are lost, such as {shown:?}", lost.len()));
+    }
+    let doubled: Vec<&u64> = stored
+        .iter()
+        .filter(|(line, count)| **count != 1 || !written.contains(line))
+        .map(|(line, _)| line)
+        .collect();
+    if !doubled.is_empty() {
+        let shown = &doubled[..doubled.len().min(5)];
+        breaches.push(format!(
+            "{} lines are doubled or were never written, such as {shown:?}",
+            doubled.len()
+        ));
+    }
+    breaches
+}
+
 /// A container of the platform as the engine lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
@@ -133,6 +160,20 @@ mod tests {
                 1,
                 "{planted:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_lost_a_doubled_and_an_invented_line_are_each_seen() {
+        let written = BTreeSet::from([0, 1]);
+        let whole = BTreeMap::from([(0, 1), (1, 1)]);
+        assert!(line_breaches(&written, &whole).is_empty());
+        for planted in [
+            BTreeMap::from([(0, 1)]),
+            BTreeMap::from([(0, 1), (1, 2)]),
+            BTreeMap::from([(0, 1), (1, 1), (2, 1)]),
+        ] {
+            assert_eq!(line_breaches(&written, &planted).len(), 1, "{planted:?}");
         }
     }
 

@@ -10,6 +10,7 @@
 )]
 
 pub mod account;
+pub mod chaos;
 pub mod elastic;
 pub mod patience;
 pub mod platform;

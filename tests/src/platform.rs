@@ -25,7 +25,22 @@ impl Platform {
     /// When it does not become healthy.
     #[must_use]
     pub fn up(name: &str) -> Self {
+        Self::up_on(Host::start(name))
+    }
+
+    /// As [`Self::up`], with the platform's data on a disk of its own of this size, which a test
+    /// can fill without harm.
+    ///
+    /// # Panics
+    /// As [`Self::up`].
+    #[must_use]
+    pub fn up_on_disk(name: &str, bytes: u64) -> Self {
         let host = Host::start(name);
+        host.mount_data_disk(bytes);
+        Self::up_on(host)
+    }
+
+    fn up_on(host: Host) -> Self {
         must(&mut host.wharf(&["up"]));
         host.import_busybox();
         let credentials = host.wharf_json(&["deployment", "credentials", "system"]);

@@ -60,6 +60,25 @@ impl Host {
         self.dir.join("wharf")
     }
 
+    /// Puts the platform's data directory on a disk of its own: a sparse image, loop-mounted, and
+    /// unmounted with the host.
+    ///
+    /// # Panics
+    /// When the machine cannot mount it.
+    pub fn mount_data_disk(&self, bytes: u64) {
+        let image = self.dir.join("disk.img");
+        let file = fs::File::create(&image).expect("the disk's image can be made");
+        file.set_len(bytes).expect("the disk's image can be sparse");
+        fs::create_dir_all(self.data_dir()).expect("the mount point can be made");
+        must(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image));
+        must(
+            Command::new("mount")
+                .args(["-o", "loop"])
+                .arg(&image)
+                .arg(self.data_dir()),
+        );
+    }
+
     /// A command that runs in the host's network.
     #[must_use]
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
