@@ -6,6 +6,7 @@ pub mod access;
 pub mod coded;
 pub mod ids;
 pub mod json;
+pub mod listing;
 pub mod times;
 
 /// Messages of the package `wharf.v1`.

@@ -8,7 +8,6 @@ pub mod deployment;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod health;
-pub mod listing;
 pub mod messages;
 pub mod observe;
 pub mod outcome;

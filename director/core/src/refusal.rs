@@ -3,6 +3,7 @@
 //! what each code means (`docs/errors/`).
 
 use serde::{Deserialize, Serialize};
+use wharf_proto::listing::{ListError, Mistake};
 
 /// What sort of refusal it is; the API maps each to one gRPC code and one HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +91,21 @@ impl Refusal {
         )
         .field("mutation.expected_version")
         .hint("read it again and repeat the change")
+    }
+}
+
+impl From<ListError> for Refusal {
+    fn from(error: ListError) -> Self {
+        let code = match error.mistake {
+            Mistake::PageSize => codes::PAGE_SIZE,
+            Mistake::PageToken => codes::PAGE_TOKEN,
+            Mistake::Filter => codes::FILTER,
+            Mistake::Order => codes::ORDER,
+        };
+        let field = error.field();
+        Self::new(RefusalKind::InvalidArgument, code, error.message)
+            .field(field)
+            .hint(error.hint)
     }
 }
 

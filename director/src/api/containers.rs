@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use tonic::{Code, Request, Response, Status};
-use wharf_director_core::{listing::Value, refusal::codes};
+use wharf_director_core::refusal::codes;
+use wharf_proto::listing::Value;
 use wharf_proto::v1;
 use wharf_services::v1::containers_server::Containers;
 

@@ -8,11 +8,10 @@ use wharf_director_core::{
     apply::deployment::credentials_secret,
     command::{Body, DeleteDeployment, NoteAudit},
     deployment::expand::DeploymentRequest,
-    listing::Value,
     outcome::Outcome,
     refusal::Refusal,
 };
-use wharf_proto::{ids::PlanId, v1};
+use wharf_proto::{ids::PlanId, listing::Value, v1};
 use wharf_runtime::random;
 use wharf_services::v1::deployments_server::Deployments;
 

@@ -16,11 +16,12 @@ pub mod views;
 
 use prost::Message;
 use tonic::{Request, Status};
-use wharf_director_core::{
+use wharf_director_core::refusal::Refusal;
+use wharf_proto::{
+    ids::RequestId,
     listing::{Ask, ListQuery, Page, Value},
-    refusal::Refusal,
+    v1,
 };
-use wharf_proto::{ids::RequestId, v1};
 
 use crate::{
     answer::{field_status, internal, refused},
@@ -74,21 +75,13 @@ fn page<T>(
     field: impl Fn(&T, &str) -> Value,
     id: impl Fn(&T) -> String,
 ) -> Result<Page<T>, Status> {
-    let ask = options.map_or_else(Ask::default, |options| Ask {
-        page_size: options.page_size,
-        page_token: &options.page_token,
-        filter: &options.filter,
-        order_by: &options.order_by,
-    });
-    let query = ListQuery::parse(&ask, fields).map_err(|refusal| refused(&refusal))?;
+    let ask = options.map_or_else(Ask::default, Ask::from);
+    let query = ListQuery::parse(&ask, fields).map_err(|error| refused(&error.into()))?;
     Ok(query.page(rows, field, id))
 }
 
 fn info<T>(page: &Page<T>) -> v1::ListInfo {
-    v1::ListInfo {
-        next_page_token: page.next_page_token.clone(),
-        total: page.total,
-    }
+    page.info()
 }
 
 fn not_found(noun: &str, id: &str) -> Status {

@@ -144,6 +144,6 @@ impl PlansApi {
     }
 }
 
-fn word(name: &str, prefix: &str) -> wharf_director_core::listing::Value {
+fn word(name: &str, prefix: &str) -> wharf_proto::listing::Value {
     name.trim_start_matches(prefix).to_lowercase().into()
 }

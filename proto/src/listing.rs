@@ -1,11 +1,11 @@
 //! Lists: filter, order and pages in one way for every list of the API. Grammar of a filter:
 //! `field=value`, `field!=value`, `field~text`, joined by ` and `; a value with ` and ` in it is
 //! quoted. A page token names the last row, not a position, so that rows that come and go between
-//! two pages are neither doubled nor shift others. Not here: what the rows are.
+//! two pages are neither doubled nor shift others. Not here: what the rows are, the codes of errors.
 
 use std::{cmp::Ordering, fmt::Write as _};
 
-use crate::refusal::{Refusal, RefusalKind, codes, cut};
+use sha2::{Digest, Sha256};
 
 /// Rows of a page when none are asked for.
 pub const DEFAULT_PAGE: usize = 100;
@@ -149,10 +149,85 @@ pub struct Page<T> {
     pub total: u64,
 }
 
-fn refuse(code: &str, field: &str, message: String, hint: String) -> Refusal {
-    Refusal::new(RefusalKind::InvalidArgument, code, message)
-        .field(format!("options.{field}"))
-        .hint(hint)
+/// Which option is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// Too many rows for a page.
+    PageSize,
+    /// Not a token of this list.
+    PageToken,
+    /// Not a filter.
+    Filter,
+    /// Not an order.
+    Order,
+}
+
+/// Why a list cannot be given as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ListError {
+    /// Which option is wrong.
+    pub mistake: Mistake,
+    /// What is wrong.
+    pub message: String,
+    /// What the user can do.
+    pub hint: String,
+}
+
+impl ListError {
+    /// The request's field at fault, `options.filter`.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        match self.mistake {
+            Mistake::PageSize => "options.page_size",
+            Mistake::PageToken => "options.page_token",
+            Mistake::Filter => "options.filter",
+            Mistake::Order => "options.order_by",
+        }
+    }
+}
+
+fn refuse(mistake: Mistake, message: String, hint: String) -> ListError {
+    ListError {
+        mistake,
+        message,
+        hint,
+    }
+}
+
+fn cut(text: &str, limit: usize) -> &str {
+    let end = text
+        .char_indices()
+        .map(|(at, letter)| at + letter.len_utf8())
+        .take_while(|end| *end <= limit)
+        .last();
+    &text[..end.unwrap_or(0)]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl<'a> From<&'a crate::v1::ListOptions> for Ask<'a> {
+    fn from(options: &'a crate::v1::ListOptions) -> Self {
+        Self {
+            page_size: options.page_size,
+            page_token: &options.page_token,
+            filter: &options.filter,
+            order_by: &options.order_by,
+        }
+    }
+}
+
+impl<T> Page<T> {
+    /// What the answer says beside its rows.
+    #[must_use]
+    pub fn info(&self) -> crate::v1::ListInfo {
+        crate::v1::ListInfo {
+            next_page_token: self.next_page_token.clone(),
+            total: self.total,
+        }
+    }
 }
 
 impl ListQuery {
@@ -160,14 +235,13 @@ impl ListQuery {
     ///
     /// # Errors
     /// Names the option that is wrong.
-    pub fn parse(ask: &Ask<'_>, fields: &[&str]) -> Result<Self, Refusal> {
+    pub fn parse(ask: &Ask<'_>, fields: &[&str]) -> Result<Self, ListError> {
         let page_size = match ask.page_size as usize {
             0 => DEFAULT_PAGE,
             size if size <= MAX_PAGE => size,
             size => {
                 return Err(refuse(
-                    codes::PAGE_SIZE,
-                    "page_size",
+                    Mistake::PageSize,
                     format!("{size} rows are too many for a page"),
                     format!("ask for 1 to {MAX_PAGE} and follow the page token"),
                 ));
@@ -181,8 +255,7 @@ impl ListQuery {
         } else {
             Some(parse_token(ask.page_token, &digest).ok_or_else(|| {
                 refuse(
-                    codes::PAGE_TOKEN,
-                    "page_token",
+                    Mistake::PageToken,
                     "the page token is not from this list with this filter and order".to_owned(),
                     "start again without a page token".to_owned(),
                 )
@@ -258,11 +331,10 @@ impl Term {
     }
 }
 
-fn parse_filter(filter: &str, fields: &[&str]) -> Result<Vec<Term>, Refusal> {
+fn parse_filter(filter: &str, fields: &[&str]) -> Result<Vec<Term>, ListError> {
     let wrong = |message: String| {
         refuse(
-            codes::FILTER,
-            "filter",
+            Mistake::Filter,
             message,
             format!(
                 "write field=value, field!=value or field~text, joined by ` and `; fields: {}",
@@ -337,7 +409,7 @@ fn parse_filter(filter: &str, fields: &[&str]) -> Result<Vec<Term>, Refusal> {
     Ok(terms)
 }
 
-fn parse_order(order_by: &str, fields: &[&str]) -> Result<(String, bool), Refusal> {
+fn parse_order(order_by: &str, fields: &[&str]) -> Result<(String, bool), ListError> {
     let mut words = order_by.split_whitespace();
     let field = words
         .next()
@@ -353,8 +425,7 @@ fn parse_order(order_by: &str, fields: &[&str]) -> Result<(String, bool), Refusa
             Ok((field.to_owned(), descending))
         }
         _ => Err(refuse(
-            codes::ORDER,
-            "order_by",
+            Mistake::Order,
             format!("`{}` is no order", cut(order_by, 60)),
             format!(
                 "write a field, then ` desc` if wanted; fields: {}",
@@ -365,12 +436,11 @@ fn parse_order(order_by: &str, fields: &[&str]) -> Result<(String, bool), Refusa
 }
 
 fn digest(filter: &str, order: &str, descending: bool) -> String {
-    use sha2::{Digest, Sha256};
     let mut hasher = Sha256::new();
     hasher.update(filter.trim().as_bytes());
     hasher.update([0, u8::from(descending)]);
     hasher.update(order.as_bytes());
-    crate::state::hex(&hasher.finalize()[..8])
+    hex(&hasher.finalize()[..8])
 }
 
 /// `digest.kind.key.id`, key and id in hex: opaque, printable, without padding.
@@ -385,8 +455,8 @@ fn make_token(digest: &str, key: &Value, id: &str) -> String {
     let _ = write!(
         token,
         "{digest}.{kind}.{}.{}",
-        crate::state::hex(&key),
-        crate::state::hex(id.as_bytes())
+        hex(&key),
+        hex(id.as_bytes())
     );
     token
 }

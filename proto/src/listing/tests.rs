@@ -82,7 +82,7 @@ fn each_mistake_names_its_option() {
                 page_size: 1001,
                 ..Ask::default()
             },
-            codes::PAGE_SIZE,
+            Mistake::PageSize,
             "options.page_size",
         ),
         (
@@ -90,7 +90,7 @@ fn each_mistake_names_its_option() {
                 page_token: "x",
                 ..Ask::default()
             },
-            codes::PAGE_TOKEN,
+            Mistake::PageToken,
             "options.page_token",
         ),
         (
@@ -98,7 +98,7 @@ fn each_mistake_names_its_option() {
                 filter: "name",
                 ..Ask::default()
             },
-            codes::FILTER,
+            Mistake::Filter,
             "options.filter",
         ),
         (
@@ -106,7 +106,7 @@ fn each_mistake_names_its_option() {
                 filter: "nope=1",
                 ..Ask::default()
             },
-            codes::FILTER,
+            Mistake::Filter,
             "options.filter",
         ),
         (
@@ -114,7 +114,7 @@ fn each_mistake_names_its_option() {
                 filter: "name=1 and ",
                 ..Ask::default()
             },
-            codes::FILTER,
+            Mistake::Filter,
             "options.filter",
         ),
         (
@@ -122,7 +122,7 @@ fn each_mistake_names_its_option() {
                 filter: "name=\"1",
                 ..Ask::default()
             },
-            codes::FILTER,
+            Mistake::Filter,
             "options.filter",
         ),
         (
@@ -130,7 +130,7 @@ fn each_mistake_names_its_option() {
                 filter: "name=\"1\" or",
                 ..Ask::default()
             },
-            codes::FILTER,
+            Mistake::Filter,
             "options.filter",
         ),
         (
@@ -138,7 +138,7 @@ fn each_mistake_names_its_option() {
                 filter: "name!1",
                 ..Ask::default()
             },
-            codes::FILTER,
+            Mistake::Filter,
             "options.filter",
         ),
         (
@@ -146,7 +146,7 @@ fn each_mistake_names_its_option() {
                 filter: &long,
                 ..Ask::default()
             },
-            codes::FILTER,
+            Mistake::Filter,
             "options.filter",
         ),
         (
@@ -154,7 +154,7 @@ fn each_mistake_names_its_option() {
                 order_by: "nope",
                 ..Ask::default()
             },
-            codes::ORDER,
+            Mistake::Order,
             "options.order_by",
         ),
         (
@@ -162,7 +162,7 @@ fn each_mistake_names_its_option() {
                 order_by: "name up",
                 ..Ask::default()
             },
-            codes::ORDER,
+            Mistake::Order,
             "options.order_by",
         ),
         (
@@ -170,17 +170,13 @@ fn each_mistake_names_its_option() {
                 order_by: "name desc x",
                 ..Ask::default()
             },
-            codes::ORDER,
+            Mistake::Order,
             "options.order_by",
         ),
     ];
-    for (ask, code, option) in cases {
-        let refusal = ListQuery::parse(&ask, &FIELDS).unwrap_err();
-        assert_eq!(
-            (refusal.code.as_str(), refusal.field.as_str()),
-            (code, option),
-            "{ask:?}"
-        );
+    for (ask, mistake, option) in cases {
+        let error = ListQuery::parse(&ask, &FIELDS).unwrap_err();
+        assert_eq!((error.mistake, error.field()), (mistake, option), "{ask:?}");
     }
 }
 
@@ -203,8 +199,8 @@ fn a_token_of_another_filter_is_refused() {
         ..Ask::default()
     };
     assert_eq!(
-        ListQuery::parse(&ask, &FIELDS).unwrap_err().code,
-        codes::PAGE_TOKEN
+        ListQuery::parse(&ask, &FIELDS).unwrap_err().mistake,
+        Mistake::PageToken
     );
 }
 
