@@ -13,9 +13,12 @@ pub mod evaluate;
 #[cfg(test)]
 mod fixture;
 pub mod input;
+pub mod object;
 pub mod schedule;
+pub mod search;
 pub mod services;
 pub mod shipped;
 pub mod span;
 pub mod template;
+pub mod version;
 pub mod watch;
