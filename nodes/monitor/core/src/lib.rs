@@ -13,6 +13,7 @@ pub mod evaluate;
 #[cfg(test)]
 mod fixture;
 pub mod input;
+pub mod message;
 pub mod object;
 pub mod schedule;
 pub mod search;
