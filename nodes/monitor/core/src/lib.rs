@@ -19,6 +19,7 @@ pub mod schedule;
 pub mod search;
 pub mod services;
 pub mod shipped;
+pub mod signal;
 pub mod span;
 pub mod template;
 pub mod version;
