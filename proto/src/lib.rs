@@ -3,6 +3,7 @@
 //! same files are in `wharf-services`.
 
 pub mod access;
+pub mod alerting;
 pub mod coded;
 pub mod ids;
 pub mod json;
