@@ -3,7 +3,7 @@
 //! Invariants: what is missing is never good unless the watch says so; a group without a value
 //! does not hide the others; an answer that left buckets out says so (`is_complete`), and then
 //! the absence of a group means nothing.
-//! Not here: what follows over time (`round`), the search (`input`).
+//! Not here: what follows over time (`alerts`), the search (`input`).
 
 use serde_json::Value;
 
@@ -311,17 +311,9 @@ fn compare(condition: &Condition, value: &Measured) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::answer;
     use proptest::prelude::*;
     use serde_json::json;
-
-    fn answer(aggregations: Value) -> Value {
-        json!({
-            "took": 3, "timed_out": false,
-            "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
-            "hits": {"total": {"value": 42, "relation": "eq"}, "hits": []},
-            "aggregations": aggregations,
-        })
-    }
 
     fn condition(buckets: &[&str], path: &str, limit: f64) -> Condition {
         Condition {

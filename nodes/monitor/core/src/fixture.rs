@@ -32,3 +32,13 @@ actions:
 pub(crate) fn watch() -> Watch {
     from_text(MEMORY).expect("the fixture is a watch")
 }
+
+/// A whole answer with these aggregations.
+pub(crate) fn answer(aggregations: serde_json::Value) -> serde_json::Value {
+    serde_json::json!({
+        "took": 3, "timed_out": false,
+        "_shards": {"total": 1, "successful": 1, "skipped": 0, "failed": 0},
+        "hits": {"total": {"value": 42, "relation": "eq"}, "hits": []},
+        "aggregations": aggregations,
+    })
+}

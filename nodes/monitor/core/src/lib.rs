@@ -6,6 +6,7 @@
 //! Not here: searching, storing, sending (`wharf-monitor`), the alert's own life
 //! (`wharf_proto::alerting`).
 
+pub mod alerts;
 pub mod answer;
 pub mod api;
 pub mod document;
@@ -15,6 +16,7 @@ mod fixture;
 pub mod input;
 pub mod message;
 pub mod object;
+pub mod preview;
 pub mod schedule;
 pub mod search;
 pub mod services;

@@ -2,37 +2,19 @@
 //!
 //! Invariants: an alert's id is the same for the same watch and group, over restarts and in every
 //! deployment; it is safe as a document's id; messages are within the limits of their texts.
-//! Not here: when something is said (`round`), to whom and how it is sent.
+//! Not here: when something is said (`alerts`), to whom and how it is sent.
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use wharf_proto::alerting::News;
 
 use crate::evaluate::{Group, GroupKey};
 use crate::input::Span;
 use crate::template::{Context, Markup};
 use crate::watch::Watch;
 
-/// What happened to an alert.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum News {
-    /// It fires, or still does after the throttle's time.
-    Firing,
-    /// It is over.
-    Recovered,
-}
-
-impl News {
-    /// The word in messages and in the history.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Firing => "firing",
-            Self::Recovered => "recovered",
-        }
-    }
-}
-
 /// A message, before it is known what kind of channel it goes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// The alert.
     pub alert_id: String,

@@ -3,7 +3,7 @@
 //! Invariants: a template that parses renders whatever the run found; values never become markup
 //! of where the message goes (Slack's `<!channel>`, a second line in a subject); a message has a
 //! largest length, and so has each value in it.
-//! Not here: which message is sent (`round`), sending it.
+//! Not here: which message is sent (`alerts`), sending it.
 
 use serde_json::Value;
 
