@@ -14,7 +14,9 @@ use tokio::sync::watch;
 use wharf_collectors_core::Document;
 use wharf_collectors_core::record::{self, Record};
 use wharf_runtime::data_dir::{read_limited, write_atomic};
-use wharf_runtime::journal::{AppendError, Journal, OpenError, Options, Reader, TrimError};
+use wharf_runtime::journal::{
+    AfterFailure, AppendError, Journal, OpenError, Options, Reader, TrimError,
+};
 
 use crate::counters::{Counters, add, set};
 
@@ -60,6 +62,7 @@ impl Spool {
             segment_bytes,
             max_waiting_bytes: 16 * 1024 * 1024,
             compress: true,
+            after_failure: AfterFailure::Forget,
         };
         let (journal, recovery) = Journal::open(dir.join("spool"), options)?;
         if recovery.cut_bytes > 0 || !recovery.damage.is_empty() {

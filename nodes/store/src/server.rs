@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tower::Service as _;
 use wharf_runtime::clock::Clock;
 use wharf_runtime::data_dir::{DataDir, DataDirError};
-use wharf_runtime::journal::{Journal, OpenError, Options, ReadError};
+use wharf_runtime::journal::{AfterFailure, Journal, OpenError, Options, ReadError};
 use wharf_runtime::net::{BindError, Limits, TowerToHyperService, bind, serve_plain, serve_tls};
 use wharf_runtime::task::{Shutdown, Tasks};
 use wharf_runtime::tls::{CertSlot, KeyedCert, TlsError, server_config};
@@ -256,6 +256,8 @@ fn open(config: Config, auth: Arc<Authenticator>, front: &Front) -> Result<App, 
         segment_bytes: config.journal_bytes() / 8,
         max_waiting_bytes: config.inflight_bytes() * 2 + 64 * 1024 * 1024,
         compress: true,
+        // A write is applied before it is durable: see `engine/shard.rs`.
+        after_failure: AfterFailure::Keep,
     };
     let (journal, recovery) = Journal::open(config.data_dir.join("journal"), options)?;
     if recovery.cut_bytes > 0 {

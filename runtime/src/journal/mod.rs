@@ -2,7 +2,7 @@
 //! translog and the collectors' spool.
 //!
 //! Invariants: an append that was answered `Ok` is on disk (`fdatasync`) and is read again after any
-//! crash; one that was answered with an error is not there; records keep the order in which they were
+//! crash; one that was answered with an error is not there, unless [`AfterFailure::Keep`] was chosen; records keep the order in which they were
 //! enqueued and get consecutive sequence numbers. Bytes that wait are bounded. One writer thread per
 //! journal; files are `<first sequence number>.wj` in the journal's directory, which belongs to one
 //! process (see `data_dir` for the lock).
@@ -50,6 +50,20 @@ pub struct Options {
     pub max_waiting_bytes: usize,
     /// Compress each record with zstd level 1 when that makes it smaller.
     pub compress: bool,
+    /// What becomes of appends that the disk refused.
+    pub after_failure: AfterFailure,
+}
+
+/// What becomes of appends that were answered with an error because the disk refused them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// They are forgotten, and the next append is tried by itself.
+    #[default]
+    Forget,
+    /// They stay in the queue, in their order, and are tried again until they are durable; meanwhile
+    /// nothing new is taken. For an owner that has applied them already: what it shows either becomes
+    /// durable or ends with the process, and nobody builds on it in between.
+    Keep,
 }
 
 impl Default for Options {
@@ -58,6 +72,7 @@ impl Default for Options {
             segment_bytes: 64 << 20,
             max_waiting_bytes: 64 << 20,
             compress: false,
+            after_failure: AfterFailure::Forget,
         }
     }
 }
@@ -202,6 +217,7 @@ impl Journal {
         let shared = Arc::new(Shared {
             segments: Mutex::new(segments.into()),
             next_seq: watch::Sender::new(recovery.next_seq),
+            refused: Mutex::new(None),
         });
         let units = options
             .max_waiting_bytes
@@ -217,6 +233,7 @@ impl Journal {
             good_bytes,
             dirty: false,
             buffer: Vec::new(),
+            kept: None,
         };
         std::thread::Builder::new()
             .name("journal".to_owned())
@@ -258,7 +275,8 @@ impl Journal {
     /// ticket resolves when they are durable.
     ///
     /// # Errors
-    /// [`AppendError::Busy`] when too many bytes wait already; nothing is queued then.
+    /// [`AppendError::Busy`] when too many bytes wait already, or what the disk refused while kept
+    /// appends wait for it; nothing is queued then.
     pub fn enqueue(&self, records: Vec<Bytes>) -> Result<Ticket, AppendError> {
         let room = self.take_room(self.units(&records)?)?;
         self.send(records, room)
@@ -268,7 +286,7 @@ impl Journal {
     /// its own state in between and still be sure to get them in.
     ///
     /// # Errors
-    /// [`AppendError::Busy`] when too many bytes wait already.
+    /// As [`Journal::enqueue`].
     pub fn try_reserve(&self, bytes: usize) -> Result<Room, AppendError> {
         let units = u32::try_from(bytes.div_ceil(ROOM_UNIT)).unwrap_or(u32::MAX);
         self.take_room(units.clamp(1, self.room_units)).map(Room)
@@ -284,7 +302,18 @@ impl Journal {
         self.send(records, room.0)
     }
 
+    /// Resolves when everything that was enqueued before is durable.
+    ///
+    /// # Errors
+    /// When it is not, or as [`Journal::enqueue`].
+    pub fn barrier(&self) -> Result<Ticket, AppendError> {
+        self.enqueue(Vec::new())
+    }
+
     fn take_room(&self, units: u32) -> Result<OwnedSemaphorePermit, AppendError> {
+        if let Some(error) = self.shared.refused() {
+            return Err(error);
+        }
         let room = Arc::clone(&self.room).try_acquire_many_owned(units);
         room.map_err(|error| match error {
             TryAcquireError::NoPermits => AppendError::Busy,
@@ -394,9 +423,20 @@ impl Journal {
 pub(crate) struct Shared {
     segments: Mutex<VecDeque<Segment>>,
     next_seq: watch::Sender<u64>,
+    /// Why the disk refused the appends that are kept; `None` when none is.
+    refused: Mutex<Option<AppendError>>,
 }
 
 impl Shared {
+    fn refused(&self) -> Option<AppendError> {
+        let refused = self.refused.lock();
+        refused.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_refused(&self, error: Option<AppendError>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
     fn index(&self) -> MutexGuard<'_, VecDeque<Segment>> {
         // Every change of the index is one statement, so a poisoned lock still guards a valid one.
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)

@@ -204,6 +204,53 @@ async fn too_much_at_once_is_refused_or_waits_but_never_lost() {
     );
 }
 
+/// A writer on the journal's own files whose disk is full: /dev/full answers every write with "no
+/// space left".
+fn full_writer(dir: &Path, after_failure: AfterFailure) -> (Writer, Segment) {
+    let (segments, recovery) = recovery::recover(dir).unwrap();
+    let active = segments.last().unwrap().clone();
+    let shared = Arc::new(Shared {
+        segments: Mutex::new(segments.into()),
+        next_seq: watch::Sender::new(recovery.next_seq),
+        refused: Mutex::new(None),
+    });
+    let writer = Writer {
+        dir: dir.to_path_buf(),
+        options: Options {
+            after_failure,
+            ..Options::default()
+        },
+        shared,
+        file: File::options().write(true).open("/dev/full").unwrap(),
+        good_bytes: active.bytes,
+        dirty: false,
+        buffer: Vec::new(),
+        kept: None,
+    };
+    (writer, active)
+}
+
+fn group(writer: &mut Writer, record: &'static str) -> Result<Range<u64>, AppendError> {
+    let (answer, reply) = oneshot::channel();
+    let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let append = Append {
+        records: vec![record.into()],
+        reply: answer,
+        _room: room,
+    };
+    let (_keep, received) = mpsc::channel();
+    assert!(writer.write_group(append, &received).is_none());
+    reply.blocking_recv().unwrap()
+}
+
+/// Room again, with half of the refused write still in the file.
+fn make_room(writer: &mut Writer, active: &Segment) {
+    let mut file = File::options().write(true).open(&active.path).unwrap();
+    file.seek(SeekFrom::Start(active.bytes)).unwrap();
+    io::Write::write_all(&mut file, b"half a frame").unwrap();
+    writer.file = file;
+}
+
 #[test]
 fn a_write_that_fails_is_not_acknowledged_and_later_ones_work_again() {
     let dir = tempfile::tempdir().unwrap();
@@ -211,41 +258,10 @@ fn a_write_that_fails_is_not_acknowledged_and_later_ones_work_again() {
     append(&journal, vec![b"first".to_vec()]);
     close(journal);
 
-    // The same writer with a file that is full: /dev/full answers every write with "no space left".
-    let (segments, recovery) = recovery::recover(dir.path()).unwrap();
-    let active = segments.last().unwrap().clone();
-    let shared = Arc::new(Shared {
-        segments: Mutex::new(segments.into()),
-        next_seq: watch::Sender::new(recovery.next_seq),
-    });
-    let mut writer = Writer {
-        dir: dir.path().to_path_buf(),
-        options: Options::default(),
-        shared: Arc::clone(&shared),
-        file: File::options().write(true).open("/dev/full").unwrap(),
-        good_bytes: active.bytes,
-        dirty: false,
-        buffer: Vec::new(),
-    };
-    let group = |writer: &mut Writer, record: &'static str| {
-        let (answer, reply) = oneshot::channel();
-        let room = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let append = Append {
-            records: vec![record.into()],
-            reply: answer,
-            _room: room,
-        };
-        let (_keep, received) = mpsc::channel();
-        assert!(writer.write_group(append, &received).is_none());
-        reply.blocking_recv().unwrap()
-    };
+    let (mut writer, active) = full_writer(dir.path(), AfterFailure::Forget);
     assert_eq!(group(&mut writer, "refused"), Err(AppendError::DiskFull));
     assert!(writer.dirty);
-    // Room again, with half of the refused write still in the file.
-    let mut file = File::options().write(true).open(&active.path).unwrap();
-    file.seek(SeekFrom::Start(active.bytes)).unwrap();
-    io::Write::write_all(&mut file, b"half a frame").unwrap();
-    writer.file = file;
+    make_room(&mut writer, &active);
     assert_eq!(group(&mut writer, "second"), Ok(1..2));
     drop(writer);
 
@@ -255,6 +271,45 @@ fn a_write_that_fails_is_not_acknowledged_and_later_ones_work_again() {
         records(&journal, 0),
         [(0, b"first".to_vec()), (1, b"second".to_vec())]
     );
+}
+
+#[test]
+fn kept_appends_become_durable_in_their_order_when_there_is_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), Options::default()).unwrap();
+    append(&journal, vec![b"first".to_vec()]);
+    close(journal);
+
+    let (mut writer, active) = full_writer(dir.path(), AfterFailure::Keep);
+    let shared = Arc::clone(&writer.shared);
+    assert_eq!(group(&mut writer, "kept"), Err(AppendError::DiskFull));
+    assert_eq!(shared.refused(), Some(AppendError::DiskFull));
+    // One that had its room already when the first was refused. (/dev/full cannot even be cut.)
+    assert!(group(&mut writer, "kept too").is_err());
+    writer.retry_kept();
+    assert!(shared.refused().is_some() && shared.next_seq() == 1);
+    make_room(&mut writer, &active);
+    writer.retry_kept();
+    assert_eq!((shared.refused(), shared.next_seq()), (None, 3));
+    assert_eq!(group(&mut writer, "last"), Ok(3..4));
+    drop(writer);
+
+    let (journal, recovery) = Journal::open(dir.path(), Options::default()).unwrap();
+    assert_eq!((recovery.cut_bytes, recovery.damage.len()), (0, 0));
+    let expected = ["first", "kept", "kept too", "last"];
+    let expected = expected.map(|record| record.as_bytes().to_vec());
+    let read: Vec<_> = records(&journal, 0).into_iter().map(|(_, r)| r).collect();
+    assert_eq!(read, expected);
+}
+
+#[tokio::test]
+async fn a_barrier_resolves_behind_what_was_enqueued_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(dir.path(), Options::default()).unwrap();
+    let first = journal.enqueue(vec!["first".into()]).unwrap();
+    journal.barrier().unwrap().await.unwrap();
+    assert_eq!(journal.next_seq(), 1, "the first append is durable");
+    assert_eq!(first.await, Ok(0..1));
 }
 
 #[test]

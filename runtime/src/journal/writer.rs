@@ -2,25 +2,28 @@
 //!
 //! Invariants: nothing is answered before `fdatasync` returned; a group that fails leaves the file as it
 //! was before (cut back before the next write is tried) and fails all its appends; later appends are
-//! tried anew. Sequence numbers are given here and nowhere else. Not here: who may wait (`mod`).
+//! tried anew, behind the failed ones where those are kept. Sequence numbers are given here and nowhere else. Not here: who may wait (`mod`).
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::segment::{Segment, sync_dir};
-use super::{AppendError, Dropped, Options, Shared, frame};
+use super::{AfterFailure, AppendError, Dropped, Options, Shared, frame};
 
 /// A group stops growing here, so that the first of it does not wait for the last for long.
 const GROUP_BYTES: usize = 32 * 1024 * 1024;
 /// A buffer larger than this is given back after its group.
 const KEEP_BUFFER: usize = 1024 * 1024;
+/// Between two tries of appends that the disk refused and that are kept.
+const RETRY_KEPT: Duration = Duration::from_millis(200);
 
 pub(crate) struct Append {
     pub(crate) records: Vec<Bytes>,
@@ -53,14 +56,28 @@ pub(crate) struct Writer {
     /// Set while the file may hold bytes past `good_bytes`.
     pub(crate) dirty: bool,
     pub(crate) buffer: Vec<u8>,
+    /// The buffer holds refused appends that are kept; the sequence number behind them.
+    pub(crate) kept: Option<u64>,
 }
 
 impl Writer {
     pub(crate) fn run(mut self, commands: &Receiver<Command>) {
         let mut waiting = None;
         loop {
-            let Some(command) = waiting.take().or_else(|| commands.recv().ok()) else {
-                return;
+            let command = match waiting.take() {
+                Some(command) => command,
+                None if self.kept.is_some() => match commands.recv_timeout(RETRY_KEPT) {
+                    Ok(command) => command,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.retry_kept();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => return,
+                },
+                None => match commands.recv() {
+                    Ok(command) => command,
+                    Err(_) => return,
+                },
             };
             match command {
                 Command::Append(first) => waiting = self.write_group(first, commands),
@@ -82,10 +99,12 @@ impl Writer {
         commands: &Receiver<Command>,
     ) -> Option<Command> {
         let durable = self.shared.next_seq();
-        let mut next = durable;
+        let mut next = self.kept.unwrap_or(durable);
         let mut group = Vec::new();
         let mut ended_by = None;
-        self.buffer.clear();
+        if self.kept.is_none() {
+            self.buffer.clear();
+        }
         let mut append = first;
         loop {
             let start = next;
@@ -113,28 +132,55 @@ impl Writer {
             }
         }
 
-        let written = self.write_buffer(durable);
-        if self.buffer.capacity() > KEEP_BUFFER {
-            self.buffer = Vec::new();
-        }
-        match written {
+        match self.write_buffer(durable) {
             Ok(()) => {
-                self.shared.appended(next, self.good_bytes);
+                self.written(next);
                 for (reply, range) in group {
                     drop(reply.send(Ok(range)));
                 }
             }
             Err(error) => {
-                tracing::error!(dir = %self.dir.display(), %error, "journal write failed; nothing of it is acknowledged");
+                let keeps = self.options.after_failure == AfterFailure::Keep;
+                tracing::error!(dir = %self.dir.display(), %error, keeps, "journal write failed; nothing of it is acknowledged");
+                let error = AppendError::from_io(&error);
+                if keeps {
+                    // Before anybody hears of the failure and tries again.
+                    self.shared.set_refused(Some(error.clone()));
+                    self.kept = Some(next);
+                }
                 for (reply, _) in group {
-                    drop(reply.send(Err(AppendError::from_io(&error))));
+                    drop(reply.send(Err(error.clone())));
                 }
             }
         }
         ended_by
     }
 
+    /// Everything in the buffer is durable.
+    fn written(&mut self, next: u64) {
+        self.shared.appended(next, self.good_bytes);
+        if self.buffer.capacity() > KEEP_BUFFER {
+            self.buffer = Vec::new();
+        }
+        if self.kept.take().is_some() {
+            self.shared.set_refused(None);
+            tracing::info!(dir = %self.dir.display(), "the journal can be written again");
+        }
+    }
+
+    pub(super) fn retry_kept(&mut self) {
+        if let Some(next) = self.kept
+            && self.write_buffer(self.shared.next_seq()).is_ok()
+        {
+            self.written(next);
+        }
+    }
+
     fn write_buffer(&mut self, next_seq: u64) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            // A barrier alone: what was written before it is durable, or kept in this buffer.
+            return Ok(());
+        }
         self.repair()?;
         if self.good_bytes >= self.options.segment_bytes && self.shared.active_has_records() {
             self.roll(next_seq)?;

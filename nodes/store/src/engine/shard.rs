@@ -79,9 +79,9 @@ pub(crate) enum WriteError {
         /// Of the live document.
         found: Option<u64>,
     },
-    /// Too much waits for the disk.
-    #[error("too many bytes wait to become durable; send it again in a moment")]
-    NoRoom,
+    /// Too much waits for the disk, or the disk takes nothing.
+    #[error("the write cannot become durable now: {0}")]
+    NoRoom(#[from] AppendError),
     /// A segment could not be read.
     #[error(transparent)]
     Segment(#[from] SegmentError),
@@ -242,7 +242,9 @@ impl Shard {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies writes in order and queues them in the journal. The ticket resolves when they are durable.
+    /// Applies writes in order and queues them in the journal. The ticket resolves when they are
+    /// durable, and with them every earlier write that the outcomes tell of: a conflict with a
+    /// document is only true once that document is durable.
     pub(crate) fn write(&self, journal: &Journal, writes: &[Write<'_>], now_ms: i64) -> Written {
         let mut writer = self.lock();
         if writer.closed {
@@ -262,8 +264,8 @@ impl Shard {
         let room = match journal.try_reserve(size) {
             Ok(room) => room,
             Err(error) => {
-                let refused = writes.iter().map(|_| Err(WriteError::NoRoom)).collect();
-                return (refused, Err(error));
+                let refused = |_| Err(WriteError::NoRoom(error.clone()));
+                return (writes.iter().map(refused).collect(), Ok(None));
             }
         };
         let mut records = Vec::new();
@@ -287,12 +289,8 @@ impl Shard {
             applied.push(outcome);
         }
         records.extend(record.finish().map(Into::into));
-        let ticket = if records.is_empty() {
-            Ok(None)
-        } else {
-            journal.enqueue_in(room, records).map(Some)
-        };
-        (applied, ticket)
+        // Without records it is a barrier behind what was written before.
+        (applied, journal.enqueue_in(room, records).map(Some))
     }
 
     fn apply(

@@ -304,11 +304,9 @@ impl<'a, 'c> Ingest<'a, 'c> {
                 .write(&catalog.journal, &writes, catalog.now_ms());
         let mut waiting = Vec::with_capacity(applied.len());
         for ((at, op), outcome) in pending.ops.iter().zip(applied) {
+            waiting.push(*at);
             self.outcomes[*at] = Some(match outcome {
-                Ok(applied) => {
-                    waiting.push(*at);
-                    Ok(done(&pending.name, op.verb, applied))
-                }
+                Ok(applied) => Ok(done(&pending.name, op.verb, applied)),
                 Err(error) => Err(Failed {
                     index: pending.name.to_string(),
                     id: op.id.as_ref().map(ToString::to_string),
@@ -328,16 +326,17 @@ impl<'a, 'c> Ingest<'a, 'c> {
         }
     }
 
+    /// Takes back what was to be answered: also a conflict, which tells of a document that may be
+    /// lost yet.
     fn not_durable(&mut self, positions: &[usize], error: &AppendError) {
         for at in positions {
-            if let Some(Ok(done)) = &self.outcomes[*at] {
-                let failed = Failed {
-                    index: done.index.to_string(),
-                    id: Some(done.id.clone()),
-                    error: EsError::rejected(format!("the write is not durable: {error}")),
-                };
-                self.outcomes[*at] = Some(Err(failed));
-            }
+            let (index, id) = match self.outcomes[*at].take() {
+                Some(Ok(done)) => (done.index.to_string(), Some(done.id)),
+                Some(Err(failed)) => (failed.index, failed.id),
+                None => continue,
+            };
+            let error = EsError::rejected(format!("the write is not durable: {error}"));
+            self.outcomes[*at] = Some(Err(Failed { index, id, error }));
         }
     }
 
@@ -390,7 +389,7 @@ fn write_error(index: &Index, id: &str, error: WriteError) -> EsError {
             EsError::version_conflict(&index.name, id, &error.to_string())
                 .with("index_uuid", index.uuid.as_str())
         }
-        WriteError::NoRoom => EsError::rejected(error.to_string()),
+        WriteError::NoRoom(_) => EsError::rejected(error.to_string()),
         WriteError::Closed => EsError::index_not_found(&index.name),
         WriteError::Segment(error) => error.into(),
         WriteError::Io(error) => EsError::internal(error.to_string()),

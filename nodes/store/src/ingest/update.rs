@@ -68,6 +68,10 @@ impl Ingest<'_, '_> {
                     None => (found.source.clone(), false),
                 };
                 if body.detect_noop && !changed {
+                    let at = self.outcomes.len() - 1;
+                    let durable = self.catalog.journal.barrier();
+                    let durable = durable.map_err(|e| EsError::rejected(e.to_string()))?;
+                    self.tickets.push((durable, vec![at]));
                     return Ok(Done {
                         index: Arc::clone(name),
                         id: id.to_owned(),
