@@ -13,6 +13,7 @@ pub mod document;
 pub mod evaluate;
 #[cfg(test)]
 mod fixture;
+pub mod history;
 pub mod input;
 pub mod message;
 pub mod object;
