@@ -7,12 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wharf_proto::alerting::{Alert, Book, Change, Held, News, Notice, Seen, Settings};
 
 use crate::api::value_text;
 use crate::evaluate::{EvaluationError, Group, GroupKey, GroupState, Outcome, evaluate};
+use crate::kept::Kept;
 use crate::message::{Message, messages};
 use crate::signal::{KnownAlert, Signal, signals};
 use crate::watch::Watch;
@@ -23,23 +23,6 @@ pub const MAX_ALERTS: usize = 500;
 pub const REMEMBERED_MS: u64 = 7 * 24 * 3_600_000;
 /// An alert that only goes on firing is stored again after this time.
 const REFRESH_MS: u64 = 60_000;
-
-/// An alert with what its state machine does not need: the form in which it is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
-    /// Name of the watch.
-    pub watch: String,
-    /// Its group.
-    pub group: GroupKey,
-    /// What was measured when it last fired, as text.
-    pub value: String,
-    /// The subject of its last message.
-    pub summary: String,
-    /// Its life.
-    pub alert: Alert,
-    /// Texts of the messages that wait in its outbox, by their numbers.
-    pub texts: BTreeMap<u64, Vec<Message>>,
-}
 
 /// The alerts of one watch.
 #[derive(Debug, Clone)]

@@ -15,6 +15,7 @@ pub mod evaluate;
 mod fixture;
 pub mod history;
 pub mod input;
+pub mod kept;
 pub mod message;
 pub mod object;
 pub mod preview;
