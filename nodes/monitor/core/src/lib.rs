@@ -9,6 +9,7 @@
 pub mod alerts;
 pub mod answer;
 pub mod api;
+pub mod catalog;
 pub mod document;
 pub mod evaluate;
 #[cfg(test)]
