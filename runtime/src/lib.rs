@@ -5,6 +5,7 @@
 //! - [`journal`]: append-only, checksummed, group-fsynced; the store's translog, the collectors' spool
 //! - [`tls`]: the platform's authority, identities in certificates, settings of listeners and clients
 //! - [`net`]: listeners that serve HTTP over TLS, gRPC channels, an HTTPS client
+//! - [`delivery`]: messages to webhooks and by e-mail, tried until they arrive
 //! - [`data_dir`], [`disk`]: a locked directory, atomic writes, room left
 //! - [`platform_file`], [`role_files`]: the files that `wharf up` writes for a host and its roles
 //! - [`telemetry`], [`metrics`], [`health_server`], [`self_usage`]: the log, numbers, and who is well
@@ -15,6 +16,7 @@
 pub mod backoff;
 pub mod clock;
 pub mod data_dir;
+pub mod delivery;
 pub mod disk;
 pub mod health_server;
 pub mod journal;

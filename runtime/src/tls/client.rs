@@ -42,6 +42,22 @@ pub fn client_config(
     build(Trust::Roots(ca.root_store()?), expect, own)
 }
 
+/// Settings of a client of foreign servers: it trusts the public authorities and those of `extra`.
+///
+/// # Errors
+/// When one of `extra` is broken, or rustls refuses the settings.
+pub fn public_client_config(
+    extra: Option<&CaCerts>,
+    expect: Expect,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = match extra {
+        Some(extra) => extra.root_store()?,
+        None => RootCertStore::empty(),
+    };
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    build(Trust::Roots(roots), expect, None)
+}
+
 /// Settings of a client that joins: it knows only the SHA-256 of the authority's certificate, which the
 /// server sends along. Nothing is sent before it was checked.
 ///

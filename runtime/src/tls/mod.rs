@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 pub use authority::{Authority, LEAF_DAYS, LeafSpec, MAX_CSR_BYTES, SigningRequest};
-pub use client::{Expect, client_config, pinned_client_config};
+pub use client::{Expect, client_config, pinned_client_config, public_client_config};
 pub use identity::{
     ExpectedIdentity, Identity, IdentityError, ROLE_ALLOCATOR, ROLE_DIRECTOR, ROLE_INSTANCE,
     ROLE_PROXY,
