@@ -1,7 +1,8 @@
 //! The route table: instances that may be sent requests, with their health as observed. Built by
 //! the leader; its generation is agreed on (`PublishRoutes`), so that it never runs backwards over
 //! a leader change. Certificates are added by the shell. An instance that this leader has not yet
-//! heard of counts as healthy: it was when it was routed, and proxies eject what does not answer.
+//! heard of, or whose allocator has just started and not probed it yet, counts as healthy: it was
+//! when it was routed, and proxies eject what does not answer.
 
 use std::collections::BTreeMap;
 
@@ -100,7 +101,8 @@ fn target(
     let allocator = state.allocators.get(&berth.allocator_id)?;
     let healthy = match observed.allocators.get(&berth.allocator_id) {
         Some(seen) if seen.reported => seen.instances.get(&instance.id).is_some_and(|seen| {
-            seen.health == Health::Healthy && seen.state == InstanceState::Running
+            matches!(seen.health, Health::Healthy | Health::Unknown)
+                && seen.state == InstanceState::Running
         }),
         _ => true,
     };

@@ -51,6 +51,10 @@ fn an_unhealthy_instance_stays_in_the_table_and_is_marked() {
         route::content(&world.state, &world.observed).publish(&world.state),
         None
     );
+    // Nor is one taken away that runs under an allocator which has just started and not probed it.
+    let seen = world.observed.allocators.get_mut(&allocator_id(1)).unwrap();
+    seen.instances.values_mut().next().unwrap().health = Health::Unknown;
+    assert!(healthy(&world));
     // A new leader that has heard nothing yet does not take the instance away.
     world.change_leader();
     assert!(healthy(&world));
