@@ -18,7 +18,7 @@ pub struct JsonError {
     pub reason: String,
 }
 
-fn pool() -> Option<&'static DescriptorPool> {
+pub(crate) fn pool() -> Option<&'static DescriptorPool> {
     static POOL: OnceLock<Option<DescriptorPool>> = OnceLock::new();
     POOL.get_or_init(|| DescriptorPool::decode(crate::DESCRIPTORS).ok())
         .as_ref()
@@ -38,13 +38,16 @@ pub fn to_json<M: Message + Name>(message: &M) -> Result<Value, JsonError> {
         .ok_or_else(|| failed("it is in no contract".to_owned()))?;
     let dynamic = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice())
         .map_err(|error| failed(error.to_string()))?;
+    self::dynamic(&dynamic).map_err(|error| failed(error.to_string()))
+}
+
+/// The same of a message whose type is known at run time only.
+pub(crate) fn dynamic(message: &DynamicMessage) -> Result<Value, serde_json::Error> {
     let options = SerializeOptions::new()
         .use_proto_field_name(true)
         .stringify_64_bit_integers(false)
         .skip_default_fields(false);
-    dynamic
-        .serialize_with_options(serde_json::value::Serializer, &options)
-        .map_err(|error| failed(error.to_string()))
+    message.serialize_with_options(serde_json::value::Serializer, &options)
 }
 
 /// The message of JSON; a field that the message does not have is an error.

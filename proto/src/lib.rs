@@ -8,6 +8,7 @@ pub mod coded;
 pub mod ids;
 pub mod json;
 pub mod listing;
+pub mod methods;
 pub mod times;
 
 /// Messages of the package `wharf.v1`.
