@@ -230,6 +230,19 @@ impl HostRunner {
             .await?)
     }
 
+    /// The last lines of a container's log, at most so many bytes of them.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn log_tail(
+        &self,
+        container: &str,
+        lines: u32,
+        max_bytes: usize,
+    ) -> Result<String, HostError> {
+        Ok(observe::log_tail(&self.engine, container, lines, max_bytes).await?)
+    }
+
     /// Removes every container and image of the platform on this engine, the allocator first, so
     /// that nothing is brought back; with `purge` the data directory too.
     ///

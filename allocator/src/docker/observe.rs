@@ -11,7 +11,7 @@ use bollard::{
     models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum},
     query_parameters::{ListContainersOptionsBuilder, LogsOptionsBuilder},
 };
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use wharf_allocator_core::observed::{Exit, ObservedContainer, RunState};
 
 use super::{
@@ -205,6 +205,35 @@ fn run_state(state: &ContainerState) -> RunState {
 pub fn time_ms(text: &str) -> Option<i64> {
     let at = text.parse::<jiff::Timestamp>().ok()?.as_millisecond();
     (at > 0).then_some(at)
+}
+
+/// The last lines of a container's log, both streams, at most so many bytes.
+///
+/// # Errors
+/// When the engine does not answer in time or keeps no log of it.
+pub async fn log_tail(
+    engine: &Engine,
+    container: &str,
+    lines: u32,
+    max_bytes: usize,
+) -> Result<String, EngineError> {
+    let options = LogsOptionsBuilder::new()
+        .stdout(true)
+        .stderr(true)
+        .timestamps(true)
+        .tail(&lines.to_string())
+        .build();
+    let logs = engine.docker().logs(container, Some(options));
+    let read = logs.try_fold(Vec::new(), |mut text: Vec<u8>, chunk| async move {
+        let bytes = chunk.into_bytes();
+        let room = max_bytes.saturating_sub(text.len());
+        text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        Ok(text)
+    });
+    let text = engine
+        .call("give a container's log", CALL_DEADLINE, read)
+        .await?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 async fn tail(engine: &Engine, container: &str) -> Vec<String> {
