@@ -1,8 +1,24 @@
-//! The command line: what can be typed. Nothing here acts; each command's code is in `commands/`.
+//! The command line: what can be typed, one file a group of nouns below `args/`. Every command has
+//! a description and an example, which a test checks. Nothing here acts; each command's code is in
+//! `commands/`.
+
+mod deployment;
+mod inventory;
+mod plan;
+#[cfg(test)]
+mod tests;
+mod tools;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::{
+    deployment::{CreateArgs, DeleteArgs, DeploymentCommand},
+    inventory::{AllocatorCommand, ContainerCommand, ProxyCommand, TemplateCommand},
+    plan::{PlanArgs, PlanCommand},
+    tools::{ApiArgs, CompletionArgs, DiagnosticsArgs, ManArgs, Shell},
+};
 
 /// Wharfinger, a control plane for monitoring stacks: it places storage nodes on Docker hosts,
 /// routes clients to them, and watches every container of every host.
@@ -23,7 +39,7 @@ pub(crate) struct Cli {
 }
 
 /// Settings that every command that talks to a director takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct GlobalArgs {
     /// Director to talk to, `host:port`
     #[arg(
@@ -75,6 +91,19 @@ pub(crate) struct GlobalArgs {
     pub(crate) output: Output,
 }
 
+impl GlobalArgs {
+    /// The same, with the profile that `wharf up` wrote for this platform unless one is named.
+    pub(crate) fn for_platform(&self, platform: &str) -> Self {
+        Self {
+            profile: self
+                .profile
+                .clone()
+                .or_else(|| Some(crate::up::profile_name(platform).to_owned())),
+            ..self.clone()
+        }
+    }
+}
+
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
@@ -110,26 +139,74 @@ pub(crate) enum Command {
     )]
     Logs(LogsArgs),
     /// Deployments: what the platform runs for its users
-    #[command(subcommand, visible_alias = "deployments")]
+    #[command(
+        subcommand,
+        visible_alias = "deployments",
+        after_help = "Example:\n  wharf deployment list"
+    )]
     Deployment(DeploymentCommand),
     /// Plans: how a deployment gets to its desired state
-    #[command(subcommand, visible_alias = "plans")]
+    #[command(
+        subcommand,
+        visible_alias = "plans",
+        after_help = "Example:\n  wharf plan list --deployment web"
+    )]
     Plan(PlanCommand),
     /// Allocators: the agents on hosts
-    #[command(subcommand, visible_alias = "allocators")]
+    #[command(
+        subcommand,
+        visible_alias = "allocators",
+        after_help = "Example:\n  wharf allocator list"
+    )]
     Allocator(AllocatorCommand),
     /// Proxies: the routers of client traffic
-    #[command(subcommand, visible_alias = "proxies")]
+    #[command(
+        subcommand,
+        visible_alias = "proxies",
+        after_help = "Example:\n  wharf proxy list"
+    )]
     Proxy(ProxyCommand),
     /// Containers of every host, with their last sample
-    #[command(subcommand, visible_alias = "containers")]
+    #[command(
+        subcommand,
+        visible_alias = "containers",
+        after_help = "Example:\n  wharf container list --sort 'memory desc'"
+    )]
     Container(ContainerCommand),
     /// Templates: starting points of deployments
-    #[command(subcommand, visible_alias = "templates")]
+    #[command(
+        subcommand,
+        visible_alias = "templates",
+        after_help = "Example:\n  wharf template list"
+    )]
     Template(TemplateCommand),
     /// Change a role's log level while it runs
     #[command(after_help = "Example:\n  wharf log-level allocator wharf_allocator=debug")]
     LogLevel(LogLevelArgs),
+    /// Call any method of the director's API with JSON, or list the methods
+    #[command(
+        after_help = "Examples:\n  wharf api\n  wharf api Platform/GetStatus\n  wharf api \
+                      Plans/ListPlans '{\"options\": {\"page_size\": 5}}'\n  wharf api \
+                      Deployments/CreateDeployment - <request.json"
+    )]
+    Api(ApiArgs),
+    /// Gather what is needed to look into a problem into one archive, without secrets
+    #[command(
+        after_help = "Nothing is changed. Passwords, keys and tokens are replaced before anything \
+                      is written.\n\nExamples:\n  wharf diagnostics\n  wharf diagnostics --file \
+                      /tmp/lab.tar.gz --name lab"
+    )]
+    Diagnostics(DiagnosticsArgs),
+    /// Print the completion of a shell
+    #[command(
+        after_help = "Examples:\n  wharf completion bash >/etc/bash_completion.d/wharf\n  wharf \
+                      completion zsh >~/.zfunc/_wharf\n  wharf completion fish \
+                      >~/.config/fish/completions/wharf.fish"
+    )]
+    Completion(CompletionArgs),
+    /// Write a man page for each command
+    #[command(after_help = "Example:\n  wharf man /usr/local/share/man/man1")]
+    Man(ManArgs),
     /// Run a role or a node (started by the platform, not by hand)
     #[command(subcommand, hide = true)]
     Run(RunCommand),
@@ -329,61 +406,6 @@ pub(crate) struct LogsArgs {
     pub(crate) timestamps: bool,
 }
 
-/// `wharf deployment`
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeploymentCommand {
-    /// Create a deployment from a template
-    #[command(
-        after_help = "Examples:\n  wharf deployment create --name web --wait\n  wharf \
-                            deployment create --name big --memory-mib 4096 --disk-mib 40960"
-    )]
-    Create(CreateArgs),
-    /// List deployments
-    #[command(after_help = "Example:\n  wharf deployment list --filter 'health!=HEALTH_HEALTHY'")]
-    List(ListArgs),
-    /// Show a deployment with its instances
-    #[command(after_help = "Example:\n  wharf deployment show system")]
-    Show(DeploymentArgs),
-    /// Stop a deployment and remove its data
-    #[command(after_help = "Example:\n  wharf deployment delete web --yes --wait")]
-    Delete(DeleteArgs),
-    /// The address, user and password of a deployment
-    #[command(after_help = "Example:\n  wharf deployment credentials system -o json")]
-    Credentials(DeploymentArgs),
-}
-
-/// A deployment by id, alias or name.
-#[derive(Debug, Args)]
-pub(crate) struct DeploymentArgs {
-    /// Id, alias or name
-    pub(crate) deployment: String,
-}
-
-/// `wharf deployment create`
-#[derive(Debug, Args)]
-pub(crate) struct CreateArgs {
-    /// Name
-    #[arg(long)]
-    pub(crate) name: String,
-    /// Host name label [default: made from the name]
-    #[arg(long, default_value = "")]
-    pub(crate) alias: String,
-    /// Template to start from
-    #[arg(long, default_value = "observability")]
-    pub(crate) template: String,
-    /// Memory of each storage node, MiB [default: the template's]
-    #[arg(long, value_name = "MIB")]
-    pub(crate) memory_mib: Option<u64>,
-    /// Disk of each storage node, MiB [default: from the memory]
-    #[arg(long, value_name = "MIB")]
-    pub(crate) disk_mib: Option<u64>,
-    #[command(flatten)]
-    pub(crate) wait: WaitArgs,
-    /// Id of this request, for a retry that must not create twice [default: a new one]
-    #[arg(long, value_name = "ID")]
-    pub(crate) request_id: Option<String>,
-}
-
 /// Whether to stay until a plan has ended.
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
@@ -393,90 +415,6 @@ pub(crate) struct WaitArgs {
     /// With --wait: give up after this many seconds (the plan goes on)
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub(crate) wait_timeout: u64,
-}
-
-/// `wharf deployment delete`
-#[derive(Debug, Args)]
-pub(crate) struct DeleteArgs {
-    /// Id, alias or name
-    pub(crate) deployment: String,
-    /// Do not ask; needed where there is no terminal
-    #[arg(long)]
-    pub(crate) yes: bool,
-    #[command(flatten)]
-    pub(crate) wait: WaitArgs,
-}
-
-/// `wharf plan`
-#[derive(Debug, Subcommand)]
-pub(crate) enum PlanCommand {
-    /// List plans, newest first
-    #[command(after_help = "Example:\n  wharf plan list --deployment web --limit 5")]
-    List {
-        /// Only of this deployment
-        #[arg(long, default_value = "")]
-        deployment: String,
-        #[command(flatten)]
-        list: ListArgs,
-    },
-    /// Show a plan with its steps and their logs
-    Show(PlanArgs),
-    /// Follow a plan's steps until it ends; exit with 4 when it fails
-    #[command(after_help = "Example:\n  wharf plan follow 0123456789abcdef0123456789abcdef")]
-    Follow(PlanArgs),
-}
-
-/// A plan by id.
-#[derive(Debug, Args)]
-pub(crate) struct PlanArgs {
-    /// Plan id
-    pub(crate) plan_id: String,
-}
-
-/// `wharf allocator`
-#[derive(Debug, Subcommand)]
-pub(crate) enum AllocatorCommand {
-    /// List allocators
-    List(ListArgs),
-    /// Show an allocator
-    Show {
-        /// Id or host name
-        allocator: String,
-    },
-}
-
-/// `wharf proxy`
-#[derive(Debug, Subcommand)]
-pub(crate) enum ProxyCommand {
-    /// List proxies
-    List(ListArgs),
-}
-
-/// `wharf container`
-#[derive(Debug, Subcommand)]
-pub(crate) enum ContainerCommand {
-    /// List containers of every host
-    #[command(
-        after_help = "Example:\n  wharf container list --filter 'application=web' --sort 'memory desc'"
-    )]
-    List(ListArgs),
-    /// Show a container
-    Show {
-        /// Id, the beginning of it, or name
-        container: String,
-    },
-}
-
-/// `wharf template`
-#[derive(Debug, Subcommand)]
-pub(crate) enum TemplateCommand {
-    /// List templates
-    List(ListArgs),
-    /// Show a template
-    Show {
-        /// Template id
-        template: String,
-    },
 }
 
 /// `wharf log-level`

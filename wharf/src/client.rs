@@ -8,15 +8,17 @@ use std::{
 
 use base64::Engine as _;
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http_body_util::Full;
 use hyper::Request;
 use serde_json::Value;
 use tonic::{
+    client::Grpc,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::Channel,
 };
-use wharf_proto::v1::Credentials;
+use wharf_proto::{methods::Method, v1::Credentials};
 use wharf_runtime::{
     clock,
     net::{Addresses, ClientOptions, HttpsClient, channel},
@@ -31,6 +33,7 @@ use wharf_services::v1::{
 
 use crate::{
     args::Output,
+    bytes_codec::BytesCodec,
     failure::{EXIT_UNREACHABLE, Failure},
     settings::Settings,
 };
@@ -137,6 +140,26 @@ impl Client {
 
     pub(crate) fn containers(&self) -> ContainersClient<Service> {
         ContainersClient::new(self.service()).max_decoding_message_size(16 << 20)
+    }
+
+    /// Calls a method that is known at run time only; its answers come as bytes, one a message.
+    pub(crate) async fn call(
+        &self,
+        method: &Method,
+        request: Vec<u8>,
+        max_answer_bytes: usize,
+    ) -> Result<tonic::Streaming<Bytes>, Failure> {
+        let mut grpc = Grpc::new(self.service()).max_decoding_message_size(max_answer_bytes);
+        grpc.ready()
+            .await
+            .map_err(|error| Failure::from(tonic::Status::unavailable(error.to_string())))?;
+        let path = PathAndQuery::try_from(format!("/{}", method.name()))
+            .map_err(|error| internal(&error))?;
+        let request = tonic::Request::new(Bytes::from(request));
+        Ok(grpc
+            .server_streaming(request, path, BytesCodec)
+            .await?
+            .into_inner())
     }
 
     /// A client of a deployment's store.

@@ -2,8 +2,10 @@
 //! command of the person who operates it. This file only picks which.
 
 mod args;
+mod bytes_codec;
 mod client;
 mod commands;
+mod diagnostics;
 mod failure;
 mod logs;
 mod print;
@@ -15,7 +17,7 @@ mod up;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command, RunCommand};
+use args::{ApiArgs, Cli, Command, RunCommand};
 use clap::Parser;
 use client::Client;
 use failure::{EXIT_FAILED, Failure};
@@ -48,6 +50,12 @@ async fn command(cli: &Cli) -> Result<u8, Failure> {
     match &cli.command {
         Command::Up(args) => return up::up(args, cli.global.output).await,
         Command::Down(args) => return up::down(args).await,
+        Command::Diagnostics(args) => return diagnostics::run(&cli.global, args).await,
+        Command::Completion(args) => return Ok(commands::completion::completion(args)),
+        Command::Man(args) => return commands::completion::man(args),
+        Command::Api(ApiArgs { method: None, .. }) => {
+            return commands::api::list(cli.global.output);
+        }
         _ => {}
     }
     let client = Client::new(&settings::settle(&cli.global)?)?;
@@ -62,7 +70,13 @@ async fn command(cli: &Cli) -> Result<u8, Failure> {
         Command::Container(command) => commands::container::run(&client, command).await,
         Command::Template(command) => commands::template::run(&client, command).await,
         Command::LogLevel(args) => commands::log_level::run(&client, args).await,
+        Command::Api(args) => commands::api::run(&client, args).await,
         // Handled above; the compiler cannot know.
-        Command::Up(_) | Command::Down(_) | Command::Run(_) => Ok(EXIT_FAILED),
+        Command::Up(_)
+        | Command::Down(_)
+        | Command::Run(_)
+        | Command::Diagnostics(_)
+        | Command::Completion(_)
+        | Command::Man(_) => Ok(EXIT_FAILED),
     }
 }

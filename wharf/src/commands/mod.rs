@@ -2,6 +2,8 @@
 //! `print`, and returns a `Failure` that `main` prints once.
 
 pub(crate) mod allocator;
+pub(crate) mod api;
+pub(crate) mod completion;
 pub(crate) mod container;
 pub(crate) mod deployment;
 pub(crate) mod listing;

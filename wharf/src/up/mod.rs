@@ -155,7 +155,7 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
 }
 
 /// The profile that a platform's name writes.
-fn profile_name(platform: &str) -> &str {
+pub(crate) fn profile_name(platform: &str) -> &str {
     if platform == DEFAULT_NAME {
         profile::DEFAULT
     } else {
@@ -384,7 +384,8 @@ fn allocator_file(
     file.write(data_dir).map_err(|error| unusable(&error))
 }
 
-fn data_dir(args: &PlatformArgs) -> Result<PathBuf, Failure> {
+/// The data directory that is meant, absolute.
+pub(crate) fn data_dir(args: &PlatformArgs) -> Result<PathBuf, Failure> {
     let dir = args
         .data_dir
         .clone()
@@ -401,7 +402,8 @@ fn data_dir(args: &PlatformArgs) -> Result<PathBuf, Failure> {
     })
 }
 
-fn docker_host(args: &PlatformArgs) -> String {
+/// The engine that is meant.
+pub(crate) fn docker_host(args: &PlatformArgs) -> String {
     args.docker_host
         .clone()
         .filter(|host| !host.is_empty())

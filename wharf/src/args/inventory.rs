@@ -1,0 +1,58 @@
+//! What can be typed after `wharf allocator`, `proxy`, `container` and `template`: what a platform
+//! has. Not here: what these commands do (`commands/`).
+
+use clap::Subcommand;
+
+use super::ListArgs;
+
+/// `wharf allocator`
+#[derive(Debug, Subcommand)]
+pub(crate) enum AllocatorCommand {
+    /// List allocators
+    #[command(after_help = "Example:\n  wharf allocator list --filter 'connected=false'")]
+    List(ListArgs),
+    /// Show an allocator
+    #[command(after_help = "Example:\n  wharf allocator show my-host")]
+    Show {
+        /// Id or host name
+        allocator: String,
+    },
+}
+
+/// `wharf proxy`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProxyCommand {
+    /// List proxies
+    #[command(after_help = "Example:\n  wharf proxy list -o json")]
+    List(ListArgs),
+}
+
+/// `wharf container`
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContainerCommand {
+    /// List containers of every host
+    #[command(
+        after_help = "Example:\n  wharf container list --filter 'application=web' --sort 'memory desc'"
+    )]
+    List(ListArgs),
+    /// Show a container
+    #[command(after_help = "Example:\n  wharf container show my-container -o yaml")]
+    Show {
+        /// Id, the beginning of it, or name
+        container: String,
+    },
+}
+
+/// `wharf template`
+#[derive(Debug, Subcommand)]
+pub(crate) enum TemplateCommand {
+    /// List templates
+    #[command(after_help = "Example:\n  wharf template list")]
+    List(ListArgs),
+    /// Show a template
+    #[command(after_help = "Example:\n  wharf template show observability")]
+    Show {
+        /// Template id
+        template: String,
+    },
+}
