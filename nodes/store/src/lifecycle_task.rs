@@ -10,9 +10,9 @@ use std::time::Duration;
 use wharf_runtime::task::Shutdown;
 use wharf_store_core::lifecycle::{DiskGuard, IndexFacts, Policy, Retention, RolloverConditions};
 
-use crate::catalog::change::IndexBody;
 use crate::catalog::index::Index;
 use crate::http::App;
+use wharf_store_core::template::IndexBody;
 
 /// Between two looks at the disk.
 const GUARD_EVERY: Duration = Duration::from_secs(5);

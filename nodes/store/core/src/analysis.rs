@@ -67,6 +67,45 @@ impl Analyzer {
     }
 }
 
+/// What `_analyze` calls a token, by the token's text as it was sent: Lucene's words for what its standard tokenizer saw.
+#[must_use]
+pub fn token_type(analyzer: Analyzer, token: &str) -> &'static str {
+    if analyzer != Analyzer::Standard {
+        return "word";
+    }
+    let first = token.chars().next().unwrap_or_default();
+    match class(first) {
+        Class::Emoji => return "<EMOJI>",
+        Class::Ideograph if matches!(first, '\u{3041}'..='\u{309f}') => return "<HIRAGANA>",
+        Class::Ideograph => return "<IDEOGRAPHIC>",
+        _ => {}
+    }
+    let all = |inside: fn(char) -> bool| {
+        let mut letters = token.chars().filter(|letter| {
+            matches!(
+                class(*letter),
+                Class::Letter | Class::Digit | Class::Katakana
+            )
+        });
+        letters.all(inside)
+    };
+    if all(|letter| class(letter) == Class::Digit) {
+        "<NUM>"
+    } else if all(|letter| class(letter) == Class::Katakana) {
+        "<KATAKANA>"
+    } else if all(
+        |letter| matches!(letter, '\u{1100}'..='\u{11ff}' | '\u{3130}'..='\u{318f}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}'),
+    ) {
+        "<HANGUL>"
+    } else if all(
+        |letter| matches!(letter, '\u{e01}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}'),
+    ) {
+        "<SOUTHEAST_ASIAN>"
+    } else {
+        "<ALPHANUM>"
+    }
+}
+
 /// Lower case as Lucene's filter does: character by character.
 #[must_use]
 pub fn lowercase(text: &str) -> Cow<'_, str> {
@@ -346,6 +385,34 @@ mod tests {
         assert_eq!(Analyzer::Simple.terms("Ab1c-D"), ["ab", "c", "d"]);
         assert_eq!(Analyzer::Whitespace.terms(" A b-C "), ["A", "b-C"]);
         assert_eq!(Analyzer::Keyword.terms("A b"), ["A b"]);
+    }
+
+    #[test]
+    fn tokens_have_lucenes_types() {
+        let types = |analyzer: Analyzer, text: &str| {
+            let mut types = Vec::new();
+            analyzer.each(text, &mut |_, range| {
+                types.push(token_type(analyzer, &text[range]));
+            });
+            types.join(" ")
+        };
+        for (text, want) in [
+            (
+                "a 1a é1 x:y _a 한a",
+                "<ALPHANUM> <ALPHANUM> <ALPHANUM> <ALPHANUM> <ALPHANUM> <ALPHANUM>",
+            ),
+            (
+                "12 3.5 12_3 1,000 ٣٤ ３４",
+                "<NUM> <NUM> <NUM> <NUM> <NUM> <NUM>",
+            ),
+            (
+                "日 ひ カタ 한국 ไทย 😀",
+                "<IDEOGRAPHIC> <HIRAGANA> <KATAKANA> <HANGUL> <SOUTHEAST_ASIAN> <EMOJI>",
+            ),
+        ] {
+            assert_eq!(types(Analyzer::Standard, text), want, "{text}");
+        }
+        assert_eq!(types(Analyzer::Whitespace, "a 1"), "word word");
     }
 
     #[test]

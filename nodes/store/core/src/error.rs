@@ -61,7 +61,30 @@ impl EsError {
         Self::new(400, "illegal_argument_exception", reason)
     }
 
-    /// 400: JSON that cannot be read at all.
+    /// 400: a part of the body is not of the kind that it must be.
+    #[must_use]
+    pub fn parse(reason: impl Into<String>) -> Self {
+        Self::new(400, "parse_exception", reason)
+    }
+
+    /// 400: bytes that are no JSON object, where nothing else will do.
+    #[must_use]
+    pub fn not_x_content(reason: impl Into<String>) -> Self {
+        Self::new(400, "not_x_content_exception", reason)
+    }
+
+    /// 400: bytes that are not JSON, with the word for how: they end early or they are something else.
+    #[must_use]
+    pub fn malformed(error: &serde_json::Error) -> Self {
+        let kind = if error.is_eof() {
+            "unexpected_end_of_input_exception"
+        } else {
+            "json_parse_exception"
+        };
+        Self::new(400, kind, format!("cannot parse JSON: {error}"))
+    }
+
+    /// 400: JSON that has not the members that were expected.
     #[must_use]
     pub fn json_parse(reason: impl Into<String>) -> Self {
         Self::new(400, "x_content_parse_exception", reason)

@@ -5,16 +5,28 @@
 use crate::error::{EsError, EsResult};
 use crate::interval::duration_ms;
 use crate::mapping::{DEFAULT_DEPTH_LIMIT, DEFAULT_FIELD_LIMIT, MappingLimits};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Most settings of one index, and deepest nesting of their JSON.
 const COUNT_LIMIT: usize = 2000;
 const DEPTH_LIMIT: usize = 20;
+/// Deepest mapping that a setting can allow.
+const MOST_DEPTH: usize = 100;
 
 /// Settings of an index or a template.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "BTreeMap<String, Value>")]
 pub struct IndexSettings(BTreeMap<String, Value>);
+
+impl From<BTreeMap<String, Value>> for IndexSettings {
+    /// Flat settings that were kept: they were checked when they were set.
+    fn from(kept: BTreeMap<String, Value>) -> Self {
+        let as_text = |(name, value)| (name, as_text(&value));
+        Self(kept.into_iter().map(as_text).collect())
+    }
+}
 
 impl IndexSettings {
     /// Reads settings, nested or dotted, with or without `index.`.
@@ -23,41 +35,15 @@ impl IndexSettings {
     /// `illegal_argument_exception` naming the setting.
     pub fn parse(body: &Value) -> EsResult<Self> {
         let mut settings = Self::default();
-        match body {
-            Value::Null => {}
-            Value::Object(body) => settings.flatten("", body, 0)?,
-            _ => return Err(EsError::illegal_argument("settings must be an object")),
-        }
-        settings.check()?;
-        Ok(settings)
-    }
-
-    fn flatten(&mut self, prefix: &str, body: &Map<String, Value>, depth: usize) -> EsResult<()> {
-        if depth > DEPTH_LIMIT {
-            return Err(EsError::illegal_argument("settings are nested too deeply"));
-        }
-        for (name, value) in body {
-            let name = if prefix.is_empty() {
-                name.clone()
-            } else {
-                format!("{prefix}.{name}")
-            };
-            if let Value::Object(inner) = value {
-                self.flatten(&name, inner, depth + 1)?;
-                continue;
-            }
+        for (name, value) in flat(body)? {
             let name = match name.strip_prefix("index.") {
                 Some(_) => name,
                 None => format!("index.{name}"),
             };
-            if self.0.len() >= COUNT_LIMIT {
-                return Err(EsError::illegal_argument(format!(
-                    "more than {COUNT_LIMIT} settings"
-                )));
-            }
-            self.0.insert(name, as_text(value));
+            settings.0.insert(name, value);
         }
-        Ok(())
+        settings.check()?;
+        Ok(settings)
     }
 
     fn check(&self) -> EsResult<()> {
@@ -65,11 +51,12 @@ impl IndexSettings {
             if let Some(text) = self.text(name) {
                 let least = u32::from(name.ends_with("shards"));
                 let most = 1024;
-                let number: Option<u32> = text.parse().ok();
-                if !number.is_some_and(|number| (least..=most).contains(&number)) {
-                    let bound = match number {
-                        Some(number) if number > most => format!("<= {most}"),
-                        _ => format!(">= {least}"),
+                let number: i64 = text.parse().map_err(|_| not_a_number(name, text))?;
+                if !(i64::from(least)..=most).contains(&number) {
+                    let bound = if number > most {
+                        format!("<= {most}")
+                    } else {
+                        format!(">= {least}")
                     };
                     return Err(EsError::illegal_argument(format!(
                         "Failed to parse value [{text}] for setting [{name}] must be {bound}"
@@ -85,14 +72,7 @@ impl IndexSettings {
             if let Some(text) = self.text(name)
                 && !text.parse::<u64>().is_ok_and(|number| number > 0)
             {
-                return Err(EsError::illegal_argument(format!(
-                    "Failed to parse value [{text}] for setting [{name}]"
-                ))
-                .caused_by(EsError::new(
-                    400,
-                    "number_format_exception",
-                    format!("For input string: \"{text}\""),
-                )));
+                return Err(not_a_number(name, text));
             }
         }
         for name in [
@@ -138,6 +118,19 @@ impl IndexSettings {
         }
     }
 
+    /// Sets one that is not set.
+    pub fn set_default(&mut self, name: &str, value: &str) {
+        self.0
+            .entry(name.to_owned())
+            .or_insert_with(|| value.into());
+    }
+
+    /// A setting by its full name: text, or a list of it.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
     /// Sets one.
     pub fn set(&mut self, name: &str, value: &str) {
         self.0.insert(name.to_owned(), value.into());
@@ -176,7 +169,7 @@ impl IndexSettings {
         };
         MappingLimits {
             fields: number("index.mapping.total_fields.limit", DEFAULT_FIELD_LIMIT),
-            depth: number("index.mapping.depth.limit", DEFAULT_DEPTH_LIMIT),
+            depth: number("index.mapping.depth.limit", DEFAULT_DEPTH_LIMIT).min(MOST_DEPTH),
         }
     }
 
@@ -214,11 +207,7 @@ impl IndexSettings {
     /// As `_settings` shows it: nested, values as text.
     #[must_use]
     pub fn render(&self) -> Value {
-        let mut out = Map::new();
-        for (name, value) in &self.0 {
-            place(&mut out, name, name, value);
-        }
-        Value::Object(out)
+        nested(&self.0)
     }
 
     /// As `_settings?flat_settings` shows it.
@@ -231,6 +220,71 @@ impl IndexSettings {
                 .collect(),
         )
     }
+}
+
+/// Makes `{"a": {"b": 1}}` and `{"a.b": 1}` the same: flat names, values as text.
+///
+/// # Errors
+/// When it is not an object, too deep or too large.
+pub fn flat(body: &Value) -> EsResult<BTreeMap<String, Value>> {
+    fn walk(
+        prefix: &str,
+        body: &Map<String, Value>,
+        depth: usize,
+        out: &mut BTreeMap<String, Value>,
+    ) -> EsResult<()> {
+        if depth > DEPTH_LIMIT {
+            return Err(EsError::illegal_argument("settings are nested too deeply"));
+        }
+        for (name, value) in body {
+            let name = if prefix.is_empty() {
+                name.clone()
+            } else {
+                format!("{prefix}.{name}")
+            };
+            if let Value::Object(inner) = value {
+                walk(&name, inner, depth + 1, out)?;
+                continue;
+            }
+            if out.len() >= COUNT_LIMIT {
+                return Err(EsError::illegal_argument(format!(
+                    "more than {COUNT_LIMIT} settings"
+                )));
+            }
+            out.insert(name, as_text(value));
+        }
+        Ok(())
+    }
+    let mut out = BTreeMap::new();
+    match body {
+        Value::Null => {}
+        Value::Object(body) => walk("", body, 0, &mut out)?,
+        _ => {
+            return Err(EsError::parse("key [settings] must be an object"));
+        }
+    }
+    Ok(out)
+}
+
+/// Flat settings as answers show them: nested, without those that are null.
+#[must_use]
+pub fn nested(settings: &BTreeMap<String, Value>) -> Value {
+    let mut out = Map::new();
+    for (name, value) in settings.iter().filter(|(_, value)| !value.is_null()) {
+        place(&mut out, name, name, value);
+    }
+    Value::Object(out)
+}
+
+fn not_a_number(name: &str, text: &str) -> EsError {
+    EsError::illegal_argument(format!(
+        "Failed to parse value [{text}] for setting [{name}]"
+    ))
+    .caused_by(EsError::new(
+        400,
+        "number_format_exception",
+        format!("For input string: \"{text}\""),
+    ))
 }
 
 /// Nests by dots; where a name is also a value, the rest of the name stays flat.
@@ -286,6 +340,8 @@ mod tests {
     fn values_that_decide_are_checked() {
         for bad in [
             json!({"number_of_shards": 0}),
+            json!({"number_of_shards": "many"}),
+            json!({"number_of_replicas": -1}),
             json!({"mapping.total_fields.limit": "many"}),
             json!({"refresh_interval": "soon"}),
             json!({"hidden": "maybe"}),
@@ -302,6 +358,19 @@ mod tests {
                 fields: 12500,
                 depth: 20
             }
+        );
+    }
+
+    #[test]
+    fn kept_settings_come_back_as_text() {
+        let kept: IndexSettings =
+            serde_json::from_value(json!({"index.hidden": true, "index.max_result_window": 5}))
+                .unwrap();
+        assert!(kept.is_set("index.hidden"));
+        assert_eq!(kept.max_result_window(), 5);
+        assert_eq!(
+            serde_json::to_value(&kept).unwrap(),
+            json!({"index.hidden": "true", "index.max_result_window": "5"})
         );
     }
 

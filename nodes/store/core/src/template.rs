@@ -3,12 +3,17 @@
 //! name; a legacy template is asked only when no composable one matches; what a template would make is a valid mapping.
 //! Not here: creating the index.
 
+mod alias;
 mod answers;
+mod body;
 mod builtin;
 mod check;
+mod kept;
 mod merge;
 
+pub use alias::Alias;
 pub use answers::TemplateRow;
+pub use body::IndexBody;
 pub use builtin::builtin_templates;
 pub use merge::merge_mappings;
 
@@ -20,7 +25,8 @@ use check::{
     check_inner, check_members, check_name, check_patterns, known, named, object, remove, strings,
 };
 use merge::overlap;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Most templates of a kind.
@@ -29,7 +35,8 @@ const COUNT_LIMIT: usize = 10_000;
 const COMPONENTS_LIMIT: usize = 100;
 
 /// All templates of a store.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "kept::Kept", into = "kept::Kept")]
 pub struct Templates {
     components: BTreeMap<String, Value>,
     composable: BTreeMap<String, IndexTemplate>,
@@ -61,8 +68,8 @@ pub struct Resolved {
     pub settings: IndexSettings,
     /// The mapping's body.
     pub mappings: Value,
-    /// Aliases and their bodies.
-    pub aliases: Map<String, Value>,
+    /// Aliases by name.
+    pub aliases: BTreeMap<String, Alias>,
     /// Present when the name is to be a data stream: `{"hidden":..,...}`.
     pub data_stream: Option<Value>,
     /// `template.lifecycle` of data streams (`data_retention`).
@@ -70,53 +77,12 @@ pub struct Resolved {
 }
 
 impl Templates {
-    /// Those that `to_value` kept.
-    ///
-    /// # Errors
-    /// When one is not valid any more.
-    pub fn from_value(value: &Value) -> EsResult<Self> {
-        let mut templates = Self::default();
-        let each = |kind: &str| {
-            value
-                .get(kind)
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-        };
-        for (name, body) in each("components") {
-            templates.put_component(name, body, false)?;
-        }
-        for (name, body) in each("composable") {
-            templates.put_index(name, body, false)?;
-        }
-        for (name, body) in each("legacy") {
-            templates.put_legacy(name, body, false)?;
-        }
-        Ok(templates)
-    }
-
-    /// For keeping on disk.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        let composable: Map<String, Value> = self
-            .composable
-            .iter()
-            .map(|(name, template)| (name.clone(), template.body.clone()))
-            .collect();
-        let legacy: Map<String, Value> = self
-            .legacy
-            .iter()
-            .map(|(name, template)| (name.clone(), template.body.clone()))
-            .collect();
-        json!({"components": self.components, "composable": composable, "legacy": legacy})
-    }
-
     /// `PUT _component_template/name`.
     ///
     /// # Errors
     /// When it is not valid, is there already (with `create`), or would break a template that uses it.
     pub fn put_component(&mut self, name: &str, body: &Value, create: bool) -> EsResult<()> {
-        check_name(name)?;
+        check_name(name).map_err(EsError::illegal_argument)?;
         if create && self.components.contains_key(name) {
             return Err(EsError::illegal_argument(format!(
                 "component template [{name}] already exists"
@@ -168,7 +134,8 @@ impl Templates {
     /// # Errors
     /// When it is not valid, is there already (with `create`), or another of its priority matches the same names.
     pub fn put_index(&mut self, name: &str, body: &Value, create: bool) -> EsResult<()> {
-        check_name(name)?;
+        check_name(name)
+            .map_err(|cause| invalid(name, format!("Validation Failed: 1: {cause};")))?;
         if create && self.composable.contains_key(name) {
             return Err(EsError::illegal_argument(format!(
                 "index template [{name}] already exists"
@@ -201,52 +168,11 @@ impl Templates {
     }
 
     fn read_index(&self, name: &str, body: &Value) -> EsResult<IndexTemplate> {
+        let template = IndexTemplate::read(body)?;
         let members = object(body, "index_template")?;
-        known(
-            members,
-            "index_template",
-            &[
-                "index_patterns",
-                "template",
-                "composed_of",
-                "priority",
-                "version",
-                "_meta",
-                "data_stream",
-                "allow_auto_create",
-                "ignore_missing_component_templates",
-                "deprecated",
-            ],
-        )?;
-        let invalid = |cause: String| {
-            EsError::new(
-                400,
-                "invalid_index_template_exception",
-                format!("index_template [{name}] invalid, cause [{cause}]"),
-            )
-        };
-        let patterns = strings(members, "index_patterns")?
-            .ok_or_else(|| EsError::illegal_argument("Required [index_patterns]"))?;
-        check_patterns(&patterns).map_err(invalid)?;
-        let priority = match members.get("priority") {
-            None | Some(Value::Null) => 0,
-            Some(value) => value
-                .as_u64()
-                .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
-                .ok_or_else(|| {
-                    EsError::action_request_validation(
-                        "Validation Failed: 1: index template priority must be >= 0;",
-                    )
-                })?,
-        };
-        let template = IndexTemplate {
-            patterns,
-            priority,
-            composed_of: strings(members, "composed_of")?.unwrap_or_default(),
-            ignore_missing: strings(members, "ignore_missing_component_templates")?
-                .unwrap_or_default(),
-            body: body.clone(),
-        };
+        check_patterns(&template.patterns)
+            .map_err(|cause| invalid(name, format!("Validation Failed: 1: {cause};")))?;
+        let invalid = |cause: String| invalid(name, cause);
         if template.composed_of.len() > COMPONENTS_LIMIT {
             return Err(invalid(format!(
                 "more than {COMPONENTS_LIMIT} component templates"
@@ -275,6 +201,11 @@ impl Templates {
             }
         }
         if let Some(inner) = members.get("template") {
+            if let Some(settings) = inner.get("settings") {
+                IndexSettings::parse(settings).map_err(|error| {
+                    invalid(format!("Validation Failed: 1: {};", error.reason()))
+                })?;
+            }
             check_members(inner)?;
         }
         self.composed(&template)
@@ -295,53 +226,23 @@ impl Templates {
     /// # Errors
     /// When it is not valid or is there already (with `create`).
     pub fn put_legacy(&mut self, name: &str, body: &Value, create: bool) -> EsResult<()> {
-        check_name(name)?;
+        check_name(name).map_err(EsError::illegal_argument)?;
         if create && self.legacy.contains_key(name) {
             return Err(EsError::illegal_argument(format!(
                 "index_template [{name}] already exists"
             )));
         }
-        let members = object(body, "template")?;
-        known(
-            members,
-            "template",
-            &[
-                "index_patterns",
-                "template",
-                "order",
-                "version",
-                "settings",
-                "mappings",
-                "aliases",
-            ],
-        )?;
-        let patterns = match (strings(members, "index_patterns")?, members.get("template")) {
-            (Some(patterns), _) => patterns,
-            (None, Some(Value::String(pattern))) => vec![pattern.clone()],
-            _ => {
-                return Err(EsError::action_request_validation(
-                    "Validation Failed: 1: index patterns are missing;",
-                ));
-            }
-        };
-        check_patterns(&patterns).map_err(EsError::illegal_argument)?;
-        let mut inner = members.clone();
+        let template = LegacyTemplate::read(body)?;
+        check_patterns(&template.patterns).map_err(EsError::illegal_argument)?;
+        let mut inner = body.as_object().cloned().unwrap_or_default();
         inner.retain(|key, _| matches!(key.as_str(), "settings" | "mappings" | "aliases"));
         check_inner(&Value::Object(inner))?;
-        let order = members.get("order").and_then(Value::as_i64).unwrap_or(0);
         if self.legacy.len() >= COUNT_LIMIT && !self.legacy.contains_key(name) {
             return Err(EsError::illegal_argument(format!(
                 "more than {COUNT_LIMIT} templates"
             )));
         }
-        self.legacy.insert(
-            name.to_owned(),
-            LegacyTemplate {
-                patterns,
-                order,
-                body: body.clone(),
-            },
-        );
+        self.legacy.insert(name.to_owned(), template);
         Ok(())
     }
 
@@ -382,22 +283,22 @@ impl Templates {
         remove(&mut self.legacy, doomed, pattern)
     }
 
-    /// Whether a component template has this name.
+    /// Whether a component template has a name that matches.
     #[must_use]
-    pub fn has_component(&self, name: &str) -> bool {
-        self.components.contains_key(name)
+    pub fn shows_component(&self, pattern: &str) -> bool {
+        !named(&self.components, pattern).is_empty()
     }
 
-    /// Whether a composable template has this name.
+    /// Whether a composable template has a name that matches.
     #[must_use]
-    pub fn has_index(&self, name: &str) -> bool {
-        self.composable.contains_key(name)
+    pub fn shows_index(&self, pattern: &str) -> bool {
+        !named(&self.composable, pattern).is_empty()
     }
 
-    /// Whether a legacy template has this name.
+    /// Whether a legacy template has a name that matches.
     #[must_use]
-    pub fn has_legacy(&self, name: &str) -> bool {
-        self.legacy.contains_key(name)
+    pub fn shows_legacy(&self, pattern: &str) -> bool {
+        !named(&self.legacy, pattern).is_empty()
     }
 
     fn best(&self, index: &str) -> Option<(&String, &IndexTemplate)> {
@@ -482,8 +383,8 @@ impl Resolved {
         if let Some(mappings) = template.get("mappings") {
             self.mappings = merge_mappings(&self.mappings, mappings);
         }
-        if let Some(Value::Object(aliases)) = template.get("aliases") {
-            self.aliases.extend(aliases.clone());
+        if let Some(aliases) = template.get("aliases") {
+            self.aliases.extend(Alias::parse_all(aliases)?);
         }
         if let Some(lifecycle) = template
             .get("lifecycle")
@@ -492,6 +393,15 @@ impl Resolved {
             self.lifecycle = Some(lifecycle.clone());
         }
         Ok(())
+    }
+
+    /// With what a request says about the index on top.
+    #[must_use]
+    pub fn with(mut self, body: &IndexBody) -> Self {
+        self.settings.merge(&body.settings);
+        self.mappings = merge_mappings(&self.mappings, &body.mappings);
+        self.aliases.extend(body.aliases.clone());
+        self
     }
 
     /// The mapping, under the limits of the settings.
@@ -504,6 +414,96 @@ impl Resolved {
 
     fn check(&self) -> EsResult<()> {
         self.mapping().map(|_| ())
+    }
+}
+
+impl IndexTemplate {
+    /// Its members, each by itself.
+    fn read(body: &Value) -> EsResult<Self> {
+        let members = object(body, "index_template")?;
+        known(
+            members,
+            "index_template",
+            &[
+                "index_patterns",
+                "template",
+                "composed_of",
+                "priority",
+                "version",
+                "_meta",
+                "data_stream",
+                "allow_auto_create",
+                "ignore_missing_component_templates",
+                "deprecated",
+            ],
+        )?;
+        let patterns = strings(members, "index_patterns")?
+            .ok_or_else(|| EsError::illegal_argument("Required [index_patterns]"))?;
+        let priority = match members.get("priority") {
+            None | Some(Value::Null) => 0,
+            Some(value) => value
+                .as_u64()
+                .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+                .ok_or_else(|| {
+                    EsError::action_request_validation(
+                        "Validation Failed: 1: index template priority must be >= 0;",
+                    )
+                })?,
+        };
+        Ok(Self {
+            patterns,
+            priority,
+            composed_of: strings(members, "composed_of")?.unwrap_or_default(),
+            ignore_missing: strings(members, "ignore_missing_component_templates")?
+                .unwrap_or_default(),
+            body: body.clone(),
+        })
+    }
+}
+
+fn invalid(name: &str, cause: impl std::fmt::Display) -> EsError {
+    EsError::new(
+        400,
+        "invalid_index_template_exception",
+        format!("index_template [{name}] invalid, cause [{cause}]"),
+    )
+}
+
+impl LegacyTemplate {
+    /// Its members, each by itself.
+    fn read(body: &Value) -> EsResult<Self> {
+        let members = body
+            .as_object()
+            .ok_or_else(|| EsError::not_x_content("a template must be an object"))?;
+        const KNOWN: [&str; 7] = [
+            "index_patterns",
+            "template",
+            "order",
+            "version",
+            "settings",
+            "mappings",
+            "aliases",
+        ];
+        if let Some(unknown) = members.keys().find(|key| !KNOWN.contains(&key.as_str())) {
+            return Err(EsError::parse(format!(
+                "unknown key [{}] in the template",
+                unknown.chars().take(80).collect::<String>()
+            )));
+        }
+        let patterns = match (strings(members, "index_patterns")?, members.get("template")) {
+            (Some(patterns), _) => patterns,
+            (None, Some(Value::String(pattern))) => vec![pattern.clone()],
+            _ => {
+                return Err(EsError::action_request_validation(
+                    "Validation Failed: 1: index patterns are missing;",
+                ));
+            }
+        };
+        Ok(Self {
+            patterns,
+            order: members.get("order").and_then(Value::as_i64).unwrap_or(0),
+            body: body.clone(),
+        })
     }
 }
 

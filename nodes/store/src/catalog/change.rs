@@ -1,228 +1,23 @@
-//! Making and removing indices and data streams, rolling them over, and what templates give them.
+//! Making and removing indices and data streams, rolling them over.
 //!
 //! Invariants: a change is on disk before it is seen; a removed index's file goes first, its rows after; a name is taken by one
-//! thing only. Not here: when retention or rollover is due (`lifecycle_task`).
+//! thing only. Not here: what templates give (core), when retention or rollover is due (`lifecycle_task`).
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 use serde_json::{Value, json};
 use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::lifecycle::{backing_index_name, next_rollover_name};
-use wharf_store_core::mapping::{Mapping, MappingLimits};
-use wharf_store_core::wildcard::{check_index_name, glob};
+use wharf_store_core::template::{IndexBody, Resolved};
+use wharf_store_core::wildcard::check_index_name;
 
-use super::index::{Alias, Facts, Index, NewIndex, flat_settings};
+use super::index::{Facts, Index, NewIndex};
 use super::resolve::WriteTarget;
-use super::{Catalog, DataStream, Definitions};
+use super::{Catalog, DataStream};
 use crate::engine::Shard;
 
 /// Indices at most, so that a client cannot exhaust memory with names.
 const MAX_INDICES: usize = 5000;
-
-/// What templates give a new index.
-#[derive(Debug, Default)]
-pub(crate) struct Composed {
-    /// Name of the composable template that matched.
-    pub(crate) template: Option<String>,
-    pub(crate) settings: BTreeMap<String, Value>,
-    /// Mapping bodies, to be merged in this order.
-    pub(crate) mappings: Vec<Value>,
-    pub(crate) aliases: BTreeMap<String, Alias>,
-    pub(crate) data_stream: Option<Value>,
-}
-
-/// What a request says about a new index.
-#[derive(Debug, Default)]
-pub(crate) struct IndexBody {
-    pub(crate) settings: BTreeMap<String, Value>,
-    pub(crate) mappings: Option<Value>,
-    pub(crate) aliases: BTreeMap<String, Alias>,
-}
-
-impl IndexBody {
-    /// Reads `{"settings","mappings","aliases"}`.
-    pub(crate) fn parse(body: &Value) -> EsResult<Self> {
-        let mut out = Self::default();
-        let Some(map) = body.as_object() else {
-            return if body.is_null() {
-                Ok(out)
-            } else {
-                Err(EsError::parsing("request body must be an object"))
-            };
-        };
-        for (key, value) in map {
-            match key.as_str() {
-                "settings" => out.settings = flat_settings(value)?,
-                "mappings" => out.mappings = Some(value.clone()),
-                "aliases" => out.aliases = parse_aliases(value)?,
-                other => {
-                    return Err(EsError::parsing(format!(
-                        "unknown key [{other}] for create index"
-                    )));
-                }
-            }
-        }
-        Ok(out)
-    }
-}
-
-/// Reads `{"alias": {"is_write_index": true}}`. Filters and routing are refused, not ignored.
-pub(crate) fn parse_aliases(value: &Value) -> EsResult<BTreeMap<String, Alias>> {
-    let mut out = BTreeMap::new();
-    for (name, body) in value.as_object().into_iter().flatten() {
-        out.insert(name.clone(), parse_alias(name, body)?);
-    }
-    Ok(out)
-}
-
-/// Reads one alias.
-pub(crate) fn parse_alias(name: &str, body: &Value) -> EsResult<Alias> {
-    check_index_name(name)?;
-    let mut alias = Alias::default();
-    for (key, value) in body.as_object().into_iter().flatten() {
-        match key.as_str() {
-            "is_write_index" => alias.is_write_index = value.as_bool(),
-            "is_hidden" => alias.is_hidden = value.as_bool(),
-            other => return Err(EsError::unsupported(format!("alias parameter {other}"))),
-        }
-    }
-    Ok(alias)
-}
-
-fn patterns(template: &Value) -> Vec<&str> {
-    match template.get("index_patterns") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn number(value: Option<&Value>) -> i64 {
-    value
-        .and_then(|v| v.as_i64().or_else(|| v.as_str()?.parse().ok()))
-        .unwrap_or(0)
-}
-
-impl Composed {
-    fn add(&mut self, template: &Value) -> EsResult<()> {
-        if let Some(settings) = template.get("settings") {
-            self.settings.extend(flat_settings(settings)?);
-        }
-        if let Some(mappings) = template.get("mappings").filter(|m| m.is_object()) {
-            self.mappings.push(unwrapped(mappings).clone());
-        }
-        if let Some(aliases) = template.get("aliases") {
-            self.aliases.extend(parse_aliases(aliases)?);
-        }
-        Ok(())
-    }
-
-    /// The merged mapping; `timestamp` adds what data streams need.
-    pub(crate) fn mapping(&self, own: Option<&Value>, timestamp: bool) -> EsResult<Mapping> {
-        let limits = MappingLimits {
-            fields: super::index::setting_number(
-                &self.settings,
-                "index.mapping.total_fields.limit",
-            )
-            .map_or(MappingLimits::default().fields, |n| n as usize),
-            ..MappingLimits::default()
-        };
-        let mut mapping = if timestamp {
-            Mapping::parse_body(
-                &json!({"properties": {"@timestamp": {"type": "date"}}}),
-                limits,
-            )?
-        } else {
-            Mapping::empty(limits)
-        };
-        for body in self.mappings.iter().chain(own.map(unwrapped)) {
-            mapping = match mapping.merged(body) {
-                Ok(merged) => merged,
-                // A template may give @timestamp a type or format of its own.
-                Err(error) if timestamp && mapping.count() <= 1 => {
-                    Mapping::parse_body(body, limits).map_err(|_| error)?
-                }
-                Err(error) => return Err(error),
-            };
-        }
-        Ok(mapping)
-    }
-}
-
-/// A mapping without the `_doc` around it that old clients send.
-fn unwrapped(body: &Value) -> &Value {
-    match body.as_object() {
-        Some(map) if map.len() == 1 => map.get("_doc").filter(|v| v.is_object()).unwrap_or(body),
-        _ => body,
-    }
-}
-
-impl Definitions {
-    /// What templates give an index of this name: the composable one with the highest priority, otherwise all legacy ones.
-    pub(crate) fn compose(&self, name: &str) -> EsResult<Composed> {
-        let best = self
-            .index_templates
-            .iter()
-            .filter(|(_, t)| patterns(t).iter().any(|p| glob(p, name)))
-            .max_by_key(|(_, t)| number(t.get("priority")));
-        if let Some((key, template)) = best {
-            return self.compose_template(key, template);
-        }
-        let mut legacy: Vec<&Value> = self
-            .legacy_templates
-            .values()
-            .filter(|t| patterns(t).iter().any(|p| glob(p, name)))
-            .collect();
-        legacy.sort_by_key(|t| number(t.get("order")));
-        let mut composed = Composed::default();
-        for template in legacy {
-            composed.add(template)?;
-        }
-        Ok(composed)
-    }
-
-    /// What one composable template gives.
-    pub(crate) fn compose_template(&self, key: &str, template: &Value) -> EsResult<Composed> {
-        let mut composed = Composed {
-            template: Some(key.to_owned()),
-            ..Composed::default()
-        };
-        let ignored: Vec<&str> = template
-            .get("ignore_missing_component_templates")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        for part in template
-            .get("composed_of")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
-            let part = part.as_str().unwrap_or_default();
-            match self.component_templates.get(part) {
-                Some(component) => {
-                    composed.add(component.get("template").unwrap_or(&Value::Null))?;
-                }
-                None if ignored.contains(&part) => {}
-                None => {
-                    return Err(EsError::new(
-                        400,
-                        "invalid_index_template_exception",
-                        format!(
-                            "index_template [{key}] invalid, cause [index template [{key}] specifies component templates [{part}] that do not exist]"
-                        ),
-                    ));
-                }
-            }
-        }
-        composed.add(template.get("template").unwrap_or(&Value::Null))?;
-        composed.data_stream = template.get("data_stream").cloned();
-        Ok(composed)
-    }
-}
 
 impl Catalog {
     /// Makes an index as a request says, on top of what templates give.
@@ -235,7 +30,7 @@ impl Catalog {
             if state.kind_of(name).is_some() {
                 return Err(already_exists(&state, name));
             }
-            state.definitions.compose(name)?
+            state.definitions.templates.resolve(name)?
         };
         if composed.data_stream.is_some() {
             return Err(EsError::illegal_argument(format!(
@@ -243,14 +38,13 @@ impl Catalog {
                 composed.template.unwrap_or_default()
             )));
         }
-        self.create_locked(name, &composed, body, None)
+        self.create_locked(name, composed.with(body), None)
     }
 
     fn create_locked(
         &self,
         name: &str,
-        composed: &Composed,
-        body: &IndexBody,
+        composed: Resolved,
         stream: Option<&str>,
     ) -> EsResult<Arc<Index>> {
         if self.read().indices.len() >= MAX_INDICES {
@@ -260,27 +54,19 @@ impl Catalog {
                 format!("this store holds at most {MAX_INDICES} indices; delete some"),
             ));
         }
-        let mut settings = composed.settings.clone();
-        settings.extend(body.settings.clone());
+        let mapping = composed.mapping()?;
+        let mut settings = composed.settings;
         let created_ms = self.now_ms();
         let uuid = wharf_runtime::random::token(16);
-        settings
-            .entry("index.number_of_shards".into())
-            .or_insert_with(|| json!("1"));
-        settings
-            .entry("index.number_of_replicas".into())
-            .or_insert_with(|| json!("0"));
-        settings.insert("index.provided_name".into(), json!(name));
-        settings.insert("index.creation_date".into(), json!(created_ms.to_string()));
-        settings.insert("index.uuid".into(), json!(uuid));
-        settings.insert("index.version.created".into(), json!("8521000"));
+        settings.set_default("index.number_of_shards", "1");
+        settings.set_default("index.number_of_replicas", "0");
+        settings.set("index.provided_name", name);
+        settings.set("index.creation_date", &created_ms.to_string());
+        settings.set("index.uuid", &uuid);
+        settings.set("index.version.created", "8521000");
+        let mut aliases = composed.aliases;
         if stream.is_some() {
-            settings.insert("index.hidden".into(), json!("true"));
-        }
-        let mapping = composed.mapping(body.mappings.as_ref(), stream.is_some())?;
-        let mut aliases = composed.aliases.clone();
-        aliases.extend(body.aliases.clone());
-        if stream.is_some() {
+            settings.set("index.hidden", "true");
             aliases.clear();
         }
         let dir = self.dir.join("indices").join(&uuid);
@@ -331,7 +117,7 @@ impl Catalog {
             if state.kind_of(name).is_some() {
                 return Err(already_exists(&state, name));
             }
-            state.definitions.compose(name)?
+            state.definitions.templates.resolve(name)?
         };
         let Some(flags) = composed.data_stream.clone() else {
             return Err(EsError::illegal_argument(format!(
@@ -339,7 +125,8 @@ impl Catalog {
             )));
         };
         let backing = backing_index_name(name, self.now_ms(), 1);
-        let index = self.create_locked(&backing, &composed, &IndexBody::default(), Some(name))?;
+        let template = composed.template.clone();
+        let index = self.create_locked(&backing, composed, Some(name))?;
         let hidden = flags
             .get("hidden")
             .and_then(Value::as_bool)
@@ -347,7 +134,7 @@ impl Catalog {
         let stream = DataStream {
             generation: 1,
             indices: vec![backing],
-            template: composed.template,
+            template,
             hidden,
         };
         self.define_locked(|d| {
@@ -368,7 +155,7 @@ impl Catalog {
         if settings.is_some_and(|v| v == json!(false) || v == json!("false")) {
             return Err(EsError::index_not_found(name));
         }
-        let stream = self.read().definitions.compose(name)?.data_stream.is_some();
+        let stream = self.read().definitions.templates.makes_data_stream(name);
         let made = if stream {
             self.create_data_stream(name)
         } else {
@@ -399,11 +186,11 @@ impl Catalog {
                 .cloned()
                 .ok_or_else(|| EsError::index_not_found(name))?;
             let old = state.stream_indices(name).pop();
-            (stream, state.definitions.compose(name)?, old)
+            (stream, state.definitions.templates.resolve(name)?, old)
         };
         let generation = stream.generation + 1;
         let backing = backing_index_name(name, self.now_ms(), generation);
-        self.create_locked(&backing, &composed, &IndexBody::default(), Some(name))?;
+        self.create_locked(&backing, composed, Some(name))?;
         self.define_locked(|d| {
             if let Some(stream) = d.data_streams.get_mut(name) {
                 stream.generation = generation;

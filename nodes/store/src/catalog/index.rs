@@ -9,32 +9,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::lifecycle::IndexFacts;
-use wharf_store_core::mapping::{Mapping, MappingChange, MappingLimits};
+use wharf_store_core::mapping::{Mapping, MappingChange};
+use wharf_store_core::settings::IndexSettings;
+use wharf_store_core::template::Alias;
 
 use crate::engine::Shard;
 use crate::files::write_json;
 
 pub(crate) const INDEX_FILE: &str = "index.json";
 
-/// An alias of one index.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Alias {
-    /// Whether writes to the alias go here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) is_write_index: Option<bool>,
-    /// Not matched by stars.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) is_hidden: Option<bool>,
-}
-
 /// What may change about an index.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Facts {
-    /// Flat settings, `index.` in front.
-    pub(crate) settings: BTreeMap<String, Value>,
+    pub(crate) settings: IndexSettings,
     pub(crate) aliases: BTreeMap<String, Alias>,
     /// Set when the index was replaced as a write index.
     #[serde(default)]
@@ -67,89 +57,6 @@ pub(crate) struct Index {
     changing: Mutex<()>,
 }
 
-/// A whole number from a setting that may be written as text.
-pub(crate) fn setting_number(settings: &BTreeMap<String, Value>, key: &str) -> Option<u64> {
-    match settings.get(key)? {
-        Value::Number(n) => n.as_u64(),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
-fn limits_of(settings: &BTreeMap<String, Value>) -> MappingLimits {
-    let mut limits = MappingLimits::default();
-    if let Some(n) = setting_number(settings, "index.mapping.total_fields.limit") {
-        limits.fields = n as usize;
-    }
-    if let Some(n) = setting_number(settings, "index.mapping.depth.limit") {
-        limits.depth = (n as usize).min(100);
-    }
-    limits
-}
-
-/// Makes `{"index":{"a":1}}`, `{"index.a":1}` and `{"a":1}` the same: flat, `index.` in front.
-pub(crate) fn flat_settings(settings: &Value) -> EsResult<BTreeMap<String, Value>> {
-    fn walk(prefix: &str, value: &Value, out: &mut BTreeMap<String, Value>, depth: u8) {
-        match value {
-            Value::Object(map) if depth < 16 => {
-                for (key, value) in map {
-                    let path = if prefix.is_empty() {
-                        key.clone()
-                    } else {
-                        format!("{prefix}.{key}")
-                    };
-                    walk(&path, value, out, depth + 1);
-                }
-            }
-            other => {
-                let path = if prefix.starts_with("index.") {
-                    prefix.to_owned()
-                } else {
-                    format!("index.{prefix}")
-                };
-                out.insert(path, other.clone());
-            }
-        }
-    }
-    if !settings.is_object() && !settings.is_null() {
-        return Err(EsError::parsing("settings must be an object"));
-    }
-    let mut out = BTreeMap::new();
-    if settings.is_object() {
-        walk("", settings, &mut out, 0);
-    }
-    Ok(out)
-}
-
-/// Flat settings as the nested object of answers, values as text.
-pub(crate) fn nested_settings(settings: &BTreeMap<String, Value>) -> Value {
-    let mut root = Map::new();
-    for (path, value) in settings {
-        let text = match value {
-            Value::String(_) | Value::Array(_) => value.clone(),
-            Value::Null => continue,
-            other => Value::String(other.to_string()),
-        };
-        let mut at = &mut root;
-        let mut parts = path.split('.').peekable();
-        while let Some(part) = parts.next() {
-            if parts.peek().is_none() {
-                at.insert(part.to_owned(), text.clone());
-                break;
-            }
-            let next = at
-                .entry(part.to_owned())
-                .or_insert_with(|| Value::Object(Map::new()));
-            if !next.is_object() {
-                *next = Value::Object(Map::new());
-            }
-            let Value::Object(map) = next else { break };
-            at = map;
-        }
-    }
-    Value::Object(root)
-}
-
 /// What a new index is made of.
 pub(crate) struct NewIndex {
     pub(crate) name: String,
@@ -163,7 +70,7 @@ pub(crate) struct NewIndex {
 impl Index {
     /// Writes a new index to its directory.
     pub(crate) fn create(new: NewIndex, dir: &Path, shard: Shard) -> EsResult<Self> {
-        let mapping = new.mapping.with_limits(limits_of(&new.facts.settings));
+        let mapping = new.mapping.with_limits(new.facts.settings.mapping_limits());
         let index = Self {
             name: new.name,
             uuid: new.uuid,
@@ -192,7 +99,7 @@ impl Index {
             Err(e) => return Err(damaged(e.to_string())),
         };
         let stored: Stored = serde_json::from_slice(&bytes).map_err(|e| damaged(e.to_string()))?;
-        let limits = limits_of(&stored.facts.settings);
+        let limits = stored.facts.settings.mapping_limits();
         let mapping = Mapping::parse_body(&stored.mappings, limits)?;
         let shard = open_shard(&stored.uuid)?;
         Ok(Some(Self {
@@ -219,13 +126,7 @@ impl Index {
 
     /// Whether stars leave it out.
     pub(crate) fn hidden(&self) -> bool {
-        self.data_stream.is_some()
-            || self
-                .facts
-                .load()
-                .settings
-                .get("index.hidden")
-                .is_some_and(is_true)
+        self.data_stream.is_some() || self.facts.load().settings.is_set("index.hidden")
     }
 
     fn store(&self, facts: &Facts, mapping: &Mapping) -> EsResult<()> {
@@ -271,7 +172,7 @@ impl Index {
         change(&mut next)?;
         let mapping = self.mapping.load();
         self.store(&next, &mapping)?;
-        let limits = limits_of(&next.settings);
+        let limits = next.settings.mapping_limits();
         if limits != mapping.limits() {
             self.mapping
                 .store(Arc::new((**mapping).clone().with_limits(limits)));
@@ -296,12 +197,7 @@ impl Index {
 
     /// A setting's text.
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
-        self.facts
-            .load()
-            .settings
-            .get(name)?
-            .as_str()
-            .map(str::to_owned)
+        self.facts.load().settings.text(name).map(str::to_owned)
     }
 
     /// Why writes are refused, if they are.
@@ -311,7 +207,7 @@ impl Index {
             ("index.blocks.write", "index write (api)"),
             ("index.blocks.read_only", "index read-only (api)"),
         ] {
-            if facts.settings.get(key).is_some_and(is_true) {
+            if facts.settings.is_set(key) {
                 return Some(EsError::new(
                     403,
                     "cluster_block_exception",
@@ -321,9 +217,4 @@ impl Index {
         }
         None
     }
-}
-
-/// Whether a setting says true.
-pub(crate) fn is_true(value: &Value) -> bool {
-    matches!(value, Value::Bool(true)) || value.as_str() == Some("true")
 }

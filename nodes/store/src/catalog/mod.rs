@@ -52,26 +52,12 @@ pub(crate) struct Definitions {
     pub(crate) cluster_uuid: String,
     #[serde(default)]
     pub(crate) data_streams: BTreeMap<String, DataStream>,
-    #[serde(default)]
-    pub(crate) index_templates: BTreeMap<String, Value>,
-    #[serde(default)]
-    pub(crate) component_templates: BTreeMap<String, Value>,
-    #[serde(default)]
-    pub(crate) legacy_templates: BTreeMap<String, Value>,
+    #[serde(flatten)]
+    pub(crate) templates: Templates,
     #[serde(default)]
     pub(crate) policies: BTreeMap<String, Policy>,
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, Value>,
-}
-
-impl Definitions {
-    /// Takes the templates that every new store has.
-    fn begin_with(&mut self, templates: &Templates) {
-        let value = templates.to_value();
-        let each = |kind: &str| value[kind].as_object().cloned().unwrap_or_default();
-        self.component_templates.extend(each("components"));
-        self.index_templates.extend(each("composable"));
-    }
 }
 
 /// Everything that exists now.
@@ -124,7 +110,7 @@ impl Catalog {
         };
         if definitions.cluster_uuid.is_empty() {
             definitions.cluster_uuid = wharf_runtime::random::token(16);
-            definitions.begin_with(&builtin_templates()?);
+            definitions.templates = builtin_templates()?;
             write_json(&file, &definitions, 0o640).map_err(|e| io(&file, e))?;
         }
         let uids = Arc::new(AtomicU64::new(1));

@@ -3,9 +3,10 @@
 //! Invariants: an expression may name indices, aliases and data streams, dates and stars in them; a write goes to exactly one
 //! index: itself, an alias's write index, a stream's newest. Not here: making what is missing (`change`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde_json::Value;
 use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::wildcard::{Candidate, NameOptions, select};
 
@@ -31,6 +32,13 @@ pub(crate) enum WriteTarget {
     },
     /// Nothing has that name yet.
     Missing,
+}
+
+/// An index as an expression leads to it.
+pub(crate) struct Seen {
+    pub(crate) index: Arc<Index>,
+    /// Queries of which a document must match one; `None`: all documents are seen.
+    pub(crate) filters: Option<Vec<Value>>,
 }
 
 impl State {
@@ -100,8 +108,20 @@ impl State {
         options: NameOptions,
         now_ms: i64,
     ) -> EsResult<Vec<Arc<Index>>> {
-        let mut seen = BTreeSet::new();
-        let mut found = Vec::new();
+        let seen = self.select_seen(expression, options, now_ms)?;
+        Ok(seen.into_iter().map(|seen| seen.index).collect())
+    }
+
+    /// The indices of an expression, each with the filters through which it is seen: any of them is enough. None where some
+    /// name leads to all of the index.
+    pub(crate) fn select_seen(
+        &self,
+        expression: &str,
+        options: NameOptions,
+        now_ms: i64,
+    ) -> EsResult<Vec<Seen>> {
+        let mut found: Vec<Seen> = Vec::new();
+        let mut at = BTreeMap::new();
         for (name, kind) in self.select_names(expression, options, now_ms)? {
             let indices = match kind {
                 NameKind::Index => self.indices.get(&name).cloned().into_iter().collect(),
@@ -109,8 +129,28 @@ impl State {
                 NameKind::DataStream => self.stream_indices(&name),
             };
             for index in indices {
-                if seen.insert(index.name.clone()) {
-                    found.push(index);
+                let filter = match kind {
+                    NameKind::Alias => index
+                        .facts
+                        .load()
+                        .aliases
+                        .get(&name)
+                        .and_then(|alias| alias.filter.clone()),
+                    _ => None,
+                };
+                match at.get(&index.name) {
+                    None => {
+                        at.insert(index.name.clone(), found.len());
+                        let filters = filter.map(|filter| vec![filter]);
+                        found.push(Seen { index, filters });
+                    }
+                    Some(at) => {
+                        let seen: &mut Seen = &mut found[*at];
+                        match (&mut seen.filters, filter) {
+                            (Some(filters), Some(filter)) => filters.push(filter),
+                            (filters, _) => *filters = None,
+                        }
+                    }
                 }
             }
         }
@@ -141,6 +181,15 @@ impl Catalog {
     ) -> EsResult<Vec<Arc<Index>>> {
         self.read()
             .select_indices(expression, options, self.now_ms())
+    }
+
+    /// The indices of an expression with the filters of the aliases that led there.
+    pub(crate) fn select_seen(
+        &self,
+        expression: &str,
+        options: NameOptions,
+    ) -> EsResult<Vec<Seen>> {
+        self.read().select_seen(expression, options, self.now_ms())
     }
 
     /// Where a write to a name goes.

@@ -169,11 +169,30 @@ impl Call {
     /// The body as JSON; there must be one.
     pub(crate) fn required_json(&self) -> EsResult<Value> {
         match self.json()? {
-            Value::Null => Err(EsError::new(
-                400,
-                "parse_exception",
-                "request body is required",
-            )),
+            Value::Null => Err(EsError::parse("request body is required")),
+            value => Ok(value),
+        }
+    }
+
+    /// The body as a JSON object; null when there is none. For requests that OpenSearch reads into a map: it tells by the first
+    /// byte whether a body is one at all.
+    pub(crate) fn object(&self) -> EsResult<Value> {
+        let first = self.body()?.iter().find(|b| !b.is_ascii_whitespace());
+        if first.is_some_and(|first| *first != b'{') {
+            return Err(EsError::not_x_content("the request body is no JSON object"));
+        }
+        self.json().map_err(|error| match error.kind() {
+            "unexpected_end_of_input_exception" | "json_parse_exception" => {
+                EsError::parse("Failed to parse content to map").caused_by(error)
+            }
+            _ => error,
+        })
+    }
+
+    /// The body as a JSON object; there must be one.
+    pub(crate) fn required_object(&self) -> EsResult<Value> {
+        match self.object()? {
+            Value::Null => Err(EsError::parse("request body is required")),
             value => Ok(value),
         }
     }
@@ -193,7 +212,7 @@ impl Call {
 /// Reads JSON with an error as Elasticsearch gives it.
 pub(crate) fn parse_json(bytes: &[u8]) -> EsResult<Value> {
     serde_json::from_slice(bytes).map_err(|e| {
-        EsError::new(400, "parsing_exception", format!("cannot parse JSON: {e}"))
+        EsError::malformed(&e)
             .with("line", e.line())
             .with("col", e.column())
     })

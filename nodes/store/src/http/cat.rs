@@ -11,6 +11,17 @@ use super::route::no_handler;
 use super::search;
 use super::{App, Call, Reply};
 
+/// Columns that stand to the right also where no row says that they hold numbers.
+const RIGHT: [&str; 7] = [
+    "pri",
+    "rep",
+    "docs.count",
+    "docs.deleted",
+    "store.size",
+    "pri.store.size",
+    "active_shards_percent",
+];
+
 struct Table {
     columns: Vec<(&'static str, &'static [&'static str])>,
     rows: Vec<Vec<Cell>>,
@@ -123,6 +134,14 @@ fn render(call: &Call, table: &Table) -> EsResult<Reply> {
     for row in &rows {
         lines.push(shown.iter().map(|i| row[*i].show(unit)).collect());
     }
+    // Numbers stand to the right, their heads too.
+    let right: Vec<bool> = shown
+        .iter()
+        .map(|i| {
+            let number = |row: &Vec<Cell>| matches!(row[*i], Cell::Number(_) | Cell::Bytes(_));
+            RIGHT.contains(&table.columns[*i].0) || rows.first().is_some_and(number)
+        })
+        .collect();
     let widths: Vec<usize> = (0..shown.len())
         .map(|c| {
             lines
@@ -135,10 +154,16 @@ fn render(call: &Call, table: &Table) -> EsResult<Reply> {
     let mut out = String::new();
     for line in lines {
         let mut text = String::new();
-        for (cell, width) in line.iter().zip(&widths) {
-            text.push_str(cell);
-            let pad = width - cell.chars().count() + 1;
-            text.extend(std::iter::repeat_n(' ', pad));
+        for ((cell, width), right) in line.iter().zip(&widths).zip(&right) {
+            let pad = std::iter::repeat_n(' ', width - cell.chars().count());
+            if *right {
+                text.extend(pad);
+                text.push_str(cell);
+            } else {
+                text.push_str(cell);
+                text.extend(pad);
+            }
+            text.push(' ');
         }
         out.push_str(text.trim_end());
         out.push('\n');
@@ -193,7 +218,7 @@ pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
                     ("max_task_wait_time", &["mtwt"]), ("active_shards_percent", &["asp"]),
                 ],
                 rows: vec![vec![
-                    Cell::Number((now / 1000) as u64), text(clock), text(&app.config.cluster_name), text("green"),
+                    text((now / 1000).to_string()), text(clock), text(&app.config.cluster_name), text("green"),
                     Cell::Number(1), Cell::Number(1), Cell::Number(count), Cell::Number(count), Cell::Number(0),
                     Cell::Number(0), Cell::Number(0), Cell::Number(0), text("-"), text("100.0%"),
                 ]],
@@ -231,7 +256,7 @@ pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
             let clock = format!("{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60);
             let table = Table {
                 columns: vec![("epoch", &["t"]), ("timestamp", &["ts"]), ("count", &["dc"])],
-                rows: vec![vec![Cell::Number((now / 1000) as u64), text(clock), Cell::Number(count)]],
+                rows: vec![vec![text((now / 1000).to_string()), text(clock), text(count.to_string())]],
             };
             render(call, &table)
         }
@@ -263,27 +288,11 @@ pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
                 ],
                 rows: Vec::new(),
             };
-            let state = app.catalog.read();
-            let d = &state.definitions;
-            let list = |v: Option<&Value>| -> String {
-                let names: Vec<&str> =
-                    v.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
-                format!("[{}]", names.join(", "))
-            };
-            let plain = |v: Option<&Value>| v.filter(|v| !v.is_null()).map(ToString::to_string).unwrap_or_default();
-            for (name, t) in &d.legacy_templates {
-                if glob(pattern, name) {
+            for row in app.catalog.read().definitions.templates.list() {
+                if glob(pattern, &row.name) {
                     table.rows.push(vec![
-                        text(name), text(list(t.get("index_patterns"))), text(plain(t.get("order"))),
-                        text(plain(t.get("version"))), text(""),
-                    ]);
-                }
-            }
-            for (name, t) in &d.index_templates {
-                if glob(pattern, name) {
-                    table.rows.push(vec![
-                        text(name), text(list(t.get("index_patterns"))), text(plain(t.get("priority"))),
-                        text(plain(t.get("version"))), text(list(t.get("composed_of"))),
+                        text(row.name), text(row.patterns), text(row.order.to_string()), text(row.version),
+                        text(row.components.unwrap_or_default()),
                     ]);
                 }
             }
@@ -302,8 +311,9 @@ pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
                 for (name, alias) in &index.facts.load().aliases {
                     if glob(pattern, name) {
                         let write = alias.is_write_index.map_or("-".to_owned(), |w| w.to_string());
+                        let filter = if alias.filter.is_some() { "*" } else { "-" };
                         table.rows.push(vec![
-                            text(name), text(&index.name), text("-"), text("-"), text("-"), text(write),
+                            text(name), text(&index.name), text(filter), text("-"), text("-"), text(write),
                         ]);
                     }
                 }

@@ -3,11 +3,11 @@
 use http::Method;
 use serde_json::{Map, Value, json};
 use wharf_store_core::error::{EsError, EsResult};
+use wharf_store_core::settings::{flat, nested};
 use wharf_store_core::wildcard::NameOptions;
 
 use super::route::no_handler;
 use super::{App, Call, Reply};
-use crate::catalog::index::{flat_settings, nested_settings};
 
 /// `GET /`.
 pub(super) fn root(app: &App) -> Reply {
@@ -95,7 +95,7 @@ pub(super) fn cluster(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> 
         ["settings"] if read => {
             let state = app.catalog.read();
             let mut body = json!({
-                "persistent": strip(nested(&state.definitions.settings)), "transient": {},
+                "persistent": nested(&state.definitions.settings), "transient": {},
             });
             if call.flag("include_defaults")? {
                 body["defaults"] = json!({
@@ -118,18 +118,6 @@ pub(super) fn cluster(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> 
     }
 }
 
-fn nested(settings: &std::collections::BTreeMap<String, Value>) -> Value {
-    let prefixed = settings
-        .iter()
-        .map(|(k, v)| (format!("index.{k}"), v.clone()))
-        .collect();
-    nested_settings(&prefixed)
-}
-
-fn strip(nested: Value) -> Value {
-    nested.get("index").cloned().unwrap_or_else(|| json!({}))
-}
-
 /// Settings that mean something here; others are refused.
 const KNOWN: [&str; 2] = ["action.auto_create_index", "search.max_buckets"];
 
@@ -138,19 +126,28 @@ fn put_settings(app: &App, call: &Call) -> EsResult<Reply> {
     let mut changes = std::collections::BTreeMap::new();
     for (key, value) in body.as_object().into_iter().flatten() {
         if !matches!(key.as_str(), "persistent" | "transient") {
-            return Err(EsError::parsing(format!(
+            return Err(EsError::json_parse(format!(
                 "[cluster_update_settings_request] unknown field [{key}]"
             )));
         }
-        for (name, value) in flat_settings(value)? {
-            let name = name.trim_start_matches("index.").to_owned();
+        for (name, value) in flat(value)? {
             if !KNOWN.contains(&name.as_str()) {
-                return Err(EsError::illegal_argument(format!(
-                    "persistent setting [{name}], not recognized or not supported by this store"
-                )));
+                return Err(EsError::new(
+                    400,
+                    "settings_exception",
+                    format!(
+                        "{key} setting [{name}], not recognized or not supported by this store"
+                    ),
+                ));
             }
+            check_setting(&name, &value)?;
             changes.insert(name, value);
         }
+    }
+    if changes.is_empty() {
+        return Err(EsError::action_request_validation(
+            "Validation Failed: 1: no settings to update;",
+        ));
     }
     app.catalog.define(|d| {
         for (name, value) in &changes {
@@ -163,8 +160,24 @@ fn put_settings(app: &App, call: &Call) -> EsResult<Reply> {
         Ok(())
     })?;
     Ok(Reply::json(json!({
-        "acknowledged": true, "persistent": strip(nested(&changes)), "transient": {},
+        "acknowledged": true, "persistent": nested(&changes), "transient": {},
     })))
+}
+
+fn check_setting(name: &str, value: &Value) -> EsResult<()> {
+    let text = value.as_str().unwrap_or_default();
+    let right = match name {
+        _ if value.is_null() => true,
+        "search.max_buckets" => text.parse::<u32>().is_ok(),
+        // Patterns are not done, and a flag must not be taken for one.
+        _ => matches!(text, "true" | "false"),
+    };
+    if right {
+        return Ok(());
+    }
+    Err(EsError::illegal_argument(format!(
+        "Failed to parse value [{text}] for setting [{name}]"
+    )))
 }
 
 fn state(app: &App, metrics: Option<&str>) -> Value {
@@ -199,7 +212,7 @@ fn state(app: &App, metrics: Option<&str>) -> Value {
                     i.name.clone(),
                     json!({
                         "state": "open",
-                        "settings": nested_settings(&facts.settings),
+                        "settings": facts.settings.render(),
                         "mappings": {"_doc": i.mapping().render()},
                         "aliases": facts.aliases.keys().collect::<Vec<_>>(),
                     }),
@@ -210,7 +223,7 @@ fn state(app: &App, metrics: Option<&str>) -> Value {
             "metadata".into(),
             json!({
                 "cluster_uuid": state.definitions.cluster_uuid,
-                "templates": state.definitions.legacy_templates,
+                "templates": state.definitions.templates.render_legacy("*").unwrap_or_default(),
                 "indices": indices,
             }),
         );

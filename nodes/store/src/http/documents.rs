@@ -11,6 +11,7 @@ use wharf_store_core::query::parse_query;
 use wharf_store_core::search::{IndexView, SourceFilter, matching_rows};
 use wharf_store_core::wildcard::NameOptions;
 
+use super::scope::through;
 use super::search::{index_schema, url_query};
 use super::{App, Call, Reply};
 use crate::catalog::resolve::NameKind;
@@ -320,20 +321,23 @@ pub(super) fn delete_by_query(app: &App, call: &Call, expression: &str) -> EsRes
             "Validation Failed: 1: query is missing;",
         ));
     }
+    let now_ms = app.catalog.now_ms();
     let indices = app
         .catalog
-        .select(expression, call.name_options(NameOptions::default())?)?;
+        .select_seen(expression, call.name_options(NameOptions::default())?)?;
     let (mut total, mut deleted) = (0u64, 0u64);
-    for index in indices {
+    for seen in indices {
+        let index = &seen.index;
         let views = index.shard.views();
-        let segments = views.segments();
-        let schema = index_schema(&index);
+        let schema = index_schema(index);
+        let filters = seen.filters.as_deref();
+        let segments = through(&index.name, &schema, views.segments(), filters, now_ms)?;
         let view = IndexView {
             name: &index.name,
             schema: &schema,
             segments: &segments,
         };
-        let rows = matching_rows(&query, view, app.catalog.now_ms())?;
+        let rows = matching_rows(&query, view, now_ms)?;
         if let Some(error) = views.failure() {
             return Err(error.into());
         }

@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use http::Method;
 use serde_json::{Map, Value, json};
-use wharf_store_core::analysis::Analyzer;
 use wharf_store_core::datemath::index_name;
 use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::mapping::{Mapping, render_mappings};
+use wharf_store_core::settings::IndexSettings;
+use wharf_store_core::template::{Alias, IndexBody};
 use wharf_store_core::wildcard::{NameOptions, glob};
 
 use super::route::{no_handler, wrong_method};
 use super::{App, Call, Reply};
-use crate::catalog::change::{IndexBody, parse_alias};
-use crate::catalog::index::{Alias, Index, flat_settings, nested_settings};
+use crate::catalog::index::Index;
 use crate::catalog::resolve::NameKind;
 
 /// Settings that cannot change or do nothing wrong when they change.
@@ -65,7 +65,7 @@ pub(super) fn index(app: &App, call: &Call, name: &str) -> EsResult<Reply> {
                 let mut body = json!({
                     "aliases": alias_bodies(&facts.aliases),
                     "mappings": index.mapping().render(),
-                    "settings": nested_settings(&facts.settings),
+                    "settings": facts.settings.render(),
                 });
                 if let Some(stream) = &index.data_stream {
                     body["data_stream"] = json!(stream);
@@ -84,7 +84,7 @@ fn alias_bodies(aliases: &BTreeMap<String, Alias>) -> Value {
 
 fn create(app: &App, call: &Call, name: &str) -> EsResult<Reply> {
     let name = index_name(name, app.catalog.now_ms())?;
-    let body = IndexBody::parse(&call.json()?)?;
+    let body = IndexBody::parse(&call.object()?)?;
     app.catalog.create_index(&name, &body)?;
     Ok(Reply::json(
         json!({"acknowledged": true, "shards_acknowledged": true, "index": name}),
@@ -147,12 +147,8 @@ pub(super) fn field_mapping(
         let mut found = Map::new();
         for pattern in fields.split(',') {
             for field in mapping.fields().iter().filter(|f| glob(pattern, &f.path)) {
-                let leaf = field.path.rsplit('.').next().unwrap_or_default();
                 let body = mapping.render_field(&field.path).unwrap_or_default();
-                found.insert(
-                    field.path.to_string(),
-                    json!({"full_name": &*field.path, "mapping": {leaf: body}}),
-                );
+                found.insert(field.path.to_string(), body);
             }
         }
         out.insert(index.name.clone(), json!({"mappings": found}));
@@ -162,7 +158,7 @@ pub(super) fn field_mapping(
 
 /// `PUT {index}/_mapping`.
 pub(super) fn put_mapping(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
-    let body = call.required_json()?;
+    let body = call.required_object()?;
     let indices = selected(app, call, expression)?;
     for index in &indices {
         // Refused as a whole before anything is changed.
@@ -181,9 +177,9 @@ pub(super) fn settings(app: &App, call: &Call, expression: &str) -> EsResult<Rep
     for index in looked_at(app, call, expression)? {
         let facts = index.facts.load();
         let body = if flat {
-            json!(facts.settings)
+            facts.settings.render_flat()
         } else {
-            nested_settings(&facts.settings)
+            facts.settings.render()
         };
         out.insert(index.name.clone(), json!({"settings": body}));
     }
@@ -193,22 +189,30 @@ pub(super) fn settings(app: &App, call: &Call, expression: &str) -> EsResult<Rep
 /// `PUT {index}/_settings`.
 pub(super) fn put_settings(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
     let body = call.required_json()?;
-    let body = body.get("settings").unwrap_or(&body);
-    let changes = flat_settings(body)?;
-    if let Some(fixed) = changes.keys().find(|k| FIXED.contains(&k.as_str())) {
+    let body = match &body {
+        Value::Object(members) => members.get("settings").unwrap_or(&body),
+        _ => &Value::Null,
+    };
+    let changes = IndexSettings::parse(body)?;
+    if changes.is_empty() {
+        return Err(EsError::action_request_validation(
+            "Validation Failed: 1: no settings to update;",
+        ));
+    }
+    let indices = selected(app, call, expression)?;
+    if let Some((fixed, _)) = changes.iter().find(|(name, _)| FIXED.contains(name)) {
+        let names: Vec<String> = indices
+            .iter()
+            .map(|i| format!("[{}/{}]", i.name, i.uuid))
+            .collect();
         return Err(EsError::illegal_argument(format!(
-            "Can't update non dynamic settings [[{fixed}]] for open indices"
+            "Can't update non dynamic settings [[{fixed}]] for open indices [{}]",
+            names.join(", ")
         )));
     }
-    for index in selected(app, call, expression)? {
+    for index in indices {
         index.change(|facts| {
-            for (key, value) in &changes {
-                if value.is_null() {
-                    facts.settings.remove(key);
-                } else {
-                    facts.settings.insert(key.clone(), value.clone());
-                }
-            }
+            facts.settings.merge(&changes);
             Ok(())
         })?;
     }
@@ -280,7 +284,7 @@ pub(super) fn alias(
     match (&call.method, alias) {
         (&Method::GET | &Method::HEAD, _) => aliases_of(app, call, expression, alias),
         (&Method::PUT | &Method::POST, Some(name)) => {
-            let facts = parse_alias(name, &call.json()?)?;
+            let facts = Alias::parse(name, &call.json()?)?;
             for index in selected(app, call, expression)? {
                 add_alias(app, &index, name, facts.clone())?;
             }
@@ -332,20 +336,63 @@ fn add_alias(app: &App, index: &Index, name: &str, alias: Alias) -> EsResult<()>
                         == Some(true)
             });
         if let Some(other) = other {
-            return Err(EsError::new(
-                500,
-                "illegal_state_exception",
-                format!(
-                    "alias [{name}] has more than one write index [{},{}]",
-                    other.name, index.name
-                ),
-            ));
+            let both = format!("{},{}", other.name, index.name);
+            return Err(two_write_indices(name, &both));
         }
     }
     index.change(|facts| {
         facts.aliases.insert(name.to_owned(), alias);
         Ok(())
     })
+}
+
+/// Refuses changes that would give an alias two write indices, before any of them is made.
+fn check_write_indices(
+    app: &App,
+    removes: &[(Arc<Index>, String, bool)],
+    adds: &[(Arc<Index>, String, Alias)],
+) -> EsResult<()> {
+    for (_, name, _) in adds {
+        let gone = |index: &Index| {
+            let hit = |(from, pattern, _): &(Arc<Index>, String, bool)| {
+                from.name == index.name && (pattern == "_all" || glob(pattern, name))
+            };
+            removes.iter().any(hit)
+        };
+        let added = |index: &Index| {
+            adds.iter()
+                .rev()
+                .find(|(to, alias, _)| to.name == index.name && alias == name)
+                .map(|(_, _, alias)| alias.is_write_index)
+        };
+        let now = app.catalog.read().alias_indices(name);
+        let kept = now.iter().filter(|i| !gone(i) && added(i).is_none());
+        let mut writes: Vec<&str> = kept
+            .filter(|i| {
+                let facts = i.facts.load();
+                facts.aliases.get(name).and_then(|a| a.is_write_index) == Some(true)
+            })
+            .map(|i| i.name.as_str())
+            .collect();
+        let given = adds
+            .iter()
+            .filter(|(to, alias, _)| alias == name && added(to) == Some(Some(true)));
+        writes.extend(given.map(|(to, _, _)| to.name.as_str()));
+        writes.sort_unstable();
+        writes.dedup();
+        if writes.len() > 1 {
+            return Err(two_write_indices(name, &writes.join(",")));
+        }
+    }
+    Ok(())
+}
+
+fn two_write_indices(alias: &str, indices: &str) -> EsError {
+    EsError::new(
+        500,
+        "illegal_state_exception",
+        format!("alias [{alias}] has more than one write index [{indices}]"),
+    )
 }
 
 fn remove_alias(index: &Index, names: &str) -> EsResult<bool> {
@@ -364,6 +411,21 @@ fn remove_alias(index: &Index, names: &str) -> EsResult<bool> {
 /// `POST _aliases`. Removals come first, so that a write index can move.
 pub(super) fn change_aliases(app: &App, call: &Call) -> EsResult<Reply> {
     let body = call.required_json()?;
+    let members = body
+        .as_object()
+        .ok_or_else(|| EsError::json_parse("[aliases] Expected START_OBJECT"))?;
+    if let Some(unknown) = members.keys().find(|key| *key != "actions") {
+        return Err(EsError::json_parse(format!(
+            "[aliases] unknown field [{unknown}]"
+        )));
+    }
+    if members
+        .get("actions")
+        .and_then(Value::as_array)
+        .is_none_or(Vec::is_empty)
+    {
+        return Err(EsError::illegal_argument("No action specified"));
+    }
     let mut adds: Vec<(Arc<Index>, String, Alias)> = Vec::new();
     let mut removes: Vec<(Arc<Index>, String, bool)> = Vec::new();
     let mut drops: Vec<String> = Vec::new();
@@ -396,10 +458,19 @@ pub(super) fn change_aliases(app: &App, call: &Call) -> EsResult<Reply> {
                 );
                 continue;
             }
+            if !matches!(verb.as_str(), "add" | "remove") {
+                return Err(EsError::json_parse(format!(
+                    "[alias_action] unknown field [{verb}]"
+                )));
+            }
             if expression.is_empty() || names.is_empty() {
-                return Err(EsError::illegal_argument(
-                    "One of [index] or [indices] is required, and one of [alias] or [aliases]",
-                ));
+                return Err(
+                    EsError::json_parse("[aliases] failed to parse field [actions]").caused_by(
+                        EsError::illegal_argument(
+                            "One of [index] or [indices] is required, and one of [alias] or [aliases]",
+                        ),
+                    ),
+                );
             }
             let indices = app.catalog.select(&expression, NameOptions::default())?;
             for name in names {
@@ -415,26 +486,22 @@ pub(super) fn change_aliases(app: &App, call: &Call) -> EsResult<Reply> {
                             adds.push((
                                 Arc::clone(index),
                                 name.clone(),
-                                parse_alias(&name, &rest)?,
+                                Alias::parse(&name, &rest)?,
                             ));
                         }
-                        "remove" => {
+                        _ => {
                             let must = args
                                 .get("must_exist")
                                 .and_then(Value::as_bool)
                                 .unwrap_or(true);
                             removes.push((Arc::clone(index), name.clone(), must));
                         }
-                        other => {
-                            return Err(EsError::illegal_argument(format!(
-                                "[alias_action] unknown field [{other}]"
-                            )));
-                        }
                     }
                 }
             }
         }
     }
+    check_write_indices(app, &removes, &adds)?;
     for (index, name, must) in removes {
         if !remove_alias(&index, &name)? && must {
             return Err(EsError::new(
@@ -525,41 +592,4 @@ pub(super) fn resolve(app: &App, call: &Call, expression: &str) -> EsResult<Repl
     Ok(Reply::json(
         json!({"indices": indices, "aliases": aliases, "data_streams": streams}),
     ))
-}
-
-/// `GET [{index}/]_analyze`.
-pub(super) fn analyze(app: &App, call: &Call, index: Option<&str>) -> EsResult<Reply> {
-    let body = call.required_json()?;
-    let mut analyzer = Analyzer::by_name("standard");
-    if let Some(name) = body.get("analyzer").and_then(Value::as_str) {
-        analyzer = Analyzer::by_name(name);
-    } else if let (Some(index), Some(field)) = (index, body.get("field").and_then(Value::as_str)) {
-        let found = app.catalog.select(index, NameOptions::default())?;
-        let def = found
-            .first()
-            .and_then(|i| i.mapping().find(field).map(|f| f.def.analyzer));
-        analyzer = def.or(analyzer);
-    }
-    let analyzer =
-        analyzer.ok_or_else(|| EsError::illegal_argument("failed to find global analyzer"))?;
-    let texts: Vec<&str> = match body.get("text") {
-        Some(Value::String(one)) => vec![one],
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-        _ => {
-            return Err(EsError::action_request_validation(
-                "Validation Failed: 1: text is missing;",
-            ));
-        }
-    };
-    let mut tokens = Vec::new();
-    for text in texts {
-        analyzer.each(text, &mut |term, range| {
-            let position = tokens.len();
-            tokens.push(json!({
-                "token": term, "start_offset": range.start, "end_offset": range.end,
-                "type": "<ALPHANUM>", "position": position,
-            }));
-        });
-    }
-    Ok(Reply::json(json!({"tokens": tokens})))
 }

@@ -4,6 +4,7 @@
 //! instance (429 beyond); handlers run on blocking threads and never hold a lock over a wait; what is not supported is an error that
 //! names it. Not here: what a handler does (one file a noun), listening (`server`).
 
+mod analyze;
 mod bulk;
 mod call;
 mod cat;
@@ -15,6 +16,7 @@ mod nodes;
 mod policies;
 mod reply;
 mod route;
+mod scope;
 mod search;
 mod security;
 mod streams;

@@ -9,8 +9,8 @@ use wharf_store_core::error::{EsError, EsResult};
 
 use super::reply::{NO_HANDLER, WRONG_METHOD};
 use super::{
-    App, Call, Reply, bulk, cat, cluster, contexts, documents, indices, nodes, policies, search,
-    security, streams, templates,
+    App, Call, Reply, analyze, bulk, cat, cluster, contexts, documents, indices, nodes, policies,
+    search, security, streams, templates,
 };
 
 /// No handler has this path.
@@ -96,7 +96,7 @@ pub(super) fn dispatch(app: &App, call: Call) -> EsResult<Reply> {
         ["_refresh"] if get_or_post => indices::refresh(app, call, "_all"),
         ["_flush", ..] if get_or_post => indices::flush(app, call, "_all"),
         ["_forcemerge"] if *m == Method::POST => indices::force_merge(app, call, "_all"),
-        ["_analyze"] if get_or_post => indices::analyze(app, call, None),
+        ["_analyze"] if get_or_post => analyze::analyze(app, call, None),
         ["_all"] if *m == Method::DELETE => indices::delete(app, call, "_all"),
         [name, ..] if name.starts_with('_') && *name != "_all" => {
             let known = [
@@ -175,7 +175,7 @@ fn of_index(app: &App, call: &Call, index: &str, rest: &[&str]) -> EsResult<Repl
         ["_forcemerge"] if *m == Method::POST => indices::force_merge(app, call, index),
         ["_stats", ..] if read => nodes::stats(app, call, index),
         ["_rollover", ..] if *m == Method::POST => streams::rollover(app, call, index),
-        ["_analyze"] if get_or_post => indices::analyze(app, call, Some(index)),
+        ["_analyze"] if get_or_post => analyze::analyze(app, call, Some(index)),
         ["_ilm", "explain"] if read => policies::explain(app, call, index),
         ["_open"] if *m == Method::POST => {
             app.catalog

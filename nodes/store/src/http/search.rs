@@ -16,8 +16,10 @@ use wharf_store_core::wildcard::NameOptions;
 
 use super::call::parse_json;
 use super::contexts::{self, ScrollRequest, keep_alive};
+use super::scope::through;
 use super::{App, Call, Reply};
 use crate::catalog::index::Index;
+use crate::catalog::resolve::Seen;
 use crate::engine::Views;
 
 /// Searches of one `_msearch`.
@@ -68,19 +70,22 @@ pub(super) struct Held {
 }
 
 impl Held {
-    fn of(index: &Index) -> Self {
+    fn of(seen: &Seen, now_ms: i64) -> EsResult<Self> {
+        let index = &seen.index;
         index
             .shard
             .searched
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let views = index.shard.views();
-        let segments = views.segments();
-        Self {
+        let schema = index_schema(index);
+        let filters = seen.filters.as_deref();
+        let segments = through(&index.name, &schema, views.segments(), filters, now_ms)?;
+        Ok(Self {
             name: index.name.clone(),
-            schema: index_schema(index),
+            schema,
             views,
             segments,
-        }
+        })
     }
 }
 
@@ -118,8 +123,9 @@ pub(super) fn url_query(call: &Call) -> EsResult<Option<Query>> {
 }
 
 pub(super) fn hold(app: &App, expression: &str, options: NameOptions) -> EsResult<Vec<Held>> {
-    let indices = app.catalog.select(expression, options)?;
-    Ok(indices.iter().map(|i| Held::of(i)).collect())
+    let now_ms = app.catalog.now_ms();
+    let seen = app.catalog.select_seen(expression, options)?;
+    seen.iter().map(|seen| Held::of(seen, now_ms)).collect()
 }
 
 pub(super) fn run(
@@ -321,12 +327,15 @@ pub(super) fn count(app: &App, call: &Call, expression: Option<&str>) -> EsResul
 
 /// Live documents of an expression.
 pub(super) fn live_count(app: &App, expression: &str, options: NameOptions) -> EsResult<u64> {
-    Ok(app
-        .catalog
-        .select(expression, options)?
-        .iter()
-        .map(|i| i.shard.stats().docs)
-        .sum())
+    let mut count = 0;
+    for held in hold(app, expression, options)? {
+        let live = held.segments.iter().map(|s| u64::from(s.live().len()));
+        count += live.sum::<u64>();
+        if let Some(error) = held.views.failure() {
+            return Err(error.into());
+        }
+    }
+    Ok(count)
 }
 
 /// `GET|POST [{index}/]_msearch`.

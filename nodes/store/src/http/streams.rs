@@ -4,11 +4,11 @@ use http::Method;
 use serde_json::{Value, json};
 use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::lifecycle::{RolloverConditions, next_rollover_name};
+use wharf_store_core::template::IndexBody;
 use wharf_store_core::wildcard::NameOptions;
 
 use super::route::no_handler;
 use super::{App, Call, Reply};
-use crate::catalog::change::IndexBody;
 use crate::catalog::resolve::{NameKind, WriteTarget};
 
 fn names(app: &App, expression: &str, options: NameOptions) -> EsResult<Vec<String>> {
@@ -101,6 +101,16 @@ fn stats(app: &App, expression: &str, options: NameOptions) -> EsResult<Reply> {
 /// `POST {stream or alias}/_rollover[/{new name}]`.
 pub(super) fn rollover(app: &App, call: &Call, name: &str) -> EsResult<Reply> {
     let mut body = call.json()?;
+    let known = ["conditions", "settings", "mappings", "aliases"];
+    let unknown = body.as_object().into_iter().flat_map(|map| map.keys());
+    if let Some(unknown) = unknown
+        .into_iter()
+        .find(|key| !known.contains(&key.as_str()))
+    {
+        return Err(EsError::json_parse(format!(
+            "[rollover] unknown field [{unknown}]"
+        )));
+    }
     let conditions = body
         .as_object_mut()
         .and_then(|map| map.shift_remove("conditions"))
@@ -136,6 +146,6 @@ pub(super) fn rollover(app: &App, call: &Call, name: &str) -> EsResult<Reply> {
     };
     Ok(Reply::json(json!({
         "acknowledged": rolled, "shards_acknowledged": rolled, "old_index": old, "new_index": new,
-        "rolled_over": rolled, "dry_run": dry, "lazy": false, "conditions": judged,
+        "rolled_over": rolled, "dry_run": dry, "conditions": judged,
     })))
 }

@@ -7,7 +7,7 @@ mod fill;
 mod update;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -139,6 +139,8 @@ pub(crate) struct Ingest<'a, 'c> {
     catalog: &'c Catalog,
     targets: HashMap<String, EsResult<(Arc<Index>, bool)>>,
     pending: HashMap<String, Pending<'a>>,
+    /// Backing indices of data streams that documents went to.
+    written: HashSet<String>,
     outcomes: Vec<Option<ItemOutcome>>,
     tickets: Vec<(Ticket, Vec<usize>)>,
 }
@@ -149,6 +151,7 @@ impl<'a, 'c> Ingest<'a, 'c> {
             catalog,
             targets: HashMap::new(),
             pending: HashMap::new(),
+            written: HashSet::new(),
             outcomes: Vec::new(),
             tickets: Vec::new(),
         }
@@ -163,8 +166,28 @@ impl<'a, 'c> Ingest<'a, 'c> {
     pub(crate) fn push(&mut self, op: &'a Operation<'a>) {
         let at = self.outcomes.len();
         self.outcomes.push(None);
-        if let Err(error) = self.prepare(at, op) {
-            let index = op.index.to_string();
+        let refused = match self.target(op) {
+            Err(error) => Some((op.index.to_string(), error)),
+            // As OpenSearch: the stream is named until a document of the request went to its backing index.
+            Ok((index, true)) if op.verb != Verb::Create => {
+                let known = self.written.contains(&index.name);
+                let name = if known { &index.name } else { &*op.index };
+                Some((
+                    name.to_owned(),
+                    EsError::illegal_argument(
+                        "only write ops with an op_type of create are allowed in data streams",
+                    ),
+                ))
+            }
+            Ok((index, stream)) => {
+                if stream {
+                    self.written.insert(index.name.clone());
+                }
+                let outcome = self.prepare(at, op, &index, stream);
+                outcome.err().map(|error| (index.name.clone(), error))
+            }
+        };
+        if let Some((index, error)) = refused {
             let id = op.id.as_ref().map(ToString::to_string);
             self.outcomes[at] = Some(Err(Failed { index, id, error }));
         }
@@ -214,13 +237,13 @@ impl<'a, 'c> Ingest<'a, 'c> {
         Ok((index, stream))
     }
 
-    fn prepare(&mut self, at: usize, op: &'a Operation<'a>) -> EsResult<()> {
-        let (index, stream) = self.target(op)?;
-        if stream && op.verb != Verb::Create {
-            return Err(EsError::illegal_argument(
-                "only write ops with an op_type of create are allowed in data streams",
-            ));
-        }
+    fn prepare(
+        &mut self,
+        at: usize,
+        op: &'a Operation<'a>,
+        index: &Arc<Index>,
+        stream: bool,
+    ) -> EsResult<()> {
         if op.verb != Verb::Delete {
             self.catalog.check_flood(&index.name)?;
             self.catalog.check_memory()?;
@@ -228,7 +251,7 @@ impl<'a, 'c> Ingest<'a, 'c> {
         check_id(op.id.as_deref())?;
         if op.verb == Verb::Update {
             self.flush_index(&index.name);
-            self.outcomes[at] = Some(self.update(&index, op));
+            self.outcomes[at] = Some(self.update(index, op));
             return Ok(());
         }
         if op.verb == Verb::Delete && op.id.is_none() {
@@ -240,7 +263,7 @@ impl<'a, 'c> Ingest<'a, 'c> {
             Verb::Delete => None,
             _ => {
                 let source: &'a [u8] = &op.body;
-                let parsed = parse(&index, op.id.as_deref().unwrap_or_default(), source)?;
+                let parsed = parse(index, op.id.as_deref().unwrap_or_default(), source)?;
                 if stream {
                     check_timestamp(&parsed)?;
                 }
@@ -258,7 +281,7 @@ impl<'a, 'c> Ingest<'a, 'c> {
             let name = index.name.clone();
             let pending = self.pending.entry(name).or_insert_with(|| Pending {
                 name: index.name.as_str().into(),
-                index: Arc::clone(&index),
+                index: Arc::clone(index),
                 ops: Vec::new(),
                 bytes: 0,
             });
@@ -442,17 +465,12 @@ fn check_timestamp(parsed: &Parsed<'_>) -> EsResult<()> {
         .iter()
         .filter(|l| Some(l.field) == field)
         .count();
-    match count {
-        1 => Ok(()),
-        0 => Err(EsError::new(
-            400,
-            "document_parsing_exception",
-            "data stream timestamp field [@timestamp] is missing",
-        )),
-        _ => Err(EsError::new(
-            400,
-            "document_parsing_exception",
-            "data stream timestamp field [@timestamp] encountered multiple values",
-        )),
+    if count == 1 {
+        return Ok(());
     }
+    Err(
+        EsError::mapper_parsing("failed to parse").caused_by(EsError::illegal_argument(
+            "documents must contain a single-valued timestamp field '@timestamp' of date type",
+        )),
+    )
 }

@@ -23,8 +23,7 @@ pub struct UpdateBody {
 /// # Errors
 /// `illegal_argument_exception` for scripts, `x_content_parse_exception` for what is no update.
 pub fn parse_update(body: &[u8]) -> EsResult<UpdateBody> {
-    let value: Value =
-        serde_json::from_slice(body).map_err(|error| EsError::json_parse(error.to_string()))?;
+    let value: Value = serde_json::from_slice(body).map_err(|error| EsError::malformed(&error))?;
     let Value::Object(members) = value else {
         return Err(EsError::json_parse("[UpdateRequest] Expected START_OBJECT"));
     };

@@ -57,13 +57,9 @@ pub(super) fn run<'a>(mapping: &Mapping, id: &str, source: &'a [u8]) -> EsResult
     }
     match read {
         Ok(()) => Ok((walk.leaves, walk.new)),
-        Err(error) => Err(
-            EsError::mapper_parsing("failed to parse").caused_by(EsError::new(
-                400,
-                "json_parse_exception",
-                error.to_string(),
-            )),
-        ),
+        Err(error) => {
+            Err(EsError::mapper_parsing("failed to parse").caused_by(EsError::malformed(&error)))
+        }
     }
 }
 

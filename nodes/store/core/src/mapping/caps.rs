@@ -7,6 +7,27 @@ use crate::wildcard::glob_any;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// Fields that every index has: name, type, searchable, aggregatable; as OpenSearch tells of them, but for those that only
+/// its plug-ins have.
+const METADATA: [(&str, &str, bool, bool); 11] = [
+    (
+        "_data_stream_timestamp",
+        "_data_stream_timestamp",
+        false,
+        false,
+    ),
+    ("_doc_count", "long", false, false),
+    ("_field_names", "_field_names", true, false),
+    ("_id", "_id", true, true),
+    ("_ignored", "_ignored", true, false),
+    ("_index", "_index", true, true),
+    ("_nested_path", "_nested_path", true, false),
+    ("_routing", "_routing", true, false),
+    ("_seq_no", "_seq_no", true, true),
+    ("_source", "_source", false, false),
+    ("_version", "_version", false, false),
+];
+
 /// What one type of a field can do, over the indices that have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldCaps {
@@ -87,14 +108,8 @@ pub fn render_field_caps(
                 false,
             );
         });
-        for (name, kind, aggregatable) in [
-            ("_id", "_id", false),
-            ("_index", "_index", true),
-            ("_source", "_source", false),
-            ("_seq_no", "_seq_no", true),
-            ("_version", "_version", true),
-        ] {
-            note(name, kind, matches!(name, "_id" | "_index"), aggregatable);
+        for (name, kind, searchable, aggregatable) in METADATA {
+            note(name, kind, searchable, aggregatable);
         }
     }
     let mut fields = Map::new();

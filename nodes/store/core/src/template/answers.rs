@@ -9,8 +9,20 @@ use crate::settings::IndexSettings;
 use crate::wildcard::glob_any;
 use serde_json::{Map, Value, json};
 
-/// A row of `_cat/templates`: name, patterns, order, components.
-pub type TemplateRow = (String, String, i64, Option<String>);
+/// A row of `_cat/templates`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateRow {
+    /// Its name.
+    pub name: String,
+    /// `[a*, b]`.
+    pub patterns: String,
+    /// Order or priority.
+    pub order: i64,
+    /// As it was put; empty when there is none.
+    pub version: String,
+    /// `[a, b]`; `None` for a legacy template.
+    pub components: Option<String>,
+}
 
 impl Templates {
     /// `GET _component_template[/pattern]`.
@@ -38,12 +50,11 @@ impl Templates {
                 let template = &self.composable[name];
                 let mut body = shown(&template.body);
                 body["index_patterns"] = json!(template.patterns);
-                body["composed_of"] = json!(template.composed_of);
+                if body.get("template").is_some() || body.get("composed_of").is_some() {
+                    body["composed_of"] = json!(template.composed_of);
+                }
                 if let Some(Value::Object(stream)) = body.get_mut("data_stream") {
-                    stream.entry("hidden").or_insert(Value::Bool(false));
-                    stream
-                        .entry("allow_custom_routing")
-                        .or_insert(Value::Bool(false));
+                    stream.insert("timestamp_field".into(), json!({"name": "@timestamp"}));
                 }
                 json!({"name": name, "index_template": body})
             })
@@ -81,30 +92,28 @@ impl Templates {
         Ok(Value::Object(out))
     }
 
-    /// Names, patterns, priority and components of all, for `_cat/templates`: `(name, patterns, order, composed_of)`.
+    /// All templates for `_cat/templates`, the legacy ones first.
     #[must_use]
     pub fn list(&self) -> Vec<TemplateRow> {
-        let composable = self.composable.iter().map(|(name, template)| {
-            let patterns = format!("[{}]", template.patterns.join(", "));
-            let components = format!("[{}]", template.composed_of.join(", "));
-            (
-                name.clone(),
-                patterns,
-                i64::try_from(template.priority).unwrap_or(i64::MAX),
-                Some(components),
-            )
+        let version = |body: &Value| match body.get("version") {
+            None | Some(Value::Null) => String::new(),
+            Some(version) => version.to_string(),
+        };
+        let legacy = self.legacy.iter().map(|(name, template)| TemplateRow {
+            name: name.clone(),
+            patterns: format!("[{}]", template.patterns.join(", ")),
+            order: template.order,
+            version: version(&template.body),
+            components: None,
         });
-        let legacy = self.legacy.iter().map(|(name, template)| {
-            (
-                name.clone(),
-                format!("[{}]", template.patterns.join(", ")),
-                template.order,
-                None,
-            )
+        let composable = self.composable.iter().map(|(name, template)| TemplateRow {
+            name: name.clone(),
+            patterns: format!("[{}]", template.patterns.join(", ")),
+            order: i64::try_from(template.priority).unwrap_or(i64::MAX),
+            version: version(&template.body),
+            components: Some(format!("[{}]", template.composed_of.join(", "))),
         });
-        let mut all: Vec<_> = composable.chain(legacy).collect();
-        all.sort();
-        all
+        legacy.chain(composable).collect()
     }
 
     /// `POST _index_template/_simulate_index/name`.
@@ -123,7 +132,7 @@ impl Templates {
             })
             .map(|(name, template)| json!({"name": name, "index_patterns": template.patterns}))
             .collect();
-        Ok(resolved.simulated(overlapping))
+        resolved.simulated(overlapping)
     }
 
     /// `POST _index_template/_simulate[/name]`: a body that is not stored, or a stored template.
@@ -141,7 +150,7 @@ impl Templates {
                 .composable
                 .get(name)
                 .ok_or_else(|| missing(name, "index template"))?,
-            (None, None) => return Err(EsError::parsing("request body is required")),
+            (None, None) => return Err(EsError::parse("request body is required")),
         };
         let overlapping: Vec<Value> = self
             .composable
@@ -155,20 +164,20 @@ impl Templates {
             })
             .map(|(name, template)| json!({"name": name, "index_patterns": template.patterns}))
             .collect();
-        Ok(self.composed(template)?.simulated(overlapping))
+        self.composed(template)?.simulated(overlapping)
     }
 }
 
 impl Resolved {
-    fn simulated(self, overlapping: Vec<Value>) -> Value {
+    fn simulated(self, overlapping: Vec<Value>) -> EsResult<Value> {
         let mut template = json!({
             "settings": self.settings.render(),
-            "mappings": self.mappings,
+            "mappings": self.mapping()?.render(),
             "aliases": self.aliases,
         });
         if let Some(lifecycle) = self.lifecycle {
             template["lifecycle"] = lifecycle;
         }
-        json!({"template": template, "overlapping": overlapping})
+        Ok(json!({"template": template, "overlapping": overlapping}))
     }
 }

@@ -1,6 +1,7 @@
 //! What templates must look like, and finding them by name.
 //! Invariants: refusals name the template, pattern or member; lists are bounded. Not here: what templates mean together.
 
+use super::alias::Alias;
 use crate::error::{EsError, EsResult};
 use crate::mapping::Mapping;
 use crate::settings::IndexSettings;
@@ -8,18 +9,21 @@ use crate::wildcard::glob;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-pub(super) fn check_name(name: &str) -> EsResult<()> {
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    if name.chars().any(char::is_uppercase) {
+        return Err("name must be lower cased".to_owned());
+    }
     let bad = name.is_empty()
         || name.len() > 255
         || name.starts_with('_')
-        || name.chars().any(|letter| {
-            r#" ,#*/\"<>|?"#.contains(letter) || letter.is_control() || letter.is_uppercase()
-        });
+        || name
+            .chars()
+            .any(|letter| r#" ,#*/\"<>|?"#.contains(letter) || letter.is_control());
     if bad {
         let shown: String = name.chars().take(255).collect();
-        return Err(EsError::illegal_argument(format!(
-            "template name [{shown}] must be lower case, must not begin with _ and must not contain a space or any of , # * / \\ \" < > | ?"
-        )));
+        return Err(format!(
+            "template name [{shown}] must not be empty, begin with _ or contain a space or any of , # * / \\ \" < > | ?"
+        ));
     }
     Ok(())
 }
@@ -48,7 +52,10 @@ pub(super) fn check_patterns(patterns: &[String]) -> Result<(), String> {
 /// Checks the `template` object that indices get, its mapping too.
 pub(super) fn check_inner(template: &Value) -> EsResult<()> {
     check_members(template)?;
-    template.get("mappings").map_or(Ok(()), Mapping::check_body)
+    template
+        .get("mappings")
+        .filter(|mappings| !mappings.is_null())
+        .map_or(Ok(()), Mapping::check_body)
 }
 
 /// Checks the `template` object that indices get, but for its mapping.
@@ -68,10 +75,19 @@ pub(super) fn check_members(template: &Value) -> EsResult<()> {
     if let Some(settings) = members.get("settings") {
         IndexSettings::parse(settings)?;
     }
-    match members.get("aliases") {
-        None | Some(Value::Object(_) | Value::Null) => Ok(()),
-        Some(_) => Err(EsError::json_parse("[template] aliases must be an object")),
+    for name in ["mappings", "aliases"] {
+        match members.get(name) {
+            None | Some(Value::Object(_) | Value::Null) => {}
+            Some(_) => {
+                return Err(EsError::json_parse(format!(
+                    "[template] {name} must be an object"
+                )));
+            }
+        }
     }
+    members
+        .get("aliases")
+        .map_or(Ok(()), |aliases| Alias::parse_all(aliases).map(|_| ()))
 }
 
 pub(super) fn object<'a>(value: &'a Value, what: &str) -> EsResult<&'a Map<String, Value>> {

@@ -48,8 +48,9 @@ fn components_come_first_and_the_highest_priority_wins_alone() {
         simulated["overlapping"],
         json!([{"name": "low", "index_patterns": ["logs-*"]}])
     );
+    let kept = serde_json::to_value(&templates).unwrap();
     assert_eq!(
-        Templates::from_value(&templates.to_value()).unwrap(),
+        serde_json::from_value::<Templates>(kept).unwrap(),
         templates
     );
 }
@@ -135,6 +136,127 @@ fn mistakes_are_told() {
     templates.delete_index("three").unwrap();
     templates.delete_component("c").unwrap();
     assert_eq!(templates.delete_index("three").unwrap_err().status(), 404);
+}
+
+#[test]
+fn settings_aliases_and_names_of_the_wrong_kind_are_refused() {
+    let mut templates = Templates::default();
+    let many = json!({"settings": {"number_of_shards": "many"}});
+    let error = templates
+        .put_index(
+            "t",
+            &json!({"index_patterns": ["a"], "template": many}),
+            false,
+        )
+        .unwrap_err();
+    assert_eq!(error.kind(), "invalid_index_template_exception");
+    assert!(
+        error
+            .reason()
+            .contains("Failed to parse value [many] for setting [index.number_of_shards]")
+    );
+    let body = json!({"template": many});
+    let error = templates.put_component("t", &body, false).unwrap_err();
+    assert_eq!(error.kind(), "illegal_argument_exception");
+    assert_eq!(error.cause().unwrap().kind(), "number_format_exception");
+    let old = |more: Value| {
+        let mut body = json!({"index_patterns": ["a"]});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        Templates::default()
+            .put_legacy("t", &body, false)
+            .unwrap_err()
+    };
+    assert_eq!(old(many).kind(), "illegal_argument_exception");
+    assert_eq!(old(json!({"nope": 1})).kind(), "parse_exception");
+    assert!(
+        old(json!({"mappings": []}))
+            .reason()
+            .contains("mappings must be an object")
+    );
+    let filter = json!({"aliases": {"x": {"filter": {"nope": {}}}}});
+    assert!(
+        old(filter)
+            .reason()
+            .contains("failed to parse filter for alias [x]")
+    );
+    let array = templates.put_legacy("t", &json!([]), false).unwrap_err();
+    assert_eq!(array.kind(), "not_x_content_exception");
+    let upper = templates.put_index("T", &json!({"index_patterns": ["a"]}), false);
+    assert_eq!(
+        upper.unwrap_err().kind(),
+        "invalid_index_template_exception"
+    );
+}
+
+#[test]
+fn what_was_kept_comes_back_though_the_rules_became_stricter() {
+    let kept = json!({
+        "index_templates": {"T": {"index_patterns": ["a*"], "template": {"settings": {"number_of_shards": "many"}}}},
+        "component_templates": {"c": {"template": {}}},
+        "legacy_templates": {"l": {"index_patterns": ["b*"], "order": 3}},
+    });
+    let templates: Templates = serde_json::from_value(kept.clone()).unwrap();
+    assert_eq!(serde_json::to_value(&templates).unwrap(), kept);
+    assert!(
+        templates.resolve("a1").is_err(),
+        "it is refused when it is used"
+    );
+    assert_eq!(templates.resolve("b1").unwrap().template, None);
+}
+
+#[test]
+fn a_request_comes_on_top_of_the_templates() {
+    let mut templates = Templates::default();
+    let inner = json!({
+        "settings": {"codec": "a", "hidden": true}, "aliases": {"x": {"filter": {"term": {"a": 1}}}},
+        "mappings": {"properties": {"a": {"type": "long"}, "b": {"type": "long"}}},
+    });
+    templates
+        .put_index(
+            "t",
+            &json!({"index_patterns": ["i*"], "template": inner}),
+            false,
+        )
+        .unwrap();
+    let body = IndexBody::parse(&json!({
+        "settings": {"codec": "b", "hidden": null}, "aliases": {"y": {}},
+        "mappings": {"_doc": {"properties": {"a": {"type": "ip"}}}},
+    }))
+    .unwrap();
+    let made = templates.resolve("i1").unwrap().with(&body);
+    assert_eq!(made.settings.render(), json!({"index": {"codec": "b"}}));
+    assert_eq!(
+        json!(made.aliases),
+        json!({"x": {"filter": {"term": {"a": 1}}}, "y": {}})
+    );
+    let mapping = made.mapping().unwrap();
+    assert_eq!(mapping.find("a").unwrap().kind(), FieldType::Ip);
+    assert_eq!(mapping.find("b").unwrap().kind(), FieldType::Long);
+}
+
+#[test]
+fn templates_are_shown_as_they_work() {
+    let mut templates = Templates::default();
+    templates
+        .put_index(
+            "s",
+            &json!({"index_patterns": "s*", "data_stream": {}}),
+            false,
+        )
+        .unwrap();
+    assert_eq!(
+        templates.render_index("s").unwrap()["index_templates"][0]["index_template"],
+        json!({"index_patterns": ["s*"], "data_stream": {"timestamp_field": {"name": "@timestamp"}}})
+    );
+    templates
+        .put_legacy("l", &json!({"index_patterns": ["l*"]}), false)
+        .unwrap();
+    assert_eq!(
+        templates.render_legacy("l").unwrap()["l"],
+        json!({"order": 0, "index_patterns": ["l*"], "settings": {}, "mappings": {}, "aliases": {}})
+    );
 }
 
 #[test]
