@@ -5,10 +5,11 @@
 //! Not here: when something is said (`alerts`), to whom and how it is sent.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use wharf_proto::alerting::News;
 
-use crate::evaluate::{Group, GroupKey};
+use crate::evaluate::{Group, GroupKey, Measured};
 use crate::input::Span;
 use crate::template::{Context, Markup};
 use crate::watch::Watch;
@@ -30,6 +31,8 @@ pub struct Message {
     pub slack_subject: String,
     /// The body in Slack's mrkdwn, values escaped.
     pub slack_body: String,
+    /// What a program reads: watch, severity, labels, state, group, value, window.
+    pub fields: Value,
 }
 
 /// The id of the alert of a watch and a group: `disk-full`, `disk-full.5f0c…` with the first 16
@@ -69,6 +72,7 @@ pub fn messages(watch: &Watch, group: &Group, hits: u64, news: News, span: Span)
         from_ms: span.from_ms,
         to_ms: span.to_ms,
     };
+    let fields = fields(watch, group, hits, news, span);
     let of_action = watch.actions.iter().map(|action| {
         let (subject, body) = match news {
             News::Firing => (&action.subject, &action.body),
@@ -84,10 +88,37 @@ pub fn messages(watch: &Watch, group: &Group, hits: u64, news: News, span: Span)
                 .render(&context, Markup::Slack)
                 .replace(['\n', '\t'], " "),
             slack_body: body.render(&context, Markup::Slack),
+            fields: fields.clone(),
             subject: line,
         }
     });
     of_action.collect()
+}
+
+fn fields(watch: &Watch, group: &Group, hits: u64, news: News, span: Span) -> Value {
+    let parts: Map<String, Value> = group
+        .key
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    let value = match &group.value {
+        Some(Measured::Number(number)) => json!(number),
+        Some(Measured::Text(text)) => json!(text),
+        Some(Measured::Truth(truth)) => json!(truth),
+        None => Value::Null,
+    };
+    json!({
+        "alert": alert_id(&watch.name, &group.key),
+        "watch": watch.name,
+        "severity": watch.severity.word(),
+        "labels": watch.labels,
+        "state": news.word(),
+        "group": parts,
+        "value": value,
+        "hits": hits,
+        "from": wharf_proto::times::rfc3339(span.from_ms),
+        "to": wharf_proto::times::rfc3339(span.to_ms),
+    })
 }
 
 #[cfg(test)]
@@ -123,6 +154,15 @@ mod tests {
             "The host is short of memory\nweb<1>: 0.95 is > 0.9, at 1970-01-01T00:01:00.000Z."
         );
         assert_eq!(all[0].slack_subject, "CRITICAL: memory web&lt;1&gt;");
+        assert_eq!(
+            all[0].fields,
+            json!({
+                "alert": all[0].alert_id, "watch": "memory", "severity": "critical",
+                "labels": {"team": "base"}, "state": "firing", "group": {"host": "web<1>"},
+                "value": 0.95, "hits": 7,
+                "from": "1970-01-01T00:00:00.000Z", "to": "1970-01-01T00:01:00.000Z",
+            })
+        );
         let over = messages(&fixture::watch(), &group("web"), 7, News::Recovered, span);
         assert_eq!(over[0].subject, "Recovered: memory web");
     }
