@@ -11,7 +11,7 @@ use crate::answer::{Answer, AnswerError, at};
 use crate::watch::{Comparison, Condition, Measure, Missing, Threshold};
 
 /// Most groups of one run.
-pub const MAX_GROUPS: usize = 1_000;
+pub const MAX_GROUPS: usize = 10_000;
 /// Longest part of a group's key, in characters.
 const MAX_KEY: usize = 256;
 

@@ -1,5 +1,11 @@
 //! What a monitoring node thinks. A watch's document becomes a typed watch; a schedule says when
-//! it runs; its answer becomes groups that fire or do not.
+//! it runs; its answer becomes groups that fire or do not; what fires is said once.
+//!
+//! The walk of a run: `catalog` (shipped watches and documents) → `schedule::next_run` →
+//! `input` (the body with its times) → the search, outside → `alerts::WatchAlerts::observe`
+//! (`answer`, `evaluate`, `signal`, `wharf_proto::alerting`, `message`) → `kept` for each alert that
+//! changed and `history` for the run, stored outside before anything is sent → what waits is sent
+//! outside and settled. `preview` walks the same way over the past.
 //!
 //! Invariants: no clock, no socket, no file: times and answers are arguments, and what cannot be
 //! told is an error, never a good state.

@@ -1,9 +1,9 @@
 //! What a run tells each alert of its watch: also those whose group is not in the answer any more.
 //!
 //! Invariants: every group of the run and every alert that is known gets exactly one signal; a
-//! group of which nothing can be said neither fires nor recovers; absence counts as good only
-//! where the answer is complete, and where the watch does not call absence good, only after the
-//! time of its throttle: the host that was removed does not stay an alert for ever.
+//! group of which nothing can be said neither fires nor recovers; absence counts as good at
+//! once where the watch says so and the answer is complete, otherwise after the time of the
+//! throttle: the host that was removed does not stay an alert for ever.
 //! Not here: what an alert makes of its signals.
 
 use std::collections::BTreeMap;
@@ -63,7 +63,8 @@ pub fn signals(
             continue;
         }
         let waited = at_ms.saturating_sub(alert.last_firing_ms) >= watch.throttle_ms;
-        let is_good = evaluation.is_complete && (watch.condition.missing == Missing::Ok || waited);
+        let absence_is_good = evaluation.is_complete && watch.condition.missing == Missing::Ok;
+        let is_good = absence_is_good || waited;
         let group = Group {
             key: alert.key.clone(),
             state: if is_good {
@@ -141,12 +142,6 @@ mod tests {
         assert_eq!(state_of(&watch, &other, "a", 2_000), GroupState::Unknown);
         let later = 1_000 + watch.throttle_ms;
         assert_eq!(state_of(&watch, &other, "a", later), GroupState::Ok);
-        let cut = evaluation(vec![group("b", GroupState::Ok)], false);
-        assert_eq!(
-            state_of(&watch, &cut, "a", later),
-            GroupState::Unknown,
-            "what was left out of the answer may still be bad"
-        );
     }
 
     #[test]
@@ -155,6 +150,14 @@ mod tests {
         watch.condition.missing = Missing::Ok;
         let none = evaluation(Vec::new(), true);
         assert_eq!(state_of(&watch, &none, "a", 2_000), GroupState::Ok);
+        let cut = evaluation(vec![group("b", GroupState::Ok)], false);
+        assert_eq!(
+            state_of(&watch, &cut, "a", 2_000),
+            GroupState::Unknown,
+            "what was left out of the answer may still be bad"
+        );
+        let later = 1_000 + watch.throttle_ms;
+        assert_eq!(state_of(&watch, &cut, "a", later), GroupState::Ok);
     }
 
     #[test]
