@@ -91,19 +91,6 @@ pub(crate) struct GlobalArgs {
     pub(crate) output: Output,
 }
 
-impl GlobalArgs {
-    /// The same, with the profile that `wharf up` wrote for this platform unless one is named.
-    pub(crate) fn for_platform(&self, platform: &str) -> Self {
-        Self {
-            profile: self
-                .profile
-                .clone()
-                .or_else(|| Some(crate::up::profile_name(platform).to_owned())),
-            ..self.clone()
-        }
-    }
-}
-
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {

@@ -21,13 +21,18 @@ pub(crate) struct Settings {
 
 /// Settles the settings from the command line and the user's profiles.
 pub(crate) fn settle(args: &GlobalArgs) -> Result<Settings, Failure> {
+    settle_for(args, profile::DEFAULT)
+}
+
+/// The same with another profile where none is named.
+pub(crate) fn settle_for(args: &GlobalArgs, default: &str) -> Result<Settings, Failure> {
     let password = match &args.password_file {
         Some(path) => Some(read_password(path)?),
         None => std::env::var("WHARF_PASSWORD")
             .ok()
             .filter(|text| !text.is_empty()),
     };
-    let name = args.profile.as_deref().unwrap_or(profile::DEFAULT);
+    let name = args.profile.as_deref().unwrap_or(default);
     let stored = match profile::folder() {
         Some(folder) => profile::read(&folder, name)?,
         None => None,

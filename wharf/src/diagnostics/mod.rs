@@ -50,7 +50,7 @@ pub(crate) async fn run(global: &GlobalArgs, args: &DiagnosticsArgs) -> Result<u
         ));
     }
     let mut archive = Archive::default();
-    let settings = settings::settle(&global.for_platform(&args.platform.name));
+    let settings = settings::settle_for(global, up::profile_name(&args.platform.name));
     if let Ok(settings) = &settings {
         archive
             .redactor
