@@ -232,8 +232,12 @@ pub fn line_at(context: &ContainerContext, at_ms: u64, message: &str) -> Documen
     container_line(&envelope("h1"), context, file, &line)
 }
 
-/// A request through the proxy, as its access log has it.
+/// A request through the proxy, as its access log has it; without a prefix when it is empty.
 pub fn access(deployment: &str, prefix: &str, status: u16, at_ms: u64, id: &str) -> Document {
+    let mut url = json!({"path": format!("{prefix}/_search")});
+    if !prefix.is_empty() {
+        url["prefix"] = json!(prefix);
+    }
     Document {
         stream: "logs-wharf.access-default".to_owned(),
         id: id.to_owned(),
@@ -241,7 +245,7 @@ pub fn access(deployment: &str, prefix: &str, status: u16, at_ms: u64, id: &str)
             "@timestamp": wharf_proto::times::rfc3339(at_ms),
             "event": {"dataset": "wharf.access", "duration": 2_000_000},
             "http": {"request": {"method": "GET"}, "response": {"status_code": status}},
-            "url": {"path": format!("{prefix}/_search"), "prefix": prefix},
+            "url": url,
             "wharf": {"deployment": {"id": "d", "name": deployment}},
         })
         .to_string()

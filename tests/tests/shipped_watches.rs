@@ -140,6 +140,22 @@ async fn a_deployment_that_answers_errors_fires_by_its_path() {
 }
 
 #[tokio::test]
+async fn a_deployment_whose_requests_have_no_prefix_fires_as_a_whole() {
+    let store = Store::start().await;
+    let documents: Vec<Document> = (0..100)
+        .map(|n| {
+            let status = if n % 4 == 0 { 500 } else { 200 };
+            access("web", "", status, NOW - 1000 - n * 100, &n.to_string())
+        })
+        .collect();
+    store.keep(&documents).await;
+    assert_eq!(
+        store.firing("deployment-errors").await,
+        [("web /".into(), 0.25)]
+    );
+}
+
+#[tokio::test]
 async fn services_are_summed_up_from_real_documents() {
     let store = Store::start().await;
     let node = container("web-storage-0", "wharf:1", Some("web"));
