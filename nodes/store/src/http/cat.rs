@@ -11,14 +11,32 @@ use super::route::no_handler;
 use super::search;
 use super::{App, Call, Reply};
 
-/// Columns that stand to the right also where no row says that they hold numbers.
-const RIGHT: [&str; 7] = [
+/// Columns that stand to the right, their heads too; not all numbers do.
+const RIGHT: [&str; 25] = [
     "pri",
     "rep",
     "docs.count",
     "docs.deleted",
     "store.size",
     "pri.store.size",
+    "dataset.size",
+    "docs",
+    "store",
+    "dataset",
+    "heap.percent",
+    "ram.percent",
+    "cpu",
+    "load_1m",
+    "load_5m",
+    "load_15m",
+    "node.total",
+    "node.data",
+    "shards",
+    "relo",
+    "init",
+    "unassign",
+    "pending_tasks",
+    "max_task_wait_time",
     "active_shards_percent",
 ];
 
@@ -134,13 +152,9 @@ fn render(call: &Call, table: &Table) -> EsResult<Reply> {
     for row in &rows {
         lines.push(shown.iter().map(|i| row[*i].show(unit)).collect());
     }
-    // Numbers stand to the right, their heads too.
     let right: Vec<bool> = shown
         .iter()
-        .map(|i| {
-            let number = |row: &Vec<Cell>| matches!(row[*i], Cell::Number(_) | Cell::Bytes(_));
-            RIGHT.contains(&table.columns[*i].0) || rows.first().is_some_and(number)
-        })
+        .map(|i| RIGHT.contains(&table.columns[*i].0))
         .collect();
     let widths: Vec<usize> = (0..shown.len())
         .map(|c| {
@@ -153,19 +167,23 @@ fn render(call: &Call, table: &Table) -> EsResult<Reply> {
         .collect();
     let mut out = String::new();
     for line in lines {
-        let mut text = String::new();
-        for ((cell, width), right) in line.iter().zip(&widths).zip(&right) {
-            let pad = std::iter::repeat_n(' ', width - cell.chars().count());
-            if *right {
-                text.extend(pad);
-                text.push_str(cell);
+        let last = line.len().saturating_sub(1);
+        for (at, (cell, width)) in line.iter().zip(&widths).enumerate() {
+            let pad = width - cell.chars().count();
+            let pad = std::iter::repeat_n(' ', pad);
+            if right[at] {
+                out.extend(pad);
+                out.push_str(cell);
             } else {
-                text.push_str(cell);
-                text.extend(pad);
+                out.push_str(cell);
+                if at < last {
+                    out.extend(pad);
+                }
             }
-            text.push(' ');
+            if at < last {
+                out.push(' ');
+            }
         }
-        out.push_str(text.trim_end());
         out.push('\n');
     }
     Ok(Reply::text(out))
@@ -218,7 +236,7 @@ pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
                     ("max_task_wait_time", &["mtwt"]), ("active_shards_percent", &["asp"]),
                 ],
                 rows: vec![vec![
-                    text((now / 1000).to_string()), text(clock), text(&app.config.cluster_name), text("green"),
+                    Cell::Number((now / 1000) as u64), text(clock), text(&app.config.cluster_name), text("green"),
                     Cell::Number(1), Cell::Number(1), Cell::Number(count), Cell::Number(count), Cell::Number(0),
                     Cell::Number(0), Cell::Number(0), Cell::Number(0), text("-"), text("100.0%"),
                 ]],
@@ -256,7 +274,7 @@ pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
             let clock = format!("{:02}:{:02}:{:02}", day / 3600, day / 60 % 60, day % 60);
             let table = Table {
                 columns: vec![("epoch", &["t"]), ("timestamp", &["ts"]), ("count", &["dc"])],
-                rows: vec![vec![text((now / 1000).to_string()), text(clock), text(count.to_string())]],
+                rows: vec![vec![Cell::Number((now / 1000) as u64), text(clock), Cell::Number(count)]],
             };
             render(call, &table)
         }

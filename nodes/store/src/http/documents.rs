@@ -71,7 +71,9 @@ pub(super) fn write(
     let create = create
         || match call.param("op_type") {
             Some("create") => true,
-            None | Some("index") => false,
+            Some("index") => false,
+            // A document that gets its id here is new.
+            None => id.is_none(),
             Some(other) => {
                 return Err(EsError::illegal_argument(format!(
                     "opType must be 'create' or 'index', found: [{other}]"
@@ -80,9 +82,7 @@ pub(super) fn write(
         };
     let body = call.body()?;
     if body.is_empty() {
-        return Err(EsError::action_request_validation(
-            "Validation Failed: 1: source is missing;",
-        ));
+        return Err(EsError::parse("request body is required"));
     }
     let operation = Operation {
         verb: if create { Verb::Create } else { Verb::Index },
@@ -231,6 +231,11 @@ pub(super) fn source(app: &App, call: &Call, index: &str, id: &str) -> EsResult<
 /// `POST [{index}/]_mget`.
 pub(super) fn mget(app: &App, call: &Call, index: Option<&str>) -> EsResult<Reply> {
     let body = call.required_json()?;
+    if !body.is_object() {
+        return Err(EsError::parsing(
+            "the body of a multi get must be an object",
+        ));
+    }
     let default = source_filter(call)?;
     let mut wanted: Vec<(String, String, SourceFilter)> = Vec::new();
     for (key, value) in body.as_object().into_iter().flatten() {

@@ -29,6 +29,21 @@ const FIXED: [&str; 6] = [
     "index.sort.field",
 ];
 
+/// What an action on an alias may say; what of it is not done is refused where the alias is read.
+const ACTION: [&str; 11] = [
+    "index",
+    "indices",
+    "alias",
+    "aliases",
+    "must_exist",
+    "filter",
+    "routing",
+    "index_routing",
+    "search_routing",
+    "is_write_index",
+    "is_hidden",
+];
+
 fn shards(count: usize) -> Value {
     json!({"total": count, "successful": count, "failed": 0})
 }
@@ -461,6 +476,12 @@ pub(super) fn change_aliases(app: &App, call: &Call) -> EsResult<Reply> {
             if !matches!(verb.as_str(), "add" | "remove") {
                 return Err(EsError::json_parse(format!(
                     "[alias_action] unknown field [{verb}]"
+                )));
+            }
+            let unknown = args.as_object().into_iter().flat_map(Map::keys);
+            if let Some(unknown) = unknown.into_iter().find(|k| !ACTION.contains(&k.as_str())) {
+                return Err(EsError::json_parse(format!(
+                    "[{verb}] unknown field [{unknown}]"
                 )));
             }
             if expression.is_empty() || names.is_empty() {

@@ -289,7 +289,9 @@ pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResu
 
 /// `GET|POST [{index}/]_count`.
 pub(super) fn count(app: &App, call: &Call, expression: Option<&str>) -> EsResult<Reply> {
-    let body = call.json()?;
+    let body = call
+        .json()
+        .map_err(|error| EsError::parsing("Failed to parse").caused_by(error))?;
     for key in body.as_object().into_iter().flat_map(Map::keys) {
         if key != "query" {
             return Err(EsError::parsing(format!(

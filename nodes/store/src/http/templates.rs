@@ -66,7 +66,13 @@ pub(super) fn index_template(app: &App, call: &Call, rest: &[&str]) -> EsResult<
 pub(super) fn component_template(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
     match (&call.method, rest) {
         (&Method::PUT | &Method::POST, [name]) => {
-            let body = call.required_json()?;
+            let body = call.required_json().map_err(|error| match error.kind() {
+                "json_parse_exception" | "unexpected_end_of_input_exception" => {
+                    EsError::json_parse("[component_template] failed to parse object")
+                        .caused_by(error)
+                }
+                _ => error,
+            })?;
             let create = call.flag("create")?;
             app.catalog
                 .define(|d| d.templates.put_component(name, &body, create))?;
@@ -95,7 +101,7 @@ pub(super) fn component_template(app: &App, call: &Call, rest: &[&str]) -> EsRes
 pub(super) fn legacy_template(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
     match (&call.method, rest) {
         (&Method::PUT | &Method::POST, [name]) => {
-            let body = call.required_json()?;
+            let body = call.required_object()?;
             let create = call.flag("create")?;
             app.catalog
                 .define(|d| d.templates.put_legacy(name, &body, create))?;

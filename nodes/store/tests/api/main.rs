@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod access;
+mod aliases;
 mod bad_input;
 mod client;
+mod clients;
 mod documents;
 mod restarts;
 mod streams;

@@ -5,7 +5,7 @@
 use super::{Mapping, ObjectKind};
 use crate::wildcard::glob_any;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Fields that every index has: name, type, searchable, aggregatable; as OpenSearch tells of them, but for those that only
 /// its plug-ins have.
@@ -53,9 +53,6 @@ pub fn render_field_caps(
     let mut found: BTreeMap<String, BTreeMap<&'static str, FieldCaps>> = BTreeMap::new();
     for (index, mapping) in indices {
         let mut note = |path: &str, kind: &'static str, searchable: bool, aggregatable: bool| {
-            if !glob_any(patterns.iter().copied(), path) {
-                return;
-            }
             let caps = found
                 .entry(path.to_owned())
                 .or_default()
@@ -77,7 +74,15 @@ pub fn render_field_caps(
                 caps.non_aggregatable.push((*index).to_owned());
             }
         };
-        for field in mapping.fields() {
+        let asked = |path: &str| glob_any(patterns.iter().copied(), path);
+        // Objects are told of where they lead to a field that is.
+        let mut above = BTreeSet::new();
+        let mut parents = |path: &str| {
+            for (at, _) in path.match_indices('.') {
+                above.insert(path[..at].to_owned());
+            }
+        };
+        for field in mapping.fields().iter().filter(|field| asked(&field.path)) {
             let usable = !field.nested;
             note(
                 &field.path,
@@ -85,8 +90,9 @@ pub fn render_field_caps(
                 usable && field.def.is_searchable(),
                 usable && field.def.is_aggregatable(),
             );
+            parents(&field.path);
         }
-        for (alias, target) in mapping.aliases() {
+        for (alias, target) in mapping.aliases().filter(|(alias, _)| asked(alias)) {
             if let Some(field) = mapping.find(target) {
                 note(
                     alias,
@@ -94,22 +100,22 @@ pub fn render_field_caps(
                     field.def.is_searchable(),
                     field.def.is_aggregatable(),
                 );
+                parents(alias);
             }
         }
         mapping.each_object(&mut |path, kind| {
-            note(
-                path,
-                if kind == ObjectKind::Nested {
-                    "nested"
-                } else {
-                    "object"
-                },
-                false,
-                false,
-            );
+            if above.contains(path) {
+                let kind = match kind {
+                    ObjectKind::Nested => "nested",
+                    _ => "object",
+                };
+                note(path, kind, false, false);
+            }
         });
         for (name, kind, searchable, aggregatable) in METADATA {
-            note(name, kind, searchable, aggregatable);
+            if asked(name) {
+                note(name, kind, searchable, aggregatable);
+            }
         }
     }
     let mut fields = Map::new();

@@ -168,6 +168,27 @@ fn templates_decide_in_order() {
 }
 
 #[test]
+fn field_caps_tell_of_objects_above_what_was_asked_for() {
+    let mapping = Mapping::parse_body(
+        &json!({"properties": {
+            "o": {"properties": {"p": {"properties": {"k": {"type": "keyword"}}}}},
+            "e": {"type": "nested", "properties": {"x": {"type": "long"}}},
+        }}),
+        MappingLimits::default(),
+    )
+    .unwrap();
+    let names = |patterns: &[&str]| {
+        let caps = render_field_caps(&[("a", &mapping)], patterns, false);
+        let fields = caps["fields"].as_object().unwrap();
+        fields.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["o.p.k"]), ["o", "o.p", "o.p.k"]);
+    assert_eq!(names(&["e.*"]), ["e", "e.x"]);
+    assert!(names(&["o", "e"]).is_empty());
+    assert_eq!(names(&["_s*"]), ["_seq_no", "_source"]);
+}
+
+#[test]
 fn field_caps_tell_conflicts_apart() {
     let a = mapping(
         json!({"properties": {"x": {"type": "long"}, "m": {"type": "text"}, "o": {"properties": {"k": {"type": "keyword"}}}}}),

@@ -170,11 +170,11 @@ impl Templates {
 
 impl Resolved {
     fn simulated(self, overlapping: Vec<Value>) -> EsResult<Value> {
-        let mut template = json!({
-            "settings": self.settings.render(),
-            "mappings": self.mapping()?.render(),
-            "aliases": self.aliases,
-        });
+        let mut template = json!({"settings": self.settings.render(), "aliases": self.aliases});
+        let mappings = self.mapping()?.render();
+        if mappings != json!({}) {
+            template["mappings"] = mappings;
+        }
         if let Some(lifecycle) = self.lifecycle {
             template["lifecycle"] = lifecycle;
         }
