@@ -31,12 +31,13 @@ const CORES: [&str; 6] = [
     "wharf-store-core",
     "wharf-monitor-core",
 ];
-const SHELLS: [&str; 5] = [
+const SHELLS: [&str; 6] = [
     "wharf-director",
     "wharf-allocator",
     "wharf-collectors",
     "wharf-proxy",
     "wharf-store",
+    "wharf-monitor",
 ];
 
 fn root() -> PathBuf {
@@ -397,7 +398,7 @@ fn the_code_map_names_every_package() {
 
 /// Codes that the sources name, like `DIR0012`.
 fn codes(sources: &[Source]) -> BTreeSet<String> {
-    let pattern = regex::Regex::new(r"\b(DIR|ALL|PRX|STO|COL|CLI)\d{4}\b").expect("a pattern");
+    let pattern = regex::Regex::new(r"\b(DIR|ALL|PRX|STO|COL|CLI|MON)\d{4}\b").expect("a pattern");
     sources
         .iter()
         .filter(|source| !source.path.starts_with("tests/"))

@@ -4,6 +4,7 @@
 
 mod deployment;
 mod inventory;
+mod monitor;
 mod plan;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::{
     deployment::{CreateArgs, DeleteArgs, DeploymentCommand},
     inventory::{AllocatorCommand, ContainerCommand, ProxyCommand, TemplateCommand},
+    monitor::{
+        AlertCommand, ServicesArgs, SpanArgs, WatchArgs, WatchCommand, WatchCreateArgs, WatchRefArgs,
+    },
     plan::{PlanArgs, PlanCommand},
     tools::{ApiArgs, CompletionArgs, DiagnosticsArgs, ManArgs, Shell},
 };
@@ -167,6 +171,25 @@ pub(crate) enum Command {
         after_help = "Example:\n  wharf template list"
     )]
     Template(TemplateCommand),
+    /// Watches: searches of a deployment's storage that tell when something is wrong
+    #[command(
+        subcommand,
+        visible_alias = "watches",
+        after_help = "Example:\n  wharf watch list"
+    )]
+    Watch(WatchCommand),
+    /// Alerts: what watches found
+    #[command(
+        subcommand,
+        visible_alias = "alerts",
+        after_help = "Example:\n  wharf alert list"
+    )]
+    Alert(AlertCommand),
+    /// Services: what runs, with its traffic, its errors and its resources
+    #[command(
+        after_help = "Examples:\n  wharf services\n  wharf services --window 2h --sort 'error_ratio desc'"
+    )]
+    Services(ServicesArgs),
     /// Change a role's log level while it runs
     #[command(after_help = "Example:\n  wharf log-level allocator wharf_allocator=debug")]
     LogLevel(LogLevelArgs),
@@ -210,6 +233,8 @@ pub(crate) enum RunCommand {
     Proxy(RoleArgs),
     /// A storage node
     Store(Box<StoreArgs>),
+    /// A monitoring node
+    Monitor(Box<MonitorArgs>),
 }
 
 /// Where a role finds its files.
@@ -243,6 +268,44 @@ pub(crate) struct StoreArgs {
     pub(crate) instance_id: String,
     /// Its instance name
     #[arg(long, default_value = "storage-0")]
+    pub(crate) instance_name: String,
+    /// Its deployment's id
+    #[arg(long, default_value = "")]
+    pub(crate) deployment_id: String,
+    /// Its deployment's name
+    #[arg(long, default_value = "wharf")]
+    pub(crate) deployment_name: String,
+    /// Its resource's id
+    #[arg(long, default_value = "")]
+    pub(crate) resource_id: String,
+    /// The platform's id
+    #[arg(long, default_value = "")]
+    pub(crate) platform_id: String,
+}
+
+/// Settings of a monitoring node; none of them is secret.
+#[derive(Debug, Args)]
+pub(crate) struct MonitorArgs {
+    /// Where it keeps what is not in the storage yet
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Where identity.pem, ca.pem, storage.json and channels.json lie
+    #[arg(long, value_name = "DIR")]
+    pub(crate) secrets_dir: PathBuf,
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Memory it may use
+    #[arg(long, value_name = "N")]
+    pub(crate) memory_bytes: u64,
+    /// Disk it may use
+    #[arg(long, value_name = "N")]
+    pub(crate) disk_bytes: u64,
+    /// Its instance id
+    #[arg(long, default_value = "")]
+    pub(crate) instance_id: String,
+    /// Its instance name
+    #[arg(long, default_value = "monitoring-0")]
     pub(crate) instance_name: String,
     /// Its deployment's id
     #[arg(long, default_value = "")]

@@ -7,11 +7,14 @@ mod client;
 mod commands;
 mod diagnostics;
 mod failure;
+mod given;
 mod logs;
+mod monitor;
 mod print;
 mod profile;
 mod roles;
 mod settings;
+mod times;
 mod top;
 mod up;
 
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     wharf_runtime::tls::install_provider();
     let result = match cli.command {
         Command::Run(RunCommand::Store(args)) => roles::store(*args),
+        Command::Run(RunCommand::Monitor(args)) => roles::monitor(*args),
         Command::Run(RunCommand::Director(args)) => roles::director(&args),
         Command::Run(RunCommand::Allocator(args)) => roles::allocator(&args),
         Command::Run(RunCommand::Proxy(args)) => roles::proxy(&args),
@@ -70,6 +74,9 @@ async fn command(cli: &Cli) -> Result<u8, Failure> {
         Command::Container(command) => commands::container::run(&client, command).await,
         Command::Template(command) => commands::template::run(&client, command).await,
         Command::LogLevel(args) => commands::log_level::run(&client, args).await,
+        Command::Watch(command) => commands::watch::run(&client, command).await,
+        Command::Alert(command) => commands::alert::run(&client, command).await,
+        Command::Services(args) => commands::services::run(&client, args).await,
         Command::Api(args) => commands::api::run(&client, args).await,
         // Handled above; the compiler cannot know.
         Command::Up(_)

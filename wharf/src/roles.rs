@@ -10,7 +10,7 @@ use wharf_runtime::{
 use wharf_store::config::{Config as StoreConfig, Listener};
 
 use crate::{
-    args::{RoleArgs, StoreArgs},
+    args::{MonitorArgs, RoleArgs, StoreArgs},
     failure::Failure,
 };
 
@@ -72,6 +72,31 @@ pub(crate) fn store(args: StoreArgs) -> Result<u8, Failure> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     run("store", threads, |shutdown| {
         wharf_store::server::run(config, shutdown)
+    })
+}
+
+/// Runs a monitoring node.
+pub(crate) fn monitor(args: MonitorArgs) -> Result<u8, Failure> {
+    let _level = log()?;
+    tracing::info!(
+        node = args.instance_name,
+        instance = args.instance_id,
+        deployment = args.deployment_id,
+        deployment_name = args.deployment_name,
+        resource = args.resource_id,
+        platform = args.platform_id,
+        "monitoring node starts"
+    );
+    let config = wharf_monitor::Config {
+        data_dir: args.data_dir,
+        secrets_dir: args.secrets_dir,
+        listen: args.listen,
+        instance_name: args.instance_name,
+        // What waits is in memory, too.
+        ledger_bytes: (args.memory_bytes / 8).min(args.disk_bytes / 2),
+    };
+    run("monitor", 2, |shutdown| {
+        wharf_monitor::run(config, shutdown)
     })
 }
 

@@ -1,0 +1,151 @@
+//! Searches that are handed through, and the summary of services.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tonic::{Code, Request, Response, Status};
+use wharf_monitor_core::input::Span;
+use wharf_monitor_core::search::{MAX_ANSWER_BYTES, check};
+use wharf_monitor_core::services::{Source, summarise};
+use wharf_proto::listing::Value;
+use wharf_proto::monitor::v1;
+use wharf_services::monitor::v1::search_server::Search;
+use wharf_services::monitor::v1::services_server::Services;
+
+use super::page;
+use crate::codes;
+use crate::monitor::Monitor;
+use crate::status::{coded_status, field_status, of_storage};
+
+const FIELDS: [&str; 11] = [
+    "name",
+    "kind",
+    "requests",
+    "errors",
+    "error_ratio",
+    "latency_p95_ms",
+    "lines",
+    "error_lines",
+    "restarts",
+    "cpu_percent",
+    "memory_bytes",
+];
+const DEFAULT_WINDOW_MS: u64 = 15 * 60_000;
+const MAX_WINDOW_MS: u64 = 24 * 3_600_000;
+const SUMMARY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Searches that are handed through.
+pub(crate) struct SearchApi(pub(crate) Arc<Monitor>);
+
+#[tonic::async_trait]
+impl Search for SearchApi {
+    async fn search(
+        &self,
+        request: Request<v1::SearchRequest>,
+    ) -> Result<Response<v1::SearchResponse>, Status> {
+        let search = check(&request.into_inner())
+            .map_err(|error| field_status(error.field, error.message, "change the request"))?;
+        let begin = Instant::now();
+        let timeout = Duration::from_millis(search.timeout_ms);
+        let answer = self
+            .0
+            .storage
+            .search(&search.indices, &search.body, timeout);
+        let answer = answer.await.map_err(|error| of_storage(&error))?;
+        let response_json = answer.to_string();
+        if response_json.len() > MAX_ANSWER_BYTES {
+            return Err(coded_status(
+                Code::ResourceExhausted,
+                codes::REFUSED,
+                format!("the answer is larger than {MAX_ANSWER_BYTES} bytes"),
+                "ask for fewer documents, fields or buckets",
+            ));
+        }
+        Ok(Response::new(v1::SearchResponse {
+            response_json,
+            duration_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }))
+    }
+}
+
+/// The summary of services.
+pub(crate) struct ServicesApi(pub(crate) Arc<Monitor>);
+
+#[allow(clippy::cast_precision_loss)]
+fn field(row: &v1::ServiceSummary, field: &str) -> Value {
+    let count = |count: Option<u64>| count.map_or(-1.0, |count| count as f64).into();
+    let share = |share: Option<f64>| share.unwrap_or(-1.0).into();
+    match field {
+        "kind" => {
+            let name = row.kind().as_str_name().to_lowercase();
+            name.trim_start_matches("service_kind_").into()
+        }
+        "requests" => count(row.requests),
+        "errors" => count(row.errors),
+        "error_ratio" => share(row.error_ratio),
+        "latency_p95_ms" => share(row.latency_p95_ms),
+        "lines" => row.lines.into(),
+        "error_lines" => row.error_lines.into(),
+        "restarts" => row.restarts.into(),
+        "cpu_percent" => share(row.cpu_percent),
+        "memory_bytes" => count(row.memory_bytes),
+        _ => row.name.as_str().into(),
+    }
+}
+
+#[tonic::async_trait]
+impl Services for ServicesApi {
+    async fn list_services(
+        &self,
+        request: Request<v1::ListServicesRequest>,
+    ) -> Result<Response<v1::ListServicesResponse>, Status> {
+        let message = request.into_inner();
+        let window_ms = match message.window_ms {
+            0 => DEFAULT_WINDOW_MS,
+            ms if ms <= MAX_WINDOW_MS => ms,
+            _ => {
+                let text = format!("must be at most {MAX_WINDOW_MS}, a day");
+                return Err(field_status("window_ms", text, "ask for a shorter time"));
+            }
+        };
+        let to_ms = self.0.now_ms();
+        let span = Span {
+            from_ms: to_ms.saturating_sub(window_ms),
+            to_ms,
+        };
+        let searches = Source::ALL.map(|source| async move {
+            let body = source.body(span);
+            let answer = self
+                .0
+                .storage
+                .search(source.index(), &body, SUMMARY_TIMEOUT);
+            (source, answer.await)
+        });
+        let mut answers = BTreeMap::new();
+        for (source, answer) in futures::future::join_all(searches).await {
+            match answer {
+                Ok(answer) => drop(answers.insert(source, answer)),
+                Err(error) if error.may_pass() => return Err(of_storage(&error)),
+                Err(error) => {
+                    tracing::warn!(%error, index = source.index(), "a part of the summary is missing")
+                }
+            }
+        }
+        let summary = summarise(&answers);
+        let id = |row: &v1::ServiceSummary| format!("{} {}", row.kind, row.name);
+        let page = page(
+            message.options.as_ref(),
+            &FIELDS,
+            "",
+            summary.rows,
+            field,
+            id,
+        )?;
+        Ok(Response::new(v1::ListServicesResponse {
+            info: Some(page.info()),
+            services: page.rows,
+            remarks: summary.remarks,
+        }))
+    }
+}

@@ -1,0 +1,268 @@
+//! Starting, listening and stopping a monitoring instance.
+//!
+//! Invariants: one TLS port for gRPC, gRPC-web, `/_wharf/health` (open, says nothing of the data) and
+//! `/metrics` (for the deployment's credentials); stopping lets runs keep what they found, then
+//! drains, then closes the ledger.
+//! Not here: flags (the binary).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use serde_json::json;
+use tonic::service::Routes;
+use tonic_web::GrpcWebLayer;
+use tower::ServiceExt as _;
+use wharf_proto::DESCRIPTORS;
+use wharf_proto::access::{AccessError, access_table, services_of};
+use wharf_runtime::data_dir::{DataDir, DataDirError};
+use wharf_runtime::delivery::{Policy, Post};
+use wharf_runtime::net::{BindError, Limits, bind, serve_tls};
+use wharf_runtime::task::{Shutdown, Tasks, spawn, spawn_blocking};
+use wharf_runtime::tls::{CertSlot, IDENTITY_FILE, KeyedCert, TlsError, server_config};
+use wharf_services::monitor::v1::alerts_server::AlertsServer;
+use wharf_services::monitor::v1::dashboards_server::DashboardsServer;
+use wharf_services::monitor::v1::saved_views_server::SavedViewsServer;
+use wharf_services::monitor::v1::search_server::SearchServer;
+use wharf_services::monitor::v1::services_server::ServicesServer;
+use wharf_services::monitor::v1::watches_server::WatchesServer;
+
+use crate::api::{MAX_ANSWER, MAX_REQUEST, alerts, objects, search, watches};
+use crate::config::Config;
+use crate::gate::{Credentials, GateLayer};
+use crate::ledger::{Ledger, LedgerError};
+use crate::monitor::Monitor;
+use crate::{ledger_task, refresh_task, schedule_task, secrets_task};
+
+/// A monitoring instance cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory is not usable.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The address is not usable.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The certificate is not usable.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// There is no certificate.
+    #[error("{0} holds no certificate; the allocator writes it before it starts the instance")]
+    NoIdentity(String),
+    /// What waits on disk cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The contracts inside the binary cannot be read.
+    #[error(transparent)]
+    Contracts(#[from] AccessError),
+    /// They cannot be served by reflection.
+    #[error("the contracts inside this binary cannot be served by reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// A thread ended.
+    #[error("the instance broke while it started; start it again")]
+    Broken,
+}
+
+/// Runs an instance until `shutdown`.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
+    let data_dir = DataDir::open(&config.data_dir)?;
+    let identity = config.secrets_dir.join(IDENTITY_FILE);
+    let cert = KeyedCert::load(&identity)?;
+    let cert = cert.ok_or_else(|| StartError::NoIdentity(identity.display().to_string()))?;
+    let certs = CertSlot::new(&cert);
+    let listener = bind(config.listen).await?;
+    let (dir, limit) = (config.data_dir.clone(), config.ledger_bytes);
+    let ledger = spawn_blocking("ledger", move || Ledger::open(&dir, limit)).await;
+    let ledger = ledger.map_err(|_| StartError::Broken)??;
+
+    let deliveries = Tasks::new();
+    let random = wharf_runtime::random::next_u64;
+    let post = Post::new(deliveries.clone(), Policy::default(), random);
+    let stop = Shutdown::new();
+    let monitor = Arc::new(Monitor::new(config, ledger, post, stop.clone()));
+    gauges(&monitor);
+    secrets_task::take_access(&monitor);
+    secrets_task::take_channels(&monitor);
+    let credentials = Arc::new(Credentials::new());
+    let grpc = routes(&monitor, &credentials)?;
+
+    let serving = Shutdown::new();
+    let front = Arc::clone(&monitor);
+    let factory = move |_: &_| {
+        let (grpc, monitor) = (grpc.clone(), Arc::clone(&front));
+        let credentials = Arc::clone(&credentials);
+        service_fn(move |request: Request<Incoming>| {
+            let (grpc, monitor) = (grpc.clone(), Arc::clone(&monitor));
+            let credentials = Arc::clone(&credentials);
+            async move { answer(grpc, &monitor, &credentials, request).await }
+        })
+    };
+    let limits = Limits {
+        max_connections: 1_000,
+        ..Limits::default()
+    };
+    let tls = server_config(Arc::clone(&certs) as Arc<_>)?;
+    let listening = serve_tls(listener, tls, factory, serving.clone(), limits);
+    let listening = spawn("monitor listener", listening);
+
+    let tasks = Tasks::with_shutdown(stop);
+    let token = tasks.token();
+    let of = || Arc::clone(&monitor);
+    tasks.spawn_critical(
+        "monitor secrets",
+        secrets_task::run(of(), certs, token.clone()),
+    );
+    tasks.spawn_critical("monitor refresh", refresh_task::run(of(), token.clone()));
+    tasks.spawn_critical("monitor schedule", schedule_task::run_due(of(), token));
+    // It ends last, when nothing new is written any more.
+    let writing = Tasks::new();
+    let token = writing.token();
+    writing.spawn_critical("monitor ledger", ledger_task::run(of(), token));
+    tracing::info!(listen = %monitor.config.listen, "monitoring instance serves");
+
+    shutdown.triggered().await;
+    tasks.shutdown().await;
+    deliveries.shutdown().await;
+    serving.trigger();
+    // It has a time limit of its own, and what it could report was logged.
+    drop(listening.await);
+    writing.shutdown().await;
+    monitor.ledger.close().await;
+    drop(data_dir);
+    tracing::info!("monitoring instance stopped");
+    Ok(())
+}
+
+fn routes(
+    monitor: &Arc<Monitor>,
+    credentials: &Arc<Credentials>,
+) -> Result<axum::Router, StartError> {
+    let of = || Arc::clone(monitor);
+    let mut reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(DESCRIPTORS);
+    for service in services_of("wharf.monitor.v1")? {
+        reflection = reflection.with_service_name(service);
+    }
+    let reflection = reflection.build_v1()?;
+    let (_, health) = tonic_health::server::health_reporter();
+    macro_rules! limited {
+        ($service:expr) => {
+            $service
+                .max_decoding_message_size(MAX_REQUEST)
+                .max_encoding_message_size(MAX_ANSWER)
+        };
+    }
+    let routes = Routes::new(health)
+        .add_service(reflection)
+        .add_service(limited!(WatchesServer::new(watches::WatchesApi(of()))))
+        .add_service(limited!(AlertsServer::new(alerts::AlertsApi(of()))))
+        .add_service(limited!(SearchServer::new(search::SearchApi(of()))))
+        .add_service(limited!(ServicesServer::new(search::ServicesApi(of()))))
+        .add_service(limited!(DashboardsServer::new(
+            objects::DashboardsApi(of())
+        )))
+        .add_service(limited!(SavedViewsServer::new(objects::ViewsApi(of()))));
+    let gate = GateLayer::new(of(), Arc::clone(credentials), access_table()?);
+    // The last layer is the outermost: refusals of the gate are gRPC-web too.
+    Ok(routes
+        .into_axum_router()
+        .layer(gate)
+        .layer(GrpcWebLayer::new()))
+}
+
+async fn answer(
+    grpc: axum::Router,
+    monitor: &Monitor,
+    credentials: &Credentials,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let kind = request.headers().get(CONTENT_TYPE);
+    let is_grpc = kind
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/grpc"));
+    if is_grpc {
+        return grpc.oneshot(request.map(Body::new)).await;
+    }
+    Ok(match request.uri().path() {
+        "/_wharf/health" => {
+            let status = if monitor.is_loaded() {
+                "ready"
+            } else {
+                "starting"
+            };
+            let body = json!({"status": status, "reason": monitor.trouble()});
+            page(StatusCode::OK, "application/json", body.to_string())
+        }
+        "/metrics" => match credentials.principal(monitor, request.headers()).await {
+            Ok(_) => page(
+                StatusCode::OK,
+                "text/plain; version=0.0.4",
+                monitor.metrics.render(),
+            ),
+            Err(status) => {
+                let code = match status.code() {
+                    tonic::Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+                    _ => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                let text = format!("{}\n", status.message());
+                let mut response = page(code, "text/plain", text);
+                let challenge = HeaderValue::from_static("Basic realm=\"wharfinger\"");
+                response.headers_mut().insert("www-authenticate", challenge);
+                response
+            }
+        },
+        _ => page(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            "there are gRPC, gRPC-web, GET /_wharf/health and GET /metrics\n".to_owned(),
+        ),
+    })
+}
+
+fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static(kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn gauges(monitor: &Arc<Monitor>) {
+    let gauge = |name: &str, help: &str, ask: fn(&Monitor) -> f64| {
+        let weak = Arc::downgrade(monitor);
+        let ask = move || weak.upgrade().map_or(0.0, |monitor| ask(&monitor));
+        monitor.metrics.gauge_from(name, help, &[], ask);
+    };
+    gauge("wharf_monitor_watches", "watches", |monitor| {
+        monitor.slots().len() as f64
+    });
+    gauge(
+        "wharf_monitor_broken_watches",
+        "documents that are no watch",
+        |monitor| {
+            let slots = monitor.slots();
+            let broken = slots
+                .iter()
+                .filter(|slot| slot.entry().is_some_and(|entry| entry.broken.is_some()));
+            broken.count() as f64
+        },
+    );
+    gauge(
+        "wharf_monitor_waiting_documents",
+        "alerts and runs that wait on disk for the storage",
+        |monitor| monitor.ledger.len() as f64,
+    );
+    gauge(
+        "wharf_monitor_dropped_documents",
+        "runs that were dropped because the storage was away for too long",
+        |monitor| monitor.ledger.dropped() as f64,
+    );
+}
