@@ -4,6 +4,7 @@
 //! instance (429 beyond); handlers run on blocking threads and never hold a lock over a wait; what is not supported is an error that
 //! names it. Not here: what a handler does (one file a noun), listening (`server`).
 
+mod aliases;
 mod analyze;
 mod bulk;
 mod call;

@@ -9,8 +9,8 @@ use wharf_store_core::error::{EsError, EsResult};
 
 use super::reply::{NO_HANDLER, WRONG_METHOD};
 use super::{
-    App, Call, Reply, analyze, bulk, cat, cluster, contexts, documents, indices, nodes, policies,
-    search, security, streams, templates,
+    App, Call, Reply, aliases, analyze, bulk, cat, cluster, contexts, documents, indices, nodes,
+    policies, search, security, streams, templates,
 };
 
 /// No handler has this path.
@@ -86,9 +86,9 @@ pub(super) fn dispatch(app: &App, call: Call) -> EsResult<Reply> {
         ["_template", rest @ ..] => templates::legacy_template(app, call, rest),
         ["_data_stream", rest @ ..] => streams::data_stream(app, call, rest),
         ["_alias" | "_aliases", rest @ ..] if read => {
-            indices::aliases_of(app, call, "_all", rest.first().copied())
+            aliases::aliases_of(app, call, "_all", rest.first().copied())
         }
-        ["_aliases"] if *m == Method::POST => indices::change_aliases(app, call),
+        ["_aliases"] if *m == Method::POST => aliases::change_aliases(app, call),
         ["_mapping" | "_mappings"] if read => indices::mapping(app, call, "_all"),
         ["_mapping", "field", fields] if read => indices::field_mapping(app, call, "_all", fields),
         ["_settings", ..] if read => indices::settings(app, call, "_all"),
@@ -168,7 +168,7 @@ fn of_index(app: &App, call: &Call, index: &str, rest: &[&str]) -> EsResult<Repl
         ["_settings", ..] if read => indices::settings(app, call, index),
         ["_settings"] if *m == Method::PUT => indices::put_settings(app, call, index),
         ["_alias" | "_aliases", rest @ ..] => {
-            indices::alias(app, call, index, rest.first().copied())
+            aliases::alias(app, call, index, rest.first().copied())
         }
         ["_refresh"] if get_or_post => indices::refresh(app, call, index),
         ["_flush", ..] if get_or_post => indices::flush(app, call, index),

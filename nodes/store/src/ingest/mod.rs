@@ -474,3 +474,6 @@ fn check_timestamp(parsed: &Parsed<'_>) -> EsResult<()> {
         )),
     )
 }
+
+#[cfg(test)]
+mod tests;

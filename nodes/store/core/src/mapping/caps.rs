@@ -18,7 +18,8 @@ const METADATA: [(&str, &str, bool, bool); 11] = [
     ),
     ("_doc_count", "long", false, false),
     ("_field_names", "_field_names", true, false),
-    ("_id", "_id", true, true),
+    // Aggregations on it are refused.
+    ("_id", "_id", true, false),
     ("_ignored", "_ignored", true, false),
     ("_index", "_index", true, true),
     ("_nested_path", "_nested_path", true, false),
