@@ -18,7 +18,8 @@ pub(crate) use self::{
     deployment::{CreateArgs, DeleteArgs, DeploymentCommand},
     inventory::{AllocatorCommand, ContainerCommand, ProxyCommand, TemplateCommand},
     monitor::{
-        AlertCommand, ServicesArgs, SpanArgs, WatchArgs, WatchCommand, WatchCreateArgs, WatchRefArgs,
+        AlertCommand, ServicesArgs, SpanArgs, WatchArgs, WatchCommand, WatchCreateArgs,
+        WatchRefArgs,
     },
     plan::{PlanArgs, PlanCommand},
     tools::{ApiArgs, CompletionArgs, DiagnosticsArgs, ManArgs, Shell},

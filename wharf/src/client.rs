@@ -106,6 +106,10 @@ impl Client {
         &self.ca_file
     }
 
+    pub(crate) fn ca(&self) -> &CaCerts {
+        &self.ca
+    }
+
     pub(crate) fn now_ms(&self) -> u64 {
         u64::try_from(clock::now_ms()).unwrap_or(0)
     }
@@ -181,11 +185,11 @@ impl Client {
     }
 }
 
-fn basic(username: &str, password: &str) -> String {
+pub(crate) fn basic(username: &str, password: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"))
 }
 
-fn internal(error: &dyn std::error::Error) -> Failure {
+pub(crate) fn internal(error: &dyn std::error::Error) -> Failure {
     Failure::new("CLI0002", error.to_string(), "")
 }
 

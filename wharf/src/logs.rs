@@ -12,7 +12,7 @@ use crate::{
     client::{Client, StoreClient},
     commands::container,
     failure::Failure,
-    print,
+    print, times,
 };
 
 /// The deployment that the platform's own collectors ship to.
@@ -35,7 +35,7 @@ struct Line {
 /// Runs the command.
 pub(crate) async fn run(client: &Client, args: &LogsArgs) -> Result<u8, Failure> {
     let since_ms = match &args.since {
-        Some(text) => Some(client.now_ms().saturating_sub(parse_age(text)?)),
+        Some(text) => Some(client.now_ms().saturating_sub(times::age(text)?)),
         None => None,
     };
     // A container that is gone is no longer in the director's memory, but its lines are kept.
@@ -203,41 +203,9 @@ fn line_of(hit: &Value) -> Line {
     }
 }
 
-/// Milliseconds of `90s`, `10m`, `2h`, `1d`.
-fn parse_age(text: &str) -> Result<u64, Failure> {
-    let unit = text.chars().last().unwrap_or(' ');
-    let factor = match unit {
-        's' => 1000,
-        'm' => 60_000,
-        'h' => 3_600_000,
-        'd' => 86_400_000,
-        _ => 0,
-    };
-    text.strip_suffix(unit)
-        .and_then(|number| number.parse::<u64>().ok())
-        .and_then(|number| number.checked_mul(factor))
-        .filter(|_| factor > 0)
-        .ok_or_else(|| {
-            Failure::new(
-                "CLI0009",
-                format!("`{text}` is no age"),
-                "write `90s`, `10m`, `2h` or `1d`",
-            )
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ages_have_a_number_and_a_unit() {
-        assert_eq!(parse_age("90s").unwrap(), 90_000);
-        assert_eq!(parse_age("2h").unwrap(), 7_200_000);
-        for text in ["", "s", "10", "10x", "-1m", "99999999999999999999d", "é"] {
-            assert_eq!(parse_age(text).unwrap_err().code, "CLI0009", "`{text}`");
-        }
-    }
 
     #[test]
     fn a_hit_becomes_a_line() {

@@ -1,10 +1,6 @@
 //! `wharf deployment`: create, list, show, delete, credentials.
 
-use std::{
-    collections::HashMap,
-    io::{IsTerminal, Write},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use wharf_proto::v1::{
     CreateDeploymentRequest, DeleteDeploymentRequest, Deployment, GetCredentialsRequest,
@@ -16,6 +12,7 @@ use crate::{
     args::{CreateArgs, DeleteArgs, DeploymentCommand, ListArgs, Output, WaitArgs},
     client::Client,
     failure::Failure,
+    given,
     print::{self, Table},
 };
 
@@ -89,9 +86,14 @@ async fn create(client: &Client, args: &CreateArgs) -> Result<u8, Failure> {
 }
 
 async fn delete(client: &Client, args: &DeleteArgs) -> Result<u8, Failure> {
-    if !args.yes {
-        confirm(&args.deployment)?;
-    }
+    given::confirm(
+        args.yes,
+        &format!(
+            "This deletes `{}` and all its data",
+            print::printable(&args.deployment)
+        ),
+        &args.deployment,
+    )?;
     let request = DeleteDeploymentRequest {
         mutation: Some(Mutation {
             request_id: wharf_runtime::random::new_id(),
@@ -149,36 +151,6 @@ async fn finish(
         }
     });
     followed.as_ref().map_or(Ok(0), plan::ended)
-}
-
-fn confirm(deployment: &str) -> Result<(), Failure> {
-    let refused = |message: &str| {
-        Failure::new(
-            "CLI0007",
-            message,
-            "give --yes to delete without being asked",
-        )
-    };
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(refused(
-            "deleting removes all data, and there is no terminal to ask on",
-        ));
-    }
-    let mut stderr = std::io::stderr().lock();
-    let _ = write!(
-        stderr,
-        "Delete `{deployment}` and all its data? Type its name: "
-    );
-    let _ = stderr.flush();
-    let mut answer = String::new();
-    std::io::stdin()
-        .read_line(&mut answer)
-        .map_err(|error| refused(&format!("cannot read the answer: {error}")))?;
-    if answer.trim() == deployment {
-        Ok(())
-    } else {
-        Err(refused("not deleted: the name differs"))
-    }
 }
 
 async fn list(client: &Client, args: &ListArgs) -> Result<u8, Failure> {

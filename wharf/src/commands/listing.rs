@@ -14,7 +14,7 @@ const PAGE: u32 = 500;
 pub(crate) async fn read_all<T, F, R>(args: &ListArgs, mut fetch: F) -> Result<Vec<T>, Failure>
 where
     F: FnMut(ListOptions) -> R,
-    R: Future<Output = Result<(Vec<T>, Option<ListInfo>), tonic::Status>>,
+    R: Future<Output = Result<(Vec<T>, Option<ListInfo>), Failure>>,
 {
     let limit = args.limit.unwrap_or(usize::MAX);
     let mut rows = Vec::new();
@@ -50,7 +50,7 @@ mod tests {
         }
     }
 
-    async fn pages(options: ListOptions) -> Result<(Vec<u32>, Option<ListInfo>), tonic::Status> {
+    async fn pages(options: ListOptions) -> Result<(Vec<u32>, Option<ListInfo>), Failure> {
         let start: u32 = options.page_token.parse().unwrap_or(0);
         let end = (start + options.page_size).min(1200);
         let next = if end < 1200 {

@@ -1,6 +1,7 @@
 //! The operations commands, one file a noun. Each asks the director, prints the result by
 //! `print`, and returns a `Failure` that `main` prints once.
 
+pub(crate) mod alert;
 pub(crate) mod allocator;
 pub(crate) mod api;
 pub(crate) mod completion;
@@ -10,5 +11,8 @@ pub(crate) mod listing;
 pub(crate) mod log_level;
 pub(crate) mod plan;
 pub(crate) mod proxy;
+pub(crate) mod services;
 pub(crate) mod status;
 pub(crate) mod template;
+pub(crate) mod watch;
+mod watch_tables;
