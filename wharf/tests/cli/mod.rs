@@ -49,7 +49,11 @@ impl Said {
 impl Lab {
     /// A platform whose deployment `system` is healthy and whose host has one container of others.
     pub async fn start() -> Self {
-        let files = Files::new();
+        Self::start_on(Files::new()).await
+    }
+
+    /// The same on files that the test has changed.
+    pub async fn start_on(files: Files) -> Self {
         let process = Process::start(&files).await;
         let mut allocator = HandAllocator::connect(&files, &process).await;
         let mut proxy = HandProxy::connect(&files, &process, 0).await;
