@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use wharf_monitor_core::catalog::{self, Stored};
 use wharf_monitor_core::kept::Kept;
 use wharf_monitor_core::version::Version;
-use wharf_monitor_core::{document, history, shipped};
+use wharf_monitor_core::{document, history};
 use wharf_proto::monitor::v1;
 use wharf_proto::times::millis;
 
@@ -196,7 +196,7 @@ pub(crate) async fn refresh(monitor: &Arc<Monitor>) -> Result<(), StorageError> 
                 version: version(&one),
                 source: serde_json::from_str(raw.get()).unwrap_or_default(),
             };
-            take_in(monitor, stored, Some(raw.get())).await;
+            take_in(monitor, stored).await;
         }
     }
     for id in gone {
@@ -214,8 +214,8 @@ fn version(one: &Found) -> Version {
     }
 }
 
-/// Takes in a document of a watch; `raw` is its text, for the line of what is wrong with it.
-pub(crate) async fn take_in(monitor: &Monitor, stored: Stored, raw: Option<&str>) {
+/// Takes in a document of a watch.
+pub(crate) async fn take_in(monitor: &Monitor, stored: Stored) {
     {
         let mut versions = monitor.versions();
         let known = versions.get(&stored.name);
@@ -232,10 +232,9 @@ pub(crate) async fn take_in(monitor: &Monitor, stored: Stored, raw: Option<&str>
             return;
         }
     };
+    // The storage does not keep lines: they are those of the text that is shown and edited.
     if entry.broken.is_some()
-        && shipped::text(&stored.name).is_none()
-        && let Some(raw) = raw
-        && let Err(error) = document::from_text_named(raw, &stored.name)
+        && let Err(error) = document::from_text_named(&entry.yaml, &stored.name)
     {
         entry.broken = Some(error);
     }

@@ -118,8 +118,9 @@ pub(crate) async fn run(
         return None;
     }
     let is_scheduled = matches!(cause, v1::RunCause::Schedule | v1::RunCause::CatchUp);
+    let is_new = slot.facts().last_error != record.error;
     slot.note(&record, is_scheduled.then_some(at_ms));
-    count(monitor, watch, &record);
+    count(monitor, watch, &record, is_new);
     send(monitor, slot, &run, &record);
     Some(record)
 }
@@ -135,16 +136,19 @@ fn changed_docs(alerts: &WatchAlerts, run: &Run) -> Vec<Doc> {
     changed.chain(forgotten).collect()
 }
 
-fn count(monitor: &Monitor, watch: &Watch, record: &v1::WatchRun) {
+/// Counts a run; an error that is the same as before is not said again.
+fn count(monitor: &Monitor, watch: &Watch, record: &v1::WatchRun, is_new: bool) {
     monitor.counts.runs.inc();
     if record.outcome() == v1::RunOutcome::Error {
         monitor.counts.errors.inc();
-        tracing::warn!(
-            watch = watch.name,
-            code = record.error_code,
-            error = record.error,
-            "a run is in error"
-        );
+        if is_new {
+            tracing::warn!(
+                watch = watch.name,
+                code = record.error_code,
+                error = record.error,
+                "a run is in error"
+            );
+        }
     }
 }
 

@@ -101,7 +101,7 @@ pub(crate) struct Found {
     pub(crate) seq_no: u64,
     #[serde(rename = "_primary_term", default)]
     pub(crate) primary_term: u64,
-    /// As it was put, spaces and all; none where it is gone or was not asked for.
+    /// None where it is gone or was not asked for.
     #[serde(rename = "_source", default)]
     pub(crate) source: Option<Box<RawValue>>,
 }

@@ -195,7 +195,7 @@ impl WatchesApi {
             version,
             source,
         };
-        load::take_in(&self.0, stored, None).await;
+        load::take_in(&self.0, stored).await;
         self.message(name).await
     }
 

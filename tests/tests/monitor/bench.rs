@@ -1,0 +1,362 @@
+//! A storage node and a monitoring node as processes of the real binary, a receiver of webhooks, and
+//! clients of both. Not here: the tests.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use serde_json::{Value, json};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Channel;
+use wharf_monitor_core::history;
+use wharf_proto::monitor::v1;
+use wharf_runtime::clock::now_ms;
+use wharf_runtime::net::{
+    Addresses, ClientOptions, HttpsClient, Limits, PeerInfo, bind, channel, serve_plain,
+};
+use wharf_runtime::task::{Shutdown, spawn};
+use wharf_runtime::tls::{Authority, Expect, LeafSpec, client_config, install_provider};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const USER: &str = "elastic";
+/// The deployment's password.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// A message that a receiver took or refused.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) key: String,
+    pub(crate) state: String,
+    pub(crate) body: Value,
+    pub(crate) was_taken: bool,
+}
+
+/// Takes webhooks; refuses some when asked to.
+pub(crate) struct Receiver {
+    pub(crate) url: String,
+    pub(crate) messages: Arc<Mutex<Vec<Message>>>,
+    /// Every so many requests is answered with 503; zero: none.
+    pub(crate) refuse_every: Arc<AtomicU32>,
+    stop: Shutdown,
+}
+
+impl Receiver {
+    async fn start() -> Self {
+        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        let url = format!("http://{}/hook", listener.local_addr().unwrap());
+        let messages: Arc<Mutex<Vec<Message>>> = Arc::default();
+        let refuse_every = Arc::new(AtomicU32::new(0));
+        let stop = Shutdown::new();
+        let (kept, refuse) = (Arc::clone(&messages), Arc::clone(&refuse_every));
+        let factory = move |_: &PeerInfo| {
+            let (kept, refuse) = (Arc::clone(&kept), Arc::clone(&refuse));
+            service_fn(move |request: Request<Incoming>| {
+                let (kept, refuse) = (Arc::clone(&kept), Arc::clone(&refuse));
+                async move {
+                    let bytes = request.into_body().collect().await.unwrap().to_bytes();
+                    let body: Value = serde_json::from_slice(&bytes).unwrap();
+                    let mut kept = kept.lock().unwrap();
+                    let every = refuse.load(Ordering::Relaxed) as usize;
+                    let was_taken = every == 0 || !(kept.len() + 1).is_multiple_of(every);
+                    let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+                    kept.push(Message {
+                        key: text("key"),
+                        state: text("state"),
+                        body: body.clone(),
+                        was_taken,
+                    });
+                    let status = if was_taken { 200 } else { 503 };
+                    let answer = Response::builder().status(status);
+                    Ok::<_, Infallible>(answer.body(Full::new(Bytes::new())).unwrap())
+                }
+            })
+        };
+        let serving = serve_plain(listener, factory, stop.clone(), Limits::default());
+        drop(spawn("webhook receiver", serving));
+        Self {
+            url,
+            messages,
+            refuse_every,
+            stop,
+        }
+    }
+
+    pub(crate) fn taken(&self) -> Vec<Message> {
+        let messages = self.messages.lock().unwrap();
+        messages
+            .iter()
+            .filter(|one| one.was_taken)
+            .cloned()
+            .collect()
+    }
+}
+
+/// Both nodes.
+pub(crate) struct Bench {
+    dir: tempfile::TempDir,
+    authority: Authority,
+    client: HttpsClient,
+    store_port: u16,
+    monitor_port: u16,
+    store: Option<Child>,
+    monitor: Option<Child>,
+    pub(crate) receiver: Receiver,
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn binary() -> PathBuf {
+    let exe = std::env::current_exe().unwrap();
+    exe.ancestors()
+        .map(|folder| folder.join("wharf"))
+        .find(|path| path.is_file())
+        .expect("target/…/debug/wharf is missing: run `make build`")
+}
+
+fn basic(password: &str) -> String {
+    let pair = format!("{USER}:{password}");
+    let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+    format!("Basic {pair}")
+}
+
+/// Looks until there is a value; fails with what it saw last.
+pub(crate) async fn wait_for<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let begin = Instant::now();
+    loop {
+        match look().await {
+            Ok(value) => return value,
+            Err(last) => assert!(begin.elapsed() < PATIENCE, "{what}: last seen: {last}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+impl Bench {
+    /// Starts both and waits until both are ready.
+    pub(crate) async fn start() -> Self {
+        install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::create("test", now_ms()).unwrap();
+        let leaf = LeafSpec::for_host("localhost").with_host("127.0.0.1");
+        let (store_port, monitor_port) = (free_port(), free_port());
+        for node in ["store", "monitor"] {
+            let secrets = dir.path().join(node).join("secrets");
+            fs::create_dir_all(&secrets).unwrap();
+            let identity = authority.issue(&leaf, now_ms()).unwrap();
+            identity.store(secrets.join("identity.pem")).unwrap();
+            fs::write(secrets.join("ca.pem"), authority.certificate_pem()).unwrap();
+        }
+        let tls = client_config(&authority.certs(), Expect::Name, None).unwrap();
+        let bench = Self {
+            client: HttpsClient::new(tls, ClientOptions::default()),
+            receiver: Receiver::start().await,
+            dir,
+            authority,
+            store_port,
+            monitor_port,
+            store: None,
+            monitor: None,
+        };
+        let users = json!({"users": [{"username": USER, "password": PASSWORD}]});
+        bench.write("store/secrets/users.json", &users);
+        let access = json!({
+            "url": format!("https://127.0.0.1:{store_port}"), "alias": "web",
+            "server_name": "localhost", "username": USER, "password": PASSWORD,
+        });
+        bench.write("monitor/secrets/storage.json", &access);
+        let channels = json!({"channels": [{"name": "ops", "webhook": {
+            "url": bench.receiver.url, "format": "WEBHOOK_FORMAT_JSON",
+        }}]});
+        bench.write("monitor/secrets/channels.json", &channels);
+        let mut bench = bench;
+        bench.start_store();
+        bench.start_monitor();
+        bench.wait_loaded().await;
+        bench
+    }
+
+    /// Writes a file of the secrets in one step, as an allocator does.
+    pub(crate) fn write(&self, path: &str, content: &Value) {
+        let path = self.dir.path().join(path);
+        let beside = path.with_extension("new");
+        fs::write(&beside, content.to_string()).unwrap();
+        fs::rename(beside, path).unwrap();
+    }
+
+    fn run(&self, role: &str, port: u16) -> Child {
+        let dir = self.dir.path().join(role);
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(dir.join("log"))
+            .unwrap();
+        Command::new(binary())
+            .args(["run", role])
+            .arg("--data-dir")
+            .arg(dir.join("data"))
+            .arg("--secrets-dir")
+            .arg(dir.join("secrets"))
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--memory-bytes", "536870912"])
+            .args(["--disk-bytes", "2147483648"])
+            .stdout(Stdio::from(log.try_clone().unwrap()))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .expect("the binary runs")
+    }
+
+    pub(crate) fn start_store(&mut self) {
+        self.store = Some(self.run("store", self.store_port));
+    }
+
+    pub(crate) fn start_monitor(&mut self) {
+        self.monitor = Some(self.run("monitor", self.monitor_port));
+    }
+
+    pub(crate) fn kill_store(&mut self) {
+        kill(&mut self.store);
+    }
+
+    pub(crate) fn kill_monitor(&mut self) {
+        kill(&mut self.monitor);
+    }
+
+    pub(crate) async fn wait_loaded(&self) {
+        let uri = format!("https://localhost:{}/_wharf/health", self.monitor_port);
+        wait_for("the monitoring node is ready", async || {
+            let request = Request::get(&uri).body(Full::new(Bytes::new())).unwrap();
+            let answer = self.client.fetch(request, 1 << 20).await;
+            let answer =
+                answer.map_err(|error| format!("{error}; log: {}", self.log("monitor")))?;
+            let body: Value = serde_json::from_slice(answer.body()).unwrap();
+            if body["status"] == "ready" {
+                Ok(())
+            } else {
+                Err(format!("{body}; log: {}", self.log("monitor")))
+            }
+        })
+        .await;
+    }
+
+    /// The end of a node's log.
+    pub(crate) fn log(&self, role: &str) -> String {
+        let text = fs::read_to_string(self.dir.path().join(role).join("log"));
+        let text = text.unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        uri: String,
+        body: String,
+    ) -> Result<(u16, Bytes), String> {
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("authorization", basic(PASSWORD))
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .unwrap();
+        let answer = self.client.fetch(request, 64 << 20).await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        Ok((answer.status().as_u16(), answer.into_body()))
+    }
+
+    /// A call of the storage; repeated while it starts.
+    pub(crate) async fn storage(&self, method: Method, path: &str, body: &str) -> Value {
+        let uri = format!("https://localhost:{}{path}", self.store_port);
+        wait_for(path, async || {
+            let answer = self.request(method.clone(), uri.clone(), body.to_owned());
+            let (status, bytes) = answer.await?;
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            if (200..300).contains(&status) || status == 404 {
+                serde_json::from_str(&text).map_err(|error| error.to_string())
+            } else {
+                Err(format!("{status} {text}"))
+            }
+        })
+        .await
+    }
+
+    /// A value of the monitoring node's metrics.
+    pub(crate) async fn metric(&self, name: &str) -> Result<f64, String> {
+        let uri = format!("https://localhost:{}/metrics", self.monitor_port);
+        let (status, bytes) = self.request(Method::GET, uri, String::new()).await?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let line = text.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.rsplit(' ').next()?.parse().ok());
+        value.ok_or_else(|| format!("{status} without {name}"))
+    }
+
+    /// All records of a watch's runs, oldest first.
+    pub(crate) async fn runs(&self, watch: &str) -> Vec<v1::WatchRun> {
+        let body = json!({"size": 10_000, "query": {"term": {"watch": watch}}});
+        let path = "/.wharf-watch-history/_search";
+        let answer = self.storage(Method::POST, path, &body.to_string()).await;
+        let hits = answer["hits"]["hits"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let runs: BTreeMap<(u64, String), v1::WatchRun> = hits
+            .iter()
+            .filter_map(|hit| history::from_document(&hit["_source"]))
+            .map(|run| ((scheduled_ms(&run), run.id.clone()), run))
+            .collect();
+        runs.into_values().collect()
+    }
+
+    /// A channel to the monitoring node, and what proves who calls.
+    pub(crate) fn grpc(&self, password: &str) -> (Channel, MetadataValue<Ascii>) {
+        let tls = client_config(&self.authority.certs(), Expect::Name, None).unwrap();
+        let address = format!("localhost:{}", self.monitor_port);
+        let channel = channel(&Addresses::new([address]), tls);
+        (channel, basic(password).parse().unwrap())
+    }
+}
+
+pub(crate) fn scheduled_ms(run: &v1::WatchRun) -> u64 {
+    run.scheduled_at
+        .as_ref()
+        .map_or(0, wharf_proto::times::millis)
+}
+
+fn kill(child: &mut Option<Child>) {
+    if let Some(mut child) = child.take() {
+        // SIGKILL: nothing is flushed.
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.receiver.stop.trigger();
+        for child in [&mut self.store, &mut self.monitor] {
+            if let Some(child) = child {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+        if std::thread::panicking() {
+            eprintln!("the store's log:\n{}", self.log("store"));
+            eprintln!("the monitoring node's log:\n{}", self.log("monitor"));
+        }
+    }
+}
