@@ -1,11 +1,17 @@
-//! The task that keeps memory and journal bounded: seals full memtables, trims the journal.
+//! The task that keeps memory and journal bounded: seals full and old memtables, trims the journal.
+//!
+//! Rows that wait for company are sealed after [`OLDEST`]: an idle platform writes some 240 documents
+//! a minute into two dozen indices, so memory stays at five minutes of them, and each index gets 12
+//! small segments an hour, of which every eight become one (`engine/maintain.rs`): a row is written
+//! about three times before its segment has the size of one that was full.
 //!
 //! Invariant: the journal is trimmed only below what every index still needs. Not here: how a segment is written
 //! (`engine`), merging (`merge_task`).
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use wharf_runtime::task::Shutdown;
 
@@ -15,14 +21,20 @@ use crate::http::App;
 const EVERY: Duration = Duration::from_millis(250);
 /// Rounds after which copies that searches made of fresh columns are dropped.
 const THAW_ROUNDS: u32 = 40;
+/// Fresh rows are sealed when the first of them has waited so long.
+const OLDEST: Duration = Duration::from_secs(300);
 
 /// Runs until shutdown.
 pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
     let mut round = 0u32;
+    let ages = Arc::new(Mutex::new(Ages::default()));
     loop {
         let worker = Arc::clone(&app);
+        let ages = Arc::clone(&ages);
         let work = wharf_runtime::task::spawn_blocking("store maintenance", move || {
             seal_what_is_full(&worker);
+            let mut ages = ages.lock().unwrap_or_else(PoisonError::into_inner);
+            seal_what_is_old(&worker, &mut ages, Instant::now());
             if round.is_multiple_of(THAW_ROUNDS) {
                 worker.catalog.indices().iter().for_each(|i| i.shard.thaw());
             }
@@ -71,6 +83,39 @@ fn seal(index: &Index) {
     }
 }
 
+/// Since when each table of fresh rows has been waiting, by its number.
+#[derive(Debug, Default)]
+struct Ages(HashMap<u64, Instant>);
+
+impl Ages {
+    /// The table that has waited for longest, when that is too long. `waiting`: those that hold rows
+    /// now; others are forgotten.
+    fn due(&mut self, now: Instant, waiting: &[u64]) -> Option<u64> {
+        self.0.retain(|table, _| waiting.contains(table));
+        for table in waiting {
+            self.0.entry(*table).or_insert(now);
+        }
+        let (table, since) = self.0.iter().min_by_key(|(_, since)| **since)?;
+        (now.saturating_duration_since(*since) >= OLDEST).then_some(*table)
+    }
+}
+
+/// Seals the oldest fresh rows when they are old; one index a round, so that the disk has peace in
+/// between.
+fn seal_what_is_old(app: &App, ages: &mut Ages, now: Instant) {
+    let waiting: Vec<(u64, Arc<Index>)> = app
+        .catalog
+        .indices()
+        .into_iter()
+        .filter_map(|index| Some((index.shard.waiting_table()?, index)))
+        .collect();
+    let tables: Vec<u64> = waiting.iter().map(|(table, _)| *table).collect();
+    let due = ages.due(now, &tables);
+    if let Some((_, index)) = waiting.iter().find(|(table, _)| Some(*table) == due) {
+        seal(index);
+    }
+}
+
 /// Seals indices over their share, then the largest while all together are over theirs, then those that hold the journal.
 fn seal_what_is_full(app: &App) {
     let mut sizes: Vec<(usize, Arc<Index>)> = app
@@ -102,5 +147,49 @@ fn seal_what_is_full(app: &App) {
         for (_, index) in floors.iter().take(16) {
             seal(index);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_due_one_at_a_time_oldest_first_and_only_while_they_hold_rows() {
+        let (mut ages, start) = (Ages::default(), Instant::now());
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        assert_eq!(ages.due(at(0), &[7]), None);
+        assert_eq!(ages.due(at(100), &[7, 8]), None);
+        assert_eq!(ages.due(at(299), &[7, 8]), None);
+        assert_eq!(ages.due(at(300), &[7, 8]), Some(7));
+        // Sealed: its rows wait under another number now.
+        assert_eq!(ages.due(at(301), &[8, 9]), None);
+        assert_eq!(ages.due(at(400), &[8, 9]), Some(8));
+        // One that was emptied and filled again under the same number starts anew.
+        assert_eq!(ages.due(at(450), &[8]), Some(8));
+        assert_eq!(ages.due(at(500), &[]), None);
+        assert_eq!(ages.due(at(800), &[8, 9]), None);
+        assert!(ages.0.len() == 2, "{ages:?}");
+    }
+
+    #[test]
+    fn an_hour_of_idling_leaves_no_table_older_than_the_bound() {
+        let (mut ages, start) = (Ages::default(), Instant::now());
+        // 24 indices that get a row every few seconds, each a new table number when sealed.
+        let mut tables: Vec<(u64, Instant)> = (0..24).map(|table| (table, start)).collect();
+        let mut next = 24;
+        for round in 0..4 * 3600 {
+            let now = start + Duration::from_millis(250) * round;
+            let numbers: Vec<u64> = tables.iter().map(|(table, _)| *table).collect();
+            if let Some(due) = ages.due(now, &numbers) {
+                let sealed = tables.iter_mut().find(|(table, _)| *table == due);
+                *sealed.expect("a table that waits") = (next, now);
+                next += 1;
+            }
+            let late = OLDEST + Duration::from_millis(250) * 24;
+            assert!(tables.iter().all(|(_, since)| now - *since <= late));
+        }
+        // Twelve seals an hour for each, no more.
+        assert!((24 * 11..=24 * 12).contains(&(next - 24)), "{}", next - 24);
     }
 }

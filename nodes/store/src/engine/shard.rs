@@ -526,6 +526,13 @@ impl Shard {
         older + writer.fresh.read().heap_bytes()
     }
 
+    /// Number of the table of fresh rows when it holds any.
+    pub(crate) fn waiting_table(&self) -> Option<u64> {
+        let writer = self.lock();
+        let rows = writer.fresh.read().len();
+        (rows > 0).then_some(writer.fresh.uid)
+    }
+
     /// Drops the copies of fresh columns that searches made.
     pub(crate) fn thaw(&self) {
         let writer = self.lock();
