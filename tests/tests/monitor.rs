@@ -10,7 +10,7 @@ mod bench;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bench::{Bench, Message, PASSWORD, scheduled_ms, wait_for};
+use bench::{Bench, Message, PASSWORD, Receiver, scheduled_ms, wait_for};
 use http::Method;
 use rand::Rng as _;
 use serde_json::json;
@@ -451,6 +451,144 @@ async fn the_api_is_for_the_deployments_credentials_and_says_what_is_broken() {
         .await
         .unwrap_err();
     assert_eq!(coded::decode(hidden.details()).unwrap().field, "indices");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_are_answered_and_changed_channels_and_deleted_watches_are_taken_in() {
+    let bench = Bench::start().await;
+    // gRPC-web: a frame with an empty message; the answer ends with trailers.
+    let path = "/wharf.monitor.v1.Watches/ListWatches";
+    let (status, body) = bench
+        .post(path, "application/grpc-web+proto", &[0; 5])
+        .await;
+    assert_eq!(status, 200);
+    let text = String::from_utf8_lossy(&body).into_owned();
+    assert!(
+        text.contains("host-memory") && text.contains("grpc-status:0"),
+        "{text}"
+    );
+    // A body that is larger than any request may be.
+    let size = 600 * 1024_u32;
+    let mut large = vec![0];
+    large.extend(size.to_be_bytes());
+    large.resize(large.len() + size as usize, 0);
+    let (_, body) = bench.post(path, "application/grpc-web+proto", &large).await;
+    let text = String::from_utf8_lossy(&body).into_owned();
+    assert!(!text.contains("grpc-status:0"), "{text}");
+
+    set_bad(&bench, true).await;
+    put_watch(&bench, "app-errors", "1h").await;
+    wait_messages(&bench, 1).await;
+    let other = Receiver::start().await;
+    bench.set_channel(&other.url);
+    set_bad(&bench, false).await;
+    // The file is looked at each second; the message may leave before.
+    let all = wait_for("the end is said", async || {
+        let all = [bench.receiver.taken(), other.taken()].concat();
+        if all.len() == 2 {
+            Ok(all)
+        } else {
+            Err(format!("{all:?}"))
+        }
+    })
+    .await;
+    check_messages(&all);
+    set_bad(&bench, true).await;
+    put_watch(&bench, "second", "1h").await;
+    wait_for("the new channel gets what is next", async || {
+        let keys: Vec<String> = other
+            .taken()
+            .into_iter()
+            .map(|message| message.key)
+            .collect();
+        if keys.iter().any(|key| key.starts_with("second:")) {
+            Ok(())
+        } else {
+            Err(format!("{keys:?}"))
+        }
+    })
+    .await;
+
+    bench
+        .storage(Method::DELETE, "/.wharf-watches/_doc/second", "")
+        .await;
+    let body = json!({"query": {"term": {"watch": "second"}}}).to_string();
+    wait_for("its alerts go with a watch", async || {
+        let found = bench
+            .storage(Method::POST, "/.wharf-alerts/_search", &body)
+            .await;
+        match found["hits"]["total"]["value"].as_u64() {
+            Some(0) => Ok(()),
+            left => Err(format!("{left:?} left")),
+        }
+    })
+    .await;
+}
+
+fn run_at(scheduled_ms: u64, cause: v1::RunCause) -> v1::WatchRun {
+    v1::WatchRun {
+        scheduled_at: Some(wharf_proto::times::timestamp(scheduled_ms)),
+        cause: cause.into(),
+        ..v1::WatchRun::default()
+    }
+}
+
+fn said(key: &str, state: &str, text: &str) -> Message {
+    Message {
+        key: key.to_owned(),
+        state: state.to_owned(),
+        body: json!({"text": text}),
+        was_taken: true,
+    }
+}
+
+#[test]
+fn the_checkers_see_planted_faults() {
+    let (normal, late) = (v1::RunCause::Schedule, v1::RunCause::CatchUp);
+    check_history(&[
+        run_at(1_000, normal),
+        run_at(2_000, normal),
+        run_at(9_000, late),
+    ]);
+    for (first, second, what) in [
+        (
+            run_at(1_000, normal),
+            run_at(1_000, normal),
+            "a time run twice",
+        ),
+        (
+            run_at(1_000, normal),
+            run_at(3_000, normal),
+            "a run that is missing",
+        ),
+        (
+            run_at(1_000, normal),
+            run_at(2_500, late),
+            "a time off the grid",
+        ),
+    ] {
+        let seen = std::panic::catch_unwind(|| check_history(&[first.clone(), second.clone()]));
+        assert!(seen.is_err(), "{what} must be seen");
+    }
+    let (one, two) = (said("a:1:1", "firing", ""), said("a:1:2", "recovered", ""));
+    check_messages(&[one.clone(), one.clone(), two.clone()]);
+    for (messages, what) in [
+        (
+            vec![one.clone(), said("a:1:1", "firing", "other")],
+            "a key that says two things",
+        ),
+        (
+            vec![one.clone(), said("a:1:3", "recovered", "")],
+            "a message that never came",
+        ),
+        (
+            vec![one, two, said("a:1:3", "recovered", "")],
+            "a second recovery",
+        ),
+    ] {
+        let seen = std::panic::catch_unwind(|| check_messages(&messages));
+        assert!(seen.is_err(), "{what} must be seen");
+    }
 }
 
 /// A call that proves who calls.

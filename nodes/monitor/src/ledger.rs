@@ -5,6 +5,9 @@
 //! the oldest records are dropped and counted, but alerts, whose state nobody else knows, are kept.
 //! Not here: writing to the storage (`ledger_task`).
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +68,7 @@ struct Waiting {
 pub(crate) struct Ledger {
     journal: Journal,
     waiting: Mutex<BTreeMap<Key, Waiting>>,
+    appending: tokio::sync::Mutex<()>,
     cursor: PathBuf,
     limit_bytes: u64,
     dropped: AtomicU64,
@@ -127,6 +131,7 @@ impl Ledger {
         Ok(Self {
             journal,
             waiting: Mutex::new(waiting),
+            appending: tokio::sync::Mutex::default(),
             cursor,
             limit_bytes,
             dropped: AtomicU64::new(0),
@@ -147,8 +152,12 @@ impl Ledger {
         let record = Record { docs };
         // Values and texts can always be written.
         let bytes = serde_json::to_vec(&record).unwrap_or_default();
+        // One after the other: what waits is never known to be later than a record that is not
+        // known yet, or the cursor would pass over it.
+        let one = self.appending.lock().await;
         let seq = self.journal.append(bytes).await?;
         take_in(&mut self.lock(), record.docs, seq);
+        drop(one);
         self.wake.notify_one();
         Ok(())
     }

@@ -5,6 +5,9 @@
 //! while calls run; no error holds credentials.
 //! Not here: what is asked.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -350,19 +353,4 @@ fn parse_json(bytes: &[u8]) -> Result<Value, StorageError> {
         return Ok(Value::Null);
     }
     parse(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn an_id_stays_in_its_place_of_a_path(id in ".{0,40}") {
-            let text = escaped(&id);
-            let safe = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.~%".contains(&b));
-            prop_assert!(safe, "{}", text);
-        }
-    }
 }

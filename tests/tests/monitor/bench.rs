@@ -19,9 +19,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use serde_json::{Value, json};
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
+
 use wharf_monitor_core::history;
+use wharf_proto::json::to_json;
 use wharf_proto::monitor::v1;
+use wharf_proto::v1::channel::Kind;
+use wharf_proto::v1::{Channel, WebhookChannel, WebhookFormat};
 use wharf_runtime::clock::now_ms;
 use wharf_runtime::net::{
     Addresses, ClientOptions, HttpsClient, Limits, PeerInfo, bind, channel, serve_plain,
@@ -53,7 +56,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let messages: Arc<Mutex<Vec<Message>>> = Arc::default();
@@ -179,10 +182,7 @@ impl Bench {
             "server_name": "localhost", "username": USER, "password": PASSWORD,
         });
         bench.write("monitor/secrets/storage.json", &access);
-        let channels = json!({"channels": [{"name": "ops", "webhook": {
-            "url": bench.receiver.url, "format": "WEBHOOK_FORMAT_JSON",
-        }}]});
-        bench.write("monitor/secrets/channels.json", &channels);
+        bench.set_channel(&bench.receiver.url);
         let mut bench = bench;
         bench.start_store();
         bench.start_monitor();
@@ -196,6 +196,21 @@ impl Bench {
         let beside = path.with_extension("new");
         fs::write(&beside, content.to_string()).unwrap();
         fs::rename(beside, path).unwrap();
+    }
+
+    /// The channel `ops` goes to this URL from now on.
+    pub(crate) fn set_channel(&self, url: &str) {
+        let webhook = WebhookChannel {
+            url: url.to_owned(),
+            format: WebhookFormat::Json.into(),
+            ..WebhookChannel::default()
+        };
+        let channel = Channel {
+            name: "ops".to_owned(),
+            kind: Some(Kind::Webhook(webhook)),
+        };
+        let channels = json!({"channels": [to_json(&channel).unwrap()]});
+        self.write("monitor/secrets/channels.json", &channels);
     }
 
     fn run(&self, role: &str, port: u16) -> Child {
@@ -295,6 +310,17 @@ impl Bench {
         .await
     }
 
+    /// What the monitoring node answers to a `POST`: status and body.
+    pub(crate) async fn post(&self, path: &str, kind: &str, body: &[u8]) -> (u16, Bytes) {
+        let request = Request::post(format!("https://localhost:{}{path}", self.monitor_port))
+            .header("authorization", basic(PASSWORD))
+            .header("content-type", kind)
+            .body(Full::new(Bytes::copy_from_slice(body)))
+            .unwrap();
+        let answer = self.client.fetch(request, 1 << 20).await.unwrap();
+        (answer.status().as_u16(), answer.into_body())
+    }
+
     /// A value of the monitoring node's metrics.
     pub(crate) async fn metric(&self, name: &str) -> Result<f64, String> {
         let uri = format!("https://localhost:{}/metrics", self.monitor_port);
@@ -323,7 +349,7 @@ impl Bench {
     }
 
     /// A channel to the monitoring node, and what proves who calls.
-    pub(crate) fn grpc(&self, password: &str) -> (Channel, MetadataValue<Ascii>) {
+    pub(crate) fn grpc(&self, password: &str) -> (tonic::transport::Channel, MetadataValue<Ascii>) {
         let tls = client_config(&self.authority.certs(), Expect::Name, None).unwrap();
         let address = format!("localhost:{}", self.monitor_port);
         let channel = channel(&Addresses::new([address]), tls);
@@ -339,21 +365,17 @@ pub(crate) fn scheduled_ms(run: &v1::WatchRun) -> u64 {
 
 fn kill(child: &mut Option<Child>) {
     if let Some(mut child) = child.take() {
-        // SIGKILL: nothing is flushed.
-        child.kill().unwrap();
-        child.wait().unwrap();
+        // SIGKILL: nothing is flushed. That it has ended already is as good.
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
 impl Drop for Bench {
     fn drop(&mut self) {
         self.receiver.stop.trigger();
-        for child in [&mut self.store, &mut self.monitor] {
-            if let Some(child) = child {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-        }
+        kill(&mut self.store);
+        kill(&mut self.monitor);
         if std::thread::panicking() {
             eprintln!("the store's log:\n{}", self.log("store"));
             eprintln!("the monitoring node's log:\n{}", self.log("monitor"));
