@@ -23,7 +23,7 @@ use crate::{
     host_state_task::HostState,
     inventory_task::Containers,
     ledger::Ledger,
-    orders::Orders,
+    orders::{Orders, Owed},
     probe_task::Healths,
     reconcile_task::Report,
     reports::{self, Origin},
@@ -159,6 +159,7 @@ impl SessionTask {
         let mut sequence = 0;
         let mut told: Option<v1::InstanceObservations> = None;
         let mut sent = Sent::default();
+        let mut owed = Owed::default();
         self.report.mark_changed();
         loop {
             tokio::select! {
@@ -166,7 +167,7 @@ impl SessionTask {
                     let order = order.map_err(|status| refusal(&status))?;
                     let order = order.ok_or("the director closed the session")?;
                     if let Some(order) = order.order {
-                        self.orders.carry_out(order).await;
+                        owed.carry_out(&self.orders, order).await;
                     }
                 }
                 changed = self.report.changed() => {
@@ -180,6 +181,7 @@ impl SessionTask {
                     self.tell_instances(sender, &mut told).await?;
                 }
                 _ = heartbeat.tick() => {
+                    owed.retry(&self.orders).await;
                     sequence += 1;
                     send(sender, allocator_report::Report::Heartbeat(self.heartbeat(sequence))).await?;
                 }
