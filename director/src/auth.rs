@@ -1,11 +1,12 @@
 //! The gate in front of every gRPC method, on both ports: who calls, whether the contract admits
 //! that kind of caller, and until when an answer is waited for. Invariants: a method that declares
 //! no caller is refused; roles are proven by the platform's certificate alone, people by name and
-//! password alone; what passes carries a [`Principal`] in its extensions. Not here: passwords
-//! (`logins`), what is done (`api`).
+//! password or by a token; what passes carries a [`Principal`] in its extensions; a stream ends when
+//! its login does; who is not known costs no round of Raft. Not here: passwords (`logins`), tokens
+//! (`tokens`), what is done (`api`).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     future::Future,
     net::{IpAddr, Ipv4Addr},
@@ -20,6 +21,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use wharf_director_core::state::{Role as CoreRole, State};
 use wharf_proto::{
     DESCRIPTORS,
     access::{AccessError, access_table},
@@ -34,7 +36,9 @@ use crate::{
     answer::{coded_status, not_leading},
     codes,
     director::Director,
+    login_body::while_login_stands,
     logins::LoginError,
+    tokens,
 };
 
 /// A unary call is given up after this even when the client would wait longer.
@@ -47,10 +51,51 @@ const HEADER_BYTES: usize = 4 * 1024;
 pub struct Principal {
     /// A user's name, or `allocator/<id>`; what the audit log shows.
     pub name: String,
-    /// The kind of caller.
-    pub caller: Caller,
+    /// The kinds of caller that it is.
+    pub callers: Vec<Caller>,
     /// The certificate's identity, for roles.
     pub identity: Option<Identity>,
+    /// How a person was let in.
+    pub login: Option<Login>,
+}
+
+/// How a person was let in; what it is worth can be asked again later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The user.
+    pub username: String,
+    /// What the call may do.
+    pub roles: BTreeSet<CoreRole>,
+    /// Version of the user when the password was checked.
+    pub user_version: u64,
+    /// The token that was used instead of a password.
+    pub token_id: Option<String>,
+}
+
+impl Login {
+    /// Whether it is still worth what it was.
+    #[must_use]
+    pub fn stands(&self, state: &State, now_ms: u64) -> bool {
+        let Some(user) = state.users.get(&self.username) else {
+            return false;
+        };
+        match &self.token_id {
+            None => !user.disabled && user.version == self.user_version,
+            Some(id) => state
+                .tokens
+                .get(id)
+                .is_some_and(|token| token.roles_now(user, now_ms) == self.roles),
+        }
+    }
+
+    fn principal(self) -> Principal {
+        Principal {
+            name: self.username.clone(),
+            callers: self.roles.iter().map(|role| role.caller()).collect(),
+            identity: None,
+            login: Some(self),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -202,11 +247,16 @@ where
                 Err(status) => return Ok(status.into_http()),
             };
             let limit = deadline(&head.headers);
+            let login = principal.login.clone();
             let mut request = Request::from_parts(head, body);
             request.extensions_mut().insert(principal);
             let answer = inner.call(request);
             if streams {
-                return answer.await;
+                let answer = answer.await?;
+                return Ok(match login {
+                    Some(login) => answer.map(|body| while_login_stands(director, login, body)),
+                    None => answer,
+                });
             }
             match tokio::time::timeout(limit, answer).await {
                 Ok(answer) => answer,
@@ -232,27 +282,19 @@ async fn admit(
     if admits(Caller::Anyone) {
         let principal = Principal {
             name: "anyone".to_owned(),
-            caller: Caller::Anyone,
+            callers: vec![Caller::Anyone],
             identity: None,
+            login: None,
         };
         return Ok((principal, rule.streams));
     }
     let identity = head.extensions.get::<PeerIdentity>();
-    let address = head
-        .extensions
-        .get::<PeerInfo>()
-        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.addr.ip());
+    let address = address(&head.extensions);
     let principal = match identity {
         Some(PeerIdentity(identity)) => role(director, identity)?,
-        None => {
-            // Whoever was overthrown unnoticed must not show an old state.
-            if !director.leads() || director.raft.read_index().await.is_err() {
-                return Err(not_leading());
-            }
-            user(director, &head.headers, address).await?
-        }
+        None => user(director, &head.headers, address).await?,
     };
-    if admits(principal.caller) {
+    if principal.callers.iter().any(|caller| admits(*caller)) {
         return Ok((principal, rule.streams));
     }
     let callers: Vec<&str> = rule
@@ -279,8 +321,9 @@ fn role(director: &Director, identity: &Identity) -> Result<Principal, Status> {
         Some(caller) if identity.platform == director.config.platform.platform_id => {
             Ok(Principal {
                 name: format!("{}/{}", identity.role, identity.id),
-                caller,
+                callers: vec![caller],
                 identity: Some(identity.clone()),
+                login: None,
             })
         }
         _ => Err(coded_status(
@@ -292,37 +335,116 @@ fn role(director: &Director, identity: &Identity) -> Result<Principal, Status> {
     }
 }
 
+/// Where a call comes from.
+#[must_use]
+pub fn address(extensions: &http::Extensions) -> IpAddr {
+    extensions
+        .get::<PeerInfo>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.addr.ip())
+}
+
+pub(crate) fn wrong(message: &str) -> Status {
+    coded_status(
+        Code::Unauthenticated,
+        codes::UNAUTHENTICATED,
+        message,
+        "give user name and password, or a token",
+    )
+}
+
 async fn user(
     director: &Director,
     headers: &HeaderMap,
     address: IpAddr,
 ) -> Result<Principal, Status> {
-    let hint = "give user name and password";
-    let wrong =
-        |message: &str| coded_status(Code::Unauthenticated, codes::UNAUTHENTICATED, message, hint);
+    if !director.leads() {
+        return Err(not_leading());
+    }
     let header = headers
         .get(AUTHORIZATION)
         .ok_or_else(|| wrong("there are no credentials"))?;
-    let (username, password) =
-        basic(header.as_bytes()).ok_or_else(|| wrong("the credentials cannot be read"))?;
+    let credentials =
+        credentials(header.as_bytes()).ok_or_else(|| wrong("the credentials cannot be read"))?;
+    let login = check(director, &credentials, address).await?;
+    // Only who is known costs the others a round: whoever was overthrown unnoticed must not show
+    // an old state, nor let in whom the new leader has put out.
+    if director.raft.read_index().await.is_err() {
+        return Err(not_leading());
+    }
+    if login.stands(&director.published.state(), director.now_ms()) {
+        return Ok(login.principal());
+    }
+    Ok(check(director, &credentials, address).await?.principal())
+}
+
+/// What a caller shows.
+#[derive(PartialEq, Eq)]
+enum Credentials {
+    Password { username: String, password: String },
+    Token(String),
+}
+
+async fn check(
+    director: &Director,
+    credentials: &Credentials,
+    address: IpAddr,
+) -> Result<Login, Status> {
+    match credentials {
+        Credentials::Password { username, password } => {
+            check_password(director, username, password, address).await
+        }
+        Credentials::Token(text) => {
+            let state = director.published.state();
+            let Some((token, roles)) = tokens::find(&state, text, director.now_ms()) else {
+                director.refused_logins.note(None, address);
+                return Err(wrong("the token is wrong, has expired or was taken back"));
+            };
+            Ok(Login {
+                username: token.username.clone(),
+                roles,
+                user_version: 0,
+                token_id: Some(token.id.clone()),
+            })
+        }
+    }
+}
+
+/// Checks a password.
+///
+/// # Errors
+/// When it is wrong, or was guessed at too often.
+pub async fn check_password(
+    director: &Director,
+    username: &str,
+    password: &str,
+    address: IpAddr,
+) -> Result<Login, Status> {
     let state = director.published.state();
     let checked = director
         .logins
-        .verify(&state, &username, &password, address, director.now_ms())
+        .verify(&state, username, password, address, director.now_ms())
         .await;
+    let known = state.users.get(username).map(|user| user.username.as_str());
     match checked {
-        Ok(role) => Ok(Principal {
-            name: username,
-            caller: role.caller(),
-            identity: None,
+        Ok(user) => Ok(Login {
+            username: user.username.clone(),
+            roles: user.roles.clone(),
+            user_version: user.version,
+            token_id: None,
         }),
-        Err(LoginError::Wrong) => Err(wrong("user name or password is wrong")),
-        Err(LoginError::Wait { ms }) => Err(coded_status(
-            Code::ResourceExhausted,
-            codes::TOO_MANY_GUESSES,
-            "too many wrong passwords",
-            &format!("wait {} s", ms.div_ceil(1000)),
-        )),
+        Err(LoginError::Wrong) => {
+            director.refused_logins.note(known, address);
+            Err(wrong("user name or password is wrong"))
+        }
+        Err(LoginError::Wait { ms }) => {
+            director.refused_logins.note(known, address);
+            Err(coded_status(
+                Code::ResourceExhausted,
+                codes::TOO_MANY_GUESSES,
+                "too many wrong passwords",
+                &format!("wait {} s", ms.div_ceil(1000)),
+            ))
+        }
         Err(LoginError::Busy) => Err(coded_status(
             Code::ResourceExhausted,
             codes::BUSY,
@@ -330,6 +452,20 @@ async fn user(
             "retry in a moment",
         )),
     }
+}
+
+/// What an authorization header holds.
+fn credentials(header: &[u8]) -> Option<Credentials> {
+    if let Some((username, password)) = basic(header) {
+        return Some(Credentials::Password { username, password });
+    }
+    let text = std::str::from_utf8(header)
+        .ok()
+        .filter(|text| text.len() <= HEADER_BYTES)?;
+    let (scheme, token) = text.split_once(' ')?;
+    let token = token.trim();
+    let is_token = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty();
+    is_token.then(|| Credentials::Token(token.to_owned()))
 }
 
 fn basic(header: &[u8]) -> Option<(String, String)> {
@@ -390,6 +526,8 @@ mod tests {
         let read = basic(header.as_bytes()).unwrap();
         assert_eq!(read, ("ada".to_owned(), "a:b".to_owned()));
         assert!(basic(b"Bearer x").is_none());
+        assert!(credentials(b"Bearer x") == Some(Credentials::Token("x".to_owned())));
+        assert!(credentials(b"Bearer ").is_none() && credentials(b"Digest x").is_none());
     }
 
     #[test]
@@ -408,7 +546,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_header_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
-            let _ = basic(&bytes);
+            let _ = credentials(&bytes);
             if let Ok(value) = http::HeaderValue::from_bytes(&bytes) {
                 let mut headers = HeaderMap::new();
                 headers.insert("grpc-timeout", value);

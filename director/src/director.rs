@@ -1,17 +1,20 @@
 //! What every part of a running director shares: state, proposer, leader's memory, keys. Made once
 //! in `lib.rs`. Holds no logic of its own beyond who leads. Not here: tasks, services.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 use wharf_director_core::template::TemplateCatalog;
 use wharf_runtime::{clock::Clock, task::Shutdown, telemetry::LogLevel};
 
 use crate::{
-    api::streams::StreamTable, certificates::Certificates, config::Config, logins::Logins,
-    machine::Published, observations::Observatory, propose::Proposer, raft::Handle,
-    secrets::PlatformKey,
+    api::streams::StreamTable, auth::Login, certificates::Certificates, config::Config,
+    event_log::SharedEvents, logins::Logins, machine::Published, observations::Observatory,
+    propose::Proposer, raft::Handle, refused_logins::RefusedLogins, secrets::PlatformKey,
 };
+
+/// A token that expires ends its streams within this.
+const LOGIN_LOOK: Duration = Duration::from_secs(5);
 
 /// The parts of a director.
 pub struct Director {
@@ -33,6 +36,10 @@ pub struct Director {
     pub certificates: Certificates,
     /// Checks passwords.
     pub logins: Logins,
+    /// Logins that were refused and are not told yet.
+    pub refused_logins: RefusedLogins,
+    /// What happened.
+    pub events: SharedEvents,
     /// Shipped templates.
     pub catalog: TemplateCatalog,
     /// Open `Watch` streams.
@@ -70,6 +77,27 @@ impl Director {
     /// backwards, stays ahead for as long as a clock once was.
     pub fn clock_ms(&self) -> u64 {
         u64::try_from(self.clock.now_ms()).unwrap_or(0)
+    }
+
+    /// Returns when a login is worth less than it was: its user was changed, disabled or removed,
+    /// its token taken back or over.
+    pub async fn login_lost(&self, login: &Login) {
+        let mut changes = self.published.changes();
+        loop {
+            changes.borrow_and_update();
+            if !login.stands(&self.published.state(), self.now_ms()) {
+                return;
+            }
+            tokio::select! {
+                changed = changes.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                }
+                // A token ends with time alone.
+                () = tokio::time::sleep(LOGIN_LOOK) => {}
+            }
+        }
     }
 
     /// Returns when this member no longer leads in the term in which it led at the call.

@@ -2,9 +2,10 @@
 //!
 //! - [`config`]: files and addresses; [`director`]: what all parts share; [`bootstrap`]: first commands
 //! - [`raft`], [`machine`], [`propose`]: the log, the state it makes, the one way to change it
-//! - [`auth`], [`logins`], [`secrets`], [`certificates`]: who may what, and what is kept from whom
+//! - [`auth`], [`logins`], [`tokens`], [`refused_logins`]: who may what
+//! - [`secrets`], [`certificates`], [`channels`]: what is sealed, and kept from whom
 //! - [`server`], [`api`], [`sessions`]: listeners, methods for people, streams of roles
-//! - [`observations`], [`leader`]: the leader's memory and the tasks that decide from it
+//! - [`observations`], [`event_log`], [`leader`]: the leader's memory and the tasks that decide from it
 //!
 //! Invariants: what is decided goes through Raft, what is observed never does.
 //! Not here: what commands and plans mean (`wharf-director-core`), how containers run (the allocator).
@@ -14,19 +15,24 @@ pub mod api;
 pub mod auth;
 pub mod bootstrap;
 pub mod certificates;
+pub mod channels;
 pub mod codes;
 pub mod config;
 pub mod director;
+pub mod event_log;
 pub mod leader;
+mod login_body;
 pub mod logins;
 pub mod machine;
 pub mod observations;
 pub mod propose;
 pub mod raft;
+pub mod refused_logins;
 pub mod secrets;
 pub mod server;
 pub mod sessions;
 pub mod templates;
+pub mod tokens;
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -35,6 +41,7 @@ use wharf_director_core::state::State;
 use wharf_runtime::{
     clock::Clock,
     data_dir::{DataDir, DataDirError},
+    delivery::{Policy, Post},
     random,
     renewal_task::Renewal,
     task::{self, Shutdown, Tasks},
@@ -47,6 +54,7 @@ use self::{
     auth::Rules,
     certificates::{CertificateError, Certificates},
     director::Director,
+    event_log::SharedEvents,
     logins::Logins,
     machine::{DirectorMachine, Published},
     observations::Observatory,
@@ -54,6 +62,7 @@ use self::{
     raft::{
         MemberConfig, PeerOutbox, RaftStore, SledStore, StoreError, StoreOpenError, member_task,
     },
+    refused_logins::RefusedLogins,
     secrets::{PlatformKey, SecretError},
 };
 
@@ -199,6 +208,8 @@ pub async fn start_with(
         key,
         certificates,
         logins: Logins::new()?,
+        refused_logins: RefusedLogins::default(),
+        events: SharedEvents::default(),
         catalog: templates::shipped()?,
         streams: api::streams::StreamTable::default(),
         leading: watch::Sender::new(None),
@@ -213,6 +224,9 @@ pub async fn start_with(
     tasks.spawn_critical("planner", leader::planner_task::run(of()));
     tasks.spawn_critical("executor", leader::executor_task::run(of()));
     tasks.spawn_critical("health", leader::health_task::run(of()));
+    tasks.spawn_critical("events", leader::events_task::run(of()));
+    let post = Post::new(tasks.clone(), Policy::default(), random::next_u64);
+    tasks.spawn_critical("notifications", leader::notify_task::run(of(), post));
     tasks.spawn_critical("renewal", renewal(of(), slot, identity_path));
     let grpc = server::admin_routes(&director, rules.clone())?;
     let rest = server::rest_routes(&director);

@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
-use wharf_director_core::state::{Role, State};
+use wharf_director_core::state::{State, UserRecord};
 use wharf_runtime::{random, task, tls::constant_time_eq};
 
 use crate::secrets;
@@ -108,18 +108,18 @@ impl Logins {
         hasher.finalize().into()
     }
 
-    /// The role of the user, when the password is right.
+    /// The user, when the password is right and the user may log in.
     ///
     /// # Errors
     /// See [`LoginError`].
-    pub async fn verify(
+    pub async fn verify<'a>(
         &self,
-        state: &State,
+        state: &'a State,
         username: &str,
         password: &str,
         address: IpAddr,
         now_ms: u64,
-    ) -> Result<Role, LoginError> {
+    ) -> Result<&'a UserRecord, LoginError> {
         if username.len() > CREDENTIAL_BYTES || password.len() > CREDENTIAL_BYTES {
             return Err(LoginError::Wrong);
         }
@@ -133,11 +133,12 @@ impl Logins {
         let user = state.users.get(username);
         let digest = self.digest(username, password);
         if let Some(user) = user
+            && !user.disabled
             && lock(&self.verified).get(username).is_some_and(|known| {
                 known.version == user.version && constant_time_eq(&known.digest, &digest)
             })
         {
-            return Ok(user.role);
+            return Ok(user);
         }
         let _waits = self.waiting.try_acquire().map_err(|_| LoginError::Busy)?;
         let _turn = self.hashers.acquire().await.map_err(|_| LoginError::Busy)?;
@@ -149,7 +150,7 @@ impl Logins {
             task::spawn_blocking("password", move || secrets::verify_password(&hash, &tried))
                 .await
                 .unwrap_or(false);
-        match user.filter(|_| right) {
+        match user.filter(|user| right && !user.disabled) {
             Some(user) => {
                 lock(&self.guesses).remove(&place);
                 let mut verified = lock(&self.verified);
@@ -158,7 +159,7 @@ impl Logins {
                 }
                 let version = user.version;
                 verified.insert(username.to_owned(), Verified { digest, version });
-                Ok(user.role)
+                Ok(user)
             }
             None => {
                 self.count(place, now_ms);
@@ -200,7 +201,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wharf_director_core::state::UserRecord;
+    use wharf_director_core::state::Role;
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 9));
@@ -210,7 +211,8 @@ mod tests {
         let user = UserRecord {
             username: "ada".into(),
             password_hash: secrets::hash_password(password).unwrap(),
-            role: Role::PlatformViewer,
+            roles: [Role::PlatformViewer].into(),
+            disabled: false,
             created_ms: 1,
             changed_ms: 1,
             version,
@@ -224,13 +226,23 @@ mod tests {
         let logins = Logins::new().unwrap();
         let before = state("one", 1);
         for _ in 0..2 {
-            let role = logins.verify(&before, "ada", "one", HOME, 10).await;
-            assert_eq!(role, Ok(Role::PlatformViewer));
+            let user = logins.verify(&before, "ada", "one", HOME, 10).await;
+            assert!(user.is_ok_and(|user| user.covers(Role::PlatformViewer)));
         }
         let after = state("two", 2);
         let old = logins.verify(&after, "ada", "one", HOME, 20).await;
         assert_eq!(old, Err(LoginError::Wrong));
         assert!(logins.verify(&after, "ada", "two", HOME, 30).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_disabled_user_is_refused_also_when_the_password_was_verified() {
+        let logins = Logins::new().unwrap();
+        let mut state = state("one", 1);
+        assert!(logins.verify(&state, "ada", "one", HOME, 10).await.is_ok());
+        state.users.get_mut("ada").unwrap().disabled = true;
+        let refused = logins.verify(&state, "ada", "one", HOME, 20).await;
+        assert_eq!(refused, Err(LoginError::Wrong));
     }
 
     #[tokio::test]

@@ -94,6 +94,7 @@ mod tests {
         let body = Body::NoteAudit(NoteAudit {
             action: "read".into(),
             subject: "x".into(),
+            detail: String::new(),
         });
         Command::new(at_ms, "admin", None, body).encode().unwrap()
     }

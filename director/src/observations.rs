@@ -25,6 +25,8 @@ pub const CONTAINERS_PER_HOST: usize = 5_000;
 pub struct HostSeen {
     /// Facts as last told.
     pub facts: Option<v1::HostFacts>,
+    /// It has told of its containers.
+    pub reported: bool,
     /// Its containers by id.
     pub containers: BTreeMap<String, Arc<v1::Container>>,
 }
@@ -241,6 +243,7 @@ impl Observatory {
             return;
         }
         let host = memory.hosts.entry(id.clone()).or_default();
+        host.reported |= report.full;
         if report.full {
             host.containers.clear();
         }
@@ -357,6 +360,14 @@ impl Observatory {
             .values()
             .flat_map(|host| host.containers.values().cloned())
             .collect()
+    }
+
+    /// Something of every host, by its allocator.
+    #[must_use]
+    pub fn map_hosts<T>(&self, of: impl Fn(&HostSeen) -> T) -> BTreeMap<AllocatorId, T> {
+        let memory = self.lock();
+        let mapped = memory.hosts.iter();
+        mapped.map(|(id, host)| (id.clone(), of(host))).collect()
     }
 
     /// How many containers there are.

@@ -14,6 +14,7 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use wharf_runtime::{data_dir::read_limited, random};
 
 /// The user of a deployment that the platform makes.
@@ -46,6 +47,7 @@ pub enum SecretError {
 #[derive(Clone)]
 pub struct PlatformKey {
     cipher: XChaCha20Poly1305,
+    digests: [u8; 32],
 }
 
 impl std::fmt::Debug for PlatformKey {
@@ -58,9 +60,31 @@ impl PlatformKey {
     /// The key of these bytes.
     #[must_use]
     pub fn new(key: &[u8; 32]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(b"wharfinger digests");
+        hasher.update(key);
         Self {
             cipher: XChaCha20Poly1305::new(key.into()),
+            digests: hasher.finalize().into(),
         }
+    }
+
+    /// A digest that only a holder of the key can compute or check: what stays of a secret where
+    /// a plain digest would help to guess it. Digests for one purpose tell nothing of another's.
+    #[must_use]
+    pub fn digest(&self, purpose: &str, bytes: &[u8]) -> [u8; 32] {
+        let inner = Sha256::new()
+            .chain_update(self.digests)
+            .chain_update((purpose.len() as u64).to_be_bytes())
+            .chain_update(purpose.as_bytes())
+            .chain_update(bytes)
+            .finalize();
+        // Hashed again under the key, so that nothing can be appended.
+        Sha256::new()
+            .chain_update(self.digests)
+            .chain_update(inner)
+            .finalize()
+            .into()
     }
 
     /// Reads the key file: 64 hex characters. Blocks.

@@ -33,19 +33,22 @@ use wharf_runtime::{
 };
 use wharf_services::v1::{
     allocator_session_server::AllocatorSessionServer, allocators_server::AllocatorsServer,
-    containers_server::ContainersServer, deployments_server::DeploymentsServer,
-    enrollment_server::EnrollmentServer, plans_server::PlansServer,
-    platform_server::PlatformServer, proxies_server::ProxiesServer,
-    raft_transport_server::RaftTransportServer, route_session_server::RouteSessionServer,
-    streams_server::StreamsServer, templates_server::TemplatesServer,
+    channels_server::ChannelsServer, containers_server::ContainersServer,
+    deployments_server::DeploymentsServer, enrollment_server::EnrollmentServer,
+    events_server::EventsServer, plans_server::PlansServer, platform_server::PlatformServer,
+    proxies_server::ProxiesServer, raft_transport_server::RaftTransportServer,
+    route_session_server::RouteSessionServer, settings_server::SettingsServer,
+    streams_server::StreamsServer, templates_server::TemplatesServer, tokens_server::TokensServer,
+    users_server::UsersServer,
 };
 
 use crate::{
     api::{
-        MAX_MESSAGE, allocators::AllocatorsApi, containers::ContainersApi,
-        deployments::DeploymentsApi, enrollment::EnrollmentApi, plans::PlansApi,
+        MAX_MESSAGE, allocators::AllocatorsApi, channels::ChannelsApi, containers::ContainersApi,
+        deployments::DeploymentsApi, enrollment::EnrollmentApi, events::EventsApi, plans::PlansApi,
         platform::PlatformApi, proxies::ProxiesApi, raft_transport::RaftTransportApi,
-        streams::StreamsApi, templates::TemplatesApi, views::View,
+        settings::SettingsApi, streams::StreamsApi, templates::TemplatesApi, tokens::TokensApi,
+        users::UsersApi, views::View,
     },
     auth::{GateLayer, Rules},
     director::Director,
@@ -88,6 +91,11 @@ pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, Se
         .add_service(ProxiesServer::new(ProxiesApi(of())).max_decoding_message_size(limit))
         .add_service(ContainersServer::new(ContainersApi(of())).max_decoding_message_size(limit))
         .add_service(PlatformServer::new(PlatformApi(of())).max_decoding_message_size(limit))
+        .add_service(UsersServer::new(UsersApi(of())).max_decoding_message_size(limit))
+        .add_service(TokensServer::new(TokensApi(of())).max_decoding_message_size(limit))
+        .add_service(SettingsServer::new(SettingsApi(of())).max_decoding_message_size(limit))
+        .add_service(ChannelsServer::new(ChannelsApi(of())).max_decoding_message_size(limit))
+        .add_service(EventsServer::new(EventsApi(of())).max_decoding_message_size(limit))
         .add_service(StreamsServer::new(StreamsApi(of())).max_decoding_message_size(limit));
     // The last layer is the outermost: refusals of the gate are gRPC-web too.
     Ok(routes

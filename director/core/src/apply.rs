@@ -4,6 +4,7 @@
 //! proposals can race).
 
 pub mod allocator;
+pub mod channel;
 pub mod deployment;
 pub mod plan;
 pub mod platform;
@@ -22,6 +23,9 @@ use crate::{
         State,
     },
 };
+
+/// Bytes kept of the detail of an audit line.
+pub const DETAIL_BYTES: usize = 300;
 
 /// Applies a command and answers it.
 pub fn apply(state: &mut State, command: &Command) -> Outcome {
@@ -80,6 +84,12 @@ fn dispatch(state: &mut State, body: &Body) -> Result<Outcome, Refusal> {
         Body::CreateUser(body) => user::create(state, body),
         Body::UpdateUser(body) => user::update(state, body),
         Body::DeleteUser(body) => user::delete(state, body),
+        Body::CreateToken(body) => user::create_token(state, body),
+        Body::RevokeToken(body) => user::revoke_token(state, body),
+        Body::PutChannel(body) => channel::put(state, body),
+        Body::DeleteChannel(body) => channel::delete(state, body),
+        Body::RecordAlerts(body) => channel::record(state, body),
+        Body::SettleAlert(body) => channel::settle(state, body),
         Body::PutSecret(body) => platform::put_secret(state, body),
         Body::RemoveSecret(body) => platform::remove_secret(state, body),
         Body::ReportHealthTransition(body) => platform::report_health(state, body),
@@ -112,6 +122,7 @@ fn audit(state: &mut State, command: &Command, outcome: &Outcome) {
             Outcome::Refused(refusal) => refusal.code.clone(),
             _ => "done".to_owned(),
         },
+        detail: cut(&command.body.detail(), DETAIL_BYTES).to_owned(),
     };
     state.audit_next = state.audit_next.saturating_add(1);
     state.audit.push_back(Arc::new(entry));

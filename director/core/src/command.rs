@@ -3,9 +3,13 @@
 //! skips one. Not here: what each does (`apply/`).
 
 pub mod allocator;
+pub mod channel;
 pub mod deployment;
 pub mod plan;
 pub mod platform;
+pub mod user;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -13,17 +17,19 @@ use wharf_proto::ids::RequestId;
 
 pub use self::{
     allocator::{ForgetAllocator, ForgetProxy, RegisterAllocator, RegisterProxy, UpdateAllocator},
+    channel::{DeleteChannel, PutChannel, RecordAlerts, SettleAlert},
     deployment::{CreateDeployment, DeleteDeployment, NewInstance, NewResource, UpgradeDeployment},
     plan::{
         AdoptPlan, InstanceChange, NewBerth, NewStep, NotePlan, PlanEnded, StartAttempt,
         StepTransition, SupersedePlan,
     },
     platform::{
-        BootstrapPlatform, CreateUser, DeleteUser, NoteAudit, PublishRoutes, PutSecret,
-        RaiseFeatureLevel, RemoveSecret, ReportHealthTransition, SetSetting, UpdateUser,
+        BootstrapPlatform, NoteAudit, PublishRoutes, PutSecret, RaiseFeatureLevel, RemoveSecret,
+        ReportHealthTransition, SetSetting,
     },
+    user::{CreateToken, CreateUser, DeleteUser, RevokeToken, UpdateUser},
 };
-use crate::state::hex;
+use crate::state::{Role, hex};
 
 /// The version of commands that this code writes and reads.
 pub const COMMAND_VERSION: u32 = 1;
@@ -99,6 +105,18 @@ pub enum Body {
     UpdateUser(UpdateUser),
     /// Removes a user.
     DeleteUser(DeleteUser),
+    /// Makes a token.
+    CreateToken(CreateToken),
+    /// Takes a token back.
+    RevokeToken(RevokeToken),
+    /// Makes or replaces a channel.
+    PutChannel(PutChannel),
+    /// Removes a channel.
+    DeleteChannel(DeleteChannel),
+    /// Keeps what alerts have become.
+    RecordAlerts(RecordAlerts),
+    /// A message of an alert was sent or given up.
+    SettleAlert(SettleAlert),
     /// Keeps sealed bytes.
     PutSecret(PutSecret),
     /// Forgets sealed bytes.
@@ -135,6 +153,13 @@ impl Body {
             Self::CreateUser(_) => "create_user",
             Self::UpdateUser(_) => "update_user",
             Self::DeleteUser(_) => "delete_user",
+            Self::CreateToken(_) => "create_token",
+            Self::RevokeToken(_) => "revoke_token",
+            Self::PutChannel(body) if body.create => "create_channel",
+            Self::PutChannel(_) => "update_channel",
+            Self::DeleteChannel(_) => "delete_channel",
+            Self::RecordAlerts(_) => "record_alerts",
+            Self::SettleAlert(_) => "settle_alert",
             Self::PutSecret(_) => "put_secret",
             Self::RemoveSecret(_) => "remove_secret",
             Self::ReportHealthTransition(_) => "report_health_transition",
@@ -167,10 +192,52 @@ impl Body {
             Self::CreateUser(body) => format!("user/{}", body.username),
             Self::UpdateUser(body) => format!("user/{}", body.username),
             Self::DeleteUser(body) => format!("user/{}", body.username),
+            Self::CreateToken(body) => format!("token/{}", body.id),
+            Self::RevokeToken(body) => format!("token/{}", body.id),
+            Self::PutChannel(body) => format!("channel/{}", body.name),
+            Self::DeleteChannel(body) => format!("channel/{}", body.name),
+            Self::RecordAlerts(_) => "alerts".to_owned(),
+            Self::SettleAlert(body) => format!("alert/{}", body.id),
             Self::PutSecret(body) => format!("secret/{}", body.name),
             Self::RemoveSecret(body) => format!("secret/{}", body.name),
             Self::ReportHealthTransition(body) => format!("{}/{}", body.subject_kind, body.subject),
             Self::NoteAudit(body) => body.subject.clone(),
+        }
+    }
+
+    /// How and why, for people, without secrets; empty when there is nothing to add.
+    #[must_use]
+    pub fn detail(&self) -> String {
+        match self {
+            Self::NoteAudit(body) => body.detail.clone(),
+            Self::SetSetting(body) => match &body.value {
+                Some(value) => format!("set to `{value}`"),
+                None => "back to its default".to_owned(),
+            },
+            Self::CreateUser(body) => format!("roles: {}", role_names(&body.roles)),
+            Self::UpdateUser(body) => {
+                let mut changes = Vec::new();
+                if body.password_hash.is_some() {
+                    changes.push("new password".to_owned());
+                }
+                if let Some(roles) = &body.roles {
+                    changes.push(format!("roles: {}", role_names(roles)));
+                }
+                match body.disabled {
+                    Some(true) => changes.push("disabled".to_owned()),
+                    Some(false) => changes.push("enabled".to_owned()),
+                    None => {}
+                }
+                changes.join("; ")
+            }
+            Self::CreateToken(body) => format!(
+                "`{}` of {}, roles: {}",
+                body.name,
+                body.username,
+                role_names(&body.roles)
+            ),
+            Self::PutChannel(body) => format!("{} to {}", body.kind, body.host),
+            _ => String::new(),
         }
     }
 
@@ -185,6 +252,8 @@ impl Body {
                 | Self::StepTransition(_)
                 | Self::PublishRoutes(_)
                 | Self::ReportHealthTransition(_)
+                | Self::RecordAlerts(_)
+                | Self::SettleAlert(_)
         )
     }
 
@@ -194,6 +263,11 @@ impl Body {
         let bytes = serde_json::to_vec(self).expect("every key of a command is a text");
         hex(&Sha256::digest(bytes)[..16])
     }
+}
+
+fn role_names(roles: &BTreeSet<Role>) -> String {
+    let names: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    names.join(", ")
 }
 
 /// Why bytes are not a command. A member that meets one in its log must stop.

@@ -5,10 +5,12 @@
 pub mod apply;
 pub mod command;
 pub mod deployment;
+pub mod events;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod health;
 pub mod messages;
+pub mod notify;
 pub mod observe;
 pub mod outcome;
 pub mod placement;

@@ -190,6 +190,12 @@ pub mod codes {
     pub const TEMPLATE_BROKEN: &str = "DIR0032";
     /// The last platform admin cannot be removed.
     pub const LAST_ADMIN: &str = "DIR0033";
+    /// A channel is wrong, or exists.
+    pub const CHANNEL: &str = "DIR0034";
+    /// A channel is named by the settings.
+    pub const CHANNEL_USED: &str = "DIR0035";
+    /// A token is wrong, or there are too many.
+    pub const TOKEN: &str = "DIR0036";
     /// The page size is out of range.
     pub const PAGE_SIZE: &str = "DIR0040";
     /// The page token is not one of ours.

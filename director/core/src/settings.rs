@@ -2,6 +2,7 @@
 //! defaults. Kept in the state as text; read here. Not here: settings of one process (its flags).
 
 use crate::{
+    apply::channel::check_channel_name,
     placement::Strategy,
     refusal::{Refusal, RefusalKind, codes, cut},
     state::State,
@@ -17,6 +18,15 @@ pub enum SettingKind {
         /// Most.
         max: u64,
     },
+    /// A whole number within a range.
+    Number {
+        /// Least.
+        min: u64,
+        /// Most.
+        max: u64,
+    },
+    /// Names of channels, joined by commas; may be empty.
+    Channels,
     /// A placement strategy.
     Strategy,
     /// A filter of `tracing`.
@@ -41,8 +51,13 @@ const STEP: SettingKind = SettingKind::Seconds {
     max: 86_400,
 };
 
+/// The setting that names the channels of the platform's own messages.
+pub const NOTIFIED: &str = "notifications.channels";
+/// Channels that it names at most.
+const CHANNELS_NAMED: usize = 16;
+
 /// Every setting, by key.
-pub const KNOWN: [Known; 14] = [
+pub const KNOWN: [Known; 19] = [
     Known {
         key: "health.allocator_grace_seconds",
         kind: STEP,
@@ -86,6 +101,30 @@ pub const KNOWN: [Known; 14] = [
         about: "log level of proxies",
     },
     Known {
+        key: "notifications.after_seconds",
+        kind: SettingKind::Seconds {
+            min: 0,
+            max: 86_400,
+        },
+        default: "15",
+        about: "how long a problem lasts before the platform tells of it",
+    },
+    Known {
+        key: NOTIFIED,
+        kind: SettingKind::Channels,
+        default: "",
+        about: "channels that the platform's own messages go to",
+    },
+    Known {
+        key: "notifications.repeat_seconds",
+        kind: SettingKind::Seconds {
+            min: 60,
+            max: 604_800,
+        },
+        default: "14400",
+        about: "how long the platform is silent about a problem that it told of",
+    },
+    Known {
         key: "placement.strategy",
         kind: SettingKind::Strategy,
         default: "fill-anti-affinity",
@@ -127,6 +166,21 @@ pub const KNOWN: [Known; 14] = [
         default: "300",
         about: "time for a container to stop",
     },
+    Known {
+        key: "streams.per_user",
+        kind: SettingKind::Number { min: 1, max: 1_000 },
+        default: "64",
+        about: "streams that one user may have open",
+    },
+    Known {
+        key: "tokens.max_lifetime_seconds",
+        kind: SettingKind::Seconds {
+            min: 60,
+            max: 315_360_000,
+        },
+        default: "31536000",
+        about: "longest life of a new token",
+    },
 ];
 
 /// The setting of that key.
@@ -164,6 +218,29 @@ pub fn check(key: &str, value: &str) -> Result<(), Refusal> {
                 format!("the default is {}", known.default),
             ),
         },
+        SettingKind::Number { min, max } => match value.parse::<u64>() {
+            Ok(number) if (min..=max).contains(&number) => Ok(()),
+            _ => refuse(
+                format!("`{shown}` is no whole number from {min} to {max}"),
+                format!("the default is {}", known.default),
+            ),
+        },
+        SettingKind::Channels => {
+            let names: Vec<&str> = names(value).collect();
+            if names.len() > CHANNELS_NAMED {
+                return refuse(
+                    format!("more than {CHANNELS_NAMED} channels are named"),
+                    "name those that somebody reads".to_owned(),
+                );
+            }
+            match names.iter().find(|name| check_channel_name(name).is_err()) {
+                None => Ok(()),
+                Some(name) => refuse(
+                    format!("`{}` is no name of a channel", cut(name, 64)),
+                    "names are joined by commas; `wharf channel list` shows them".to_owned(),
+                ),
+            }
+        }
         SettingKind::Strategy if Strategy::parse(value).is_none() => refuse(
             format!("`{shown}` is no placement strategy"),
             "there are: fill, fill-anti-affinity, distribute, distribute-anti-affinity".to_owned(),
@@ -180,16 +257,68 @@ pub fn check(key: &str, value: &str) -> Result<(), Refusal> {
     }
 }
 
-/// A duration setting in milliseconds.
+/// Names joined by commas.
+fn names(value: &str) -> impl Iterator<Item = &str> {
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+}
+
+/// The channels that the platform's own messages go to.
 #[must_use]
-pub fn duration_ms(state: &State, key: &str) -> u64 {
+pub fn notified_channels(state: &State) -> Vec<&str> {
+    names(state.setting(NOTIFIED).unwrap_or_default()).collect()
+}
+
+/// Checks that every channel of a list exists.
+///
+/// # Errors
+/// Names the one that does not.
+pub fn check_channels(state: &State, value: &str) -> Result<(), Refusal> {
+    match names(value).find(|name| !state.channels.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => Err(Refusal::new(
+            RefusalKind::FailedPrecondition,
+            codes::SETTING,
+            format!("there is no channel `{}`", cut(name, 64)),
+        )
+        .field("value")
+        .hint("make it first; `wharf channel list` shows what there is")),
+    }
+}
+
+impl Known {
+    /// What values it takes, for people.
+    #[must_use]
+    pub fn takes(&self) -> String {
+        match self.kind {
+            SettingKind::Seconds { min, max } => format!("whole seconds, {min} to {max}"),
+            SettingKind::Number { min, max } => format!("a whole number, {min} to {max}"),
+            SettingKind::Channels => "names of channels, joined by commas, or nothing".to_owned(),
+            SettingKind::Strategy => {
+                "fill, fill-anti-affinity, distribute or distribute-anti-affinity".to_owned()
+            }
+            SettingKind::LogFilter => "a log filter, `info` or `info,module=debug`".to_owned(),
+        }
+    }
+}
+
+/// The value in force of a setting that is a number.
+#[must_use]
+pub fn number(state: &State, key: &str) -> u64 {
     let default = known(key).map_or("0", |known| known.default);
     state
         .setting(key)
-        .and_then(|value| value.parse::<u64>().ok())
+        .and_then(|value| value.parse().ok())
         .or_else(|| default.parse().ok())
         .unwrap_or(0)
-        .saturating_mul(1000)
+}
+
+/// A duration setting in milliseconds.
+#[must_use]
+pub fn duration_ms(state: &State, key: &str) -> u64 {
+    number(state, key).saturating_mul(1000)
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 //! Not here: anything observed (`observe`), which is the leader's memory.
 
 pub mod allocator;
+pub mod channel;
 pub mod deployment;
 pub mod plan;
 pub mod platform;
+pub mod user;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -20,15 +22,17 @@ use wharf_proto::ids::{
 
 pub use self::{
     allocator::{AllocatorRecord, AssignmentRecord, PortRange},
+    channel::{AlertRecord, ChannelRecord},
     deployment::{
         DeploymentError, DeploymentRecord, DeploymentUser, InstanceBerth, InstanceRecord,
         ResourceRecord, Want,
     },
     plan::{PlanKind, PlanRecord, PlanStatus, StepKind, StepLine, StepRecord, StepStatus},
     platform::{
-        AuditEntry, HealthRecord, PlatformRecord, ProxyRecord, RememberedRequest, RequestAge, Role,
-        RouteRecord, SecretRecord, SettingRecord, UserRecord,
+        AuditEntry, HealthRecord, PlatformRecord, ProxyRecord, RememberedRequest, RequestAge,
+        RouteRecord, SecretRecord, SettingRecord,
     },
+    user::{Role, TokenRecord, UserRecord},
 };
 use crate::size::Size;
 
@@ -48,6 +52,14 @@ pub const REQUEST_MEMORY_MS: u64 = 24 * 60 * 60 * 1000;
 pub const REQUESTS_KEPT: usize = 50_000;
 /// Problems of subjects remembered at most.
 pub const HEALTH_KEPT: usize = 10_000;
+/// Users at most.
+pub const USERS_KEPT: usize = 10_000;
+/// Tokens of one user at most.
+pub const TOKENS_OF_USER: usize = 50;
+/// Channels at most.
+pub const CHANNELS_KEPT: usize = 100;
+/// Alerts of the platform at most.
+pub const ALERTS_KEPT: usize = 1_000;
 /// Largest snapshot that is read.
 pub const SNAPSHOT_BYTES: usize = 1 << 30;
 
@@ -85,6 +97,15 @@ pub struct State {
     pub routes: RouteRecord,
     /// Users of the platform by name.
     pub users: BTreeMap<String, UserRecord>,
+    /// Tokens of users by id.
+    #[serde(default)]
+    pub tokens: BTreeMap<String, TokenRecord>,
+    /// Channels to people by name.
+    #[serde(default)]
+    pub channels: BTreeMap<String, ChannelRecord>,
+    /// Alerts of the platform by id.
+    #[serde(default)]
+    pub alerts: BTreeMap<String, AlertRecord>,
     /// Settings by key.
     pub settings: BTreeMap<String, SettingRecord>,
     /// Sealed secrets by name, for example `deployment/<id>/credentials`.

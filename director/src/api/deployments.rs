@@ -190,6 +190,7 @@ impl Deployments for DeploymentsApi {
         let note = Body::NoteAudit(NoteAudit {
             action: "get_credentials".to_owned(),
             subject: format!("deployment/{}", record.id),
+            detail: String::new(),
         });
         self.0.proposer.of(&principal.name, note).await?;
         Ok(Response::new(v1::Credentials {

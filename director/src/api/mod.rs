@@ -3,15 +3,20 @@
 //! how records look to people (`views`).
 
 pub mod allocators;
+pub mod channels;
 pub mod containers;
 pub mod deployments;
 pub mod enrollment;
+pub mod events;
 pub mod plans;
 pub mod platform;
 pub mod proxies;
 pub mod raft_transport;
+pub mod settings;
 pub mod streams;
 pub mod templates;
+pub mod tokens;
+pub mod users;
 pub mod views;
 
 use prost::Message;
@@ -65,6 +70,11 @@ fn asked<T: Message>(
         request_id,
         &message.encode_to_vec(),
     ))
+}
+
+/// The version that a mutation expects; zero does not check.
+fn expected(mutation: Option<&v1::Mutation>) -> u64 {
+    mutation.map_or(0, |mutation| mutation.expected_version)
 }
 
 /// One page of rows as asked for.

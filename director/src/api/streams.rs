@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
-use wharf_director_core::messages;
+use wharf_director_core::{messages, settings};
 use wharf_proto::{
     ids::is_id,
     times::timestamp,
@@ -34,8 +34,6 @@ use crate::{
 
 /// Streams of one director.
 const MAX_STREAMS: usize = 1_000;
-/// Streams of one user.
-const MAX_STREAMS_OF_USER: usize = 64;
 /// Events that wait for a reader.
 const QUEUE: usize = 64;
 /// Changes are gathered for so long.
@@ -66,10 +64,16 @@ impl StreamTable {
     }
 
     /// A stream of the same id replaces the old one, which ends.
-    fn open(&self, key: Key, topics: Topics) -> Result<watch::Receiver<Topics>, Status> {
+    /// One user may have `most`.
+    fn open(
+        &self,
+        key: Key,
+        topics: Topics,
+        most: usize,
+    ) -> Result<watch::Receiver<Topics>, Status> {
         let mut open = self.lock();
         let own = open.keys().filter(|(user, _)| *user == key.0).count();
-        if !open.contains_key(&key) && (open.len() >= MAX_STREAMS || own >= MAX_STREAMS_OF_USER) {
+        if !open.contains_key(&key) && (open.len() >= MAX_STREAMS || own >= most) {
             return Err(coded_status(
                 Code::ResourceExhausted,
                 codes::STREAM,
@@ -134,15 +138,20 @@ impl Streams for StreamsApi {
         let principal = principal(&request)?;
         let message = request.into_inner();
         stream_id(&message.stream_id)?;
-        let key = (principal.name, message.stream_id);
-        let subscribed = self.0.streams.open(key.clone(), topics(&message.topics)?)?;
+        let key = (principal.name.clone(), message.stream_id);
+        let subscribed = {
+            let most = settings::number(&self.0.published.state(), "streams.per_user");
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            self.0
+                .streams
+                .open(key.clone(), topics(&message.topics)?, most)?
+        };
         let (events, stream) = mpsc::channel(QUEUE);
         let director = Arc::clone(&self.0);
         // Whoever sees everything sees hosts; the others only deployments.
-        let sees_hosts = matches!(
-            principal.caller,
-            v1::Caller::PlatformViewer | v1::Caller::PlatformAdmin
-        );
+        let sees_hosts = [v1::Caller::PlatformViewer, v1::Caller::PlatformAdmin]
+            .iter()
+            .any(|caller| principal.callers.contains(caller));
         drop(task::spawn("watch", async move {
             let mut watcher = Watcher {
                 director: &director,
@@ -397,8 +406,8 @@ mod tests {
     fn a_second_stream_of_the_same_id_replaces_the_first_and_only_its_owner_closes_it() {
         let table = StreamTable::default();
         let key = ("ada".to_owned(), "0".repeat(32));
-        let first = table.open(key.clone(), Topics::new()).unwrap();
-        let second = table.open(key.clone(), Topics::new()).unwrap();
+        let first = table.open(key.clone(), Topics::new(), 2).unwrap();
+        let second = table.open(key.clone(), Topics::new(), 2).unwrap();
         assert!(first.has_changed().is_err(), "the first has ended");
         table.close(&key, &first);
         assert!(second.has_changed().is_ok());
@@ -410,15 +419,15 @@ mod tests {
     fn one_user_cannot_take_every_stream() {
         let table = StreamTable::default();
         let mut kept = Vec::new();
-        for number in 0..MAX_STREAMS_OF_USER {
+        for number in 0..2_u32 {
             let key = ("ada".to_owned(), format!("{number:032x}"));
-            kept.push(table.open(key, Topics::new()).unwrap());
+            kept.push(table.open(key, Topics::new(), 2).unwrap());
         }
-        let one_more = table.open(("ada".to_owned(), "f".repeat(32)), Topics::new());
+        let one_more = table.open(("ada".to_owned(), "f".repeat(32)), Topics::new(), 2);
         assert_eq!(one_more.unwrap_err().code(), Code::ResourceExhausted);
         assert!(
             table
-                .open(("bob".to_owned(), "f".repeat(32)), Topics::new())
+                .open(("bob".to_owned(), "f".repeat(32)), Topics::new(), 2)
                 .is_ok()
         );
     }

@@ -1,6 +1,8 @@
 //! Applying commands about the platform itself: setting up, feature level, settings, sealed
 //! secrets, routes' generation, health transitions.
 
+use std::collections::BTreeSet;
+
 use crate::{
     apply::{check_version, user},
     command::{
@@ -38,7 +40,7 @@ pub(super) fn bootstrap(state: &mut State, body: &BootstrapPlatform) -> Result<O
         &CreateUser {
             username: body.admin_username.clone(),
             password_hash: body.admin_password_hash.clone(),
-            role: Role::PlatformAdmin,
+            roles: BTreeSet::from([Role::PlatformAdmin]),
         },
     )?;
     state.platform = Some(PlatformRecord {
@@ -95,6 +97,9 @@ pub(super) fn set_setting(state: &mut State, body: &SetSetting) -> Result<Outcom
         }
         Some(value) => {
             settings::check(&body.key, value)?;
+            if body.key == settings::NOTIFIED {
+                settings::check_channels(state, value)?;
+            }
             let version = version.saturating_add(1);
             state.settings.insert(
                 body.key.clone(),

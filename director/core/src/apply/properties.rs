@@ -25,7 +25,7 @@ fn user(name: &str) -> Body {
     Body::CreateUser(CreateUser {
         username: name.to_owned(),
         password_hash: "$argon2id$y".to_owned(),
-        role: Role::PlatformViewer,
+        roles: [Role::PlatformViewer].into(),
     })
 }
 

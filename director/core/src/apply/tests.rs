@@ -19,7 +19,7 @@ fn user(name: &str) -> Body {
     Body::CreateUser(CreateUser {
         username: name.to_owned(),
         password_hash: "$argon2id$y".to_owned(),
-        role: Role::PlatformViewer,
+        roles: [Role::PlatformViewer].into(),
     })
 }
 
@@ -111,6 +111,7 @@ fn the_audit_log_keeps_the_last_ten_thousand_lines() {
         let note = NoteAudit {
             action: "read".to_owned(),
             subject: number.to_string(),
+            detail: String::new(),
         };
         apply(
             &mut world.state,

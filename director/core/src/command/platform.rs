@@ -1,10 +1,8 @@
-//! Commands about the platform itself: setting up, feature level, users, settings, sealed secrets,
+//! Commands about the platform itself: setting up, feature level, settings, sealed secrets,
 //! routes' generation, health transitions, audit lines.
 
 use serde::{Deserialize, Serialize};
 use wharf_proto::ids::{DirectorId, PlatformId};
-
-use crate::state::Role;
 
 /// Names the platform and makes its first admin. The system deployment is a command of its own
 /// (`CreateDeployment` with `system_owned`), because its secrets are made by the leader.
@@ -44,42 +42,6 @@ pub struct SetSetting {
     /// Its value; none clears it.
     pub value: Option<String>,
     /// Refuse when the setting has another version; zero does not check.
-    pub expected_version: u64,
-}
-
-/// Makes a user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CreateUser {
-    /// Login name.
-    pub username: String,
-    /// Argon2 hash in PHC form.
-    pub password_hash: String,
-    /// What the user may do.
-    pub role: Role,
-}
-
-/// Changes a user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UpdateUser {
-    /// Login name.
-    pub username: String,
-    /// New hash; none keeps it.
-    pub password_hash: Option<String>,
-    /// New role; none keeps it.
-    pub role: Option<Role>,
-    /// Refuse when the user has another version; zero does not check.
-    pub expected_version: u64,
-}
-
-/// Removes a user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeleteUser {
-    /// Login name.
-    pub username: String,
-    /// Refuse when the user has another version; zero does not check.
     pub expected_version: u64,
 }
 
@@ -133,4 +95,7 @@ pub struct NoteAudit {
     pub action: String,
     /// On what: `deployment/<id>`.
     pub subject: String,
+    /// How and why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }

@@ -6,6 +6,7 @@ fn note() -> Command {
     let body = NoteAudit {
         action: "read_credentials".into(),
         subject: "deployment/x".into(),
+        detail: String::new(),
     };
     Command::new(7, "admin", None, Body::NoteAudit(body))
 }

@@ -1,12 +1,9 @@
-//! Records of the platform itself: its identity, proxies, users, settings, sealed secrets, the
+//! Records of the platform itself: its identity, proxies, settings, sealed secrets, the
 //! audit log and the memory of requests. Secrets are opaque here; who seals and opens them is the
 //! shell.
 
 use serde::{Deserialize, Serialize};
-use wharf_proto::{
-    ids::{DirectorId, PlatformId, ProxyId, RequestId},
-    v1,
-};
+use wharf_proto::ids::{DirectorId, PlatformId, ProxyId, RequestId};
 
 use crate::outcome::Outcome;
 
@@ -39,62 +36,6 @@ pub struct ProxyRecord {
     /// Availability zone.
     pub zone: String,
     /// When it was first seen.
-    pub created_ms: u64,
-    /// When this record changed last.
-    pub changed_ms: u64,
-    /// Grows with every change of this record.
-    pub version: u64,
-}
-
-/// What a user may do: ECE's four roles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Sees deployments.
-    DeploymentsViewer,
-    /// Changes deployments.
-    DeploymentsManager,
-    /// Sees everything.
-    PlatformViewer,
-    /// Does everything.
-    PlatformAdmin,
-}
-
-impl Role {
-    /// The name that CLI and settings use.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DeploymentsViewer => "deployments_viewer",
-            Self::DeploymentsManager => "deployments_manager",
-            Self::PlatformViewer => "platform_viewer",
-            Self::PlatformAdmin => "platform_admin",
-        }
-    }
-
-    /// The caller it is in the contracts' access rules.
-    #[must_use]
-    pub const fn caller(self) -> v1::Caller {
-        match self {
-            Self::DeploymentsViewer => v1::Caller::DeploymentsViewer,
-            Self::DeploymentsManager => v1::Caller::DeploymentsManager,
-            Self::PlatformViewer => v1::Caller::PlatformViewer,
-            Self::PlatformAdmin => v1::Caller::PlatformAdmin,
-        }
-    }
-}
-
-/// A user of the platform.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UserRecord {
-    /// Login name.
-    pub username: String,
-    /// Argon2 hash in PHC form.
-    pub password_hash: String,
-    /// What the user may do.
-    pub role: Role,
-    /// When it was made.
     pub created_ms: u64,
     /// When this record changed last.
     pub changed_ms: u64,
@@ -142,6 +83,9 @@ pub struct AuditEntry {
     pub subject: String,
     /// `done`, or the refusal's code.
     pub result: String,
+    /// How and why, for people; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
 }
 
 /// The answer that a request got.
