@@ -401,7 +401,7 @@ impl Ending {
             .headers()
             .get(header::USER_AGENT)
             .and_then(|agent| agent.to_str().ok());
-        let silent = headers::is_collector(agent);
+        let silent = headers::is_own(agent);
         if silent {
             forwarder
                 .traffic

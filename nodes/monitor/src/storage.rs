@@ -15,7 +15,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use base64::Engine as _;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use serde::Deserialize;
@@ -31,6 +31,8 @@ use crate::config::Access;
 const MAX_ANSWER: usize = 64 << 20;
 /// Time of a call when the caller says none.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// By it the proxy knows these requests and does not log them.
+const AGENT: &str = concat!("wharf-monitor/", env!("CARGO_PKG_VERSION"));
 /// Attempts of a call that may be repeated.
 const ATTEMPTS: u32 = 3;
 
@@ -313,6 +315,7 @@ impl Storage {
                 authorization.unwrap_or(&reached.authorization),
             )
             .header(CONTENT_TYPE, kind)
+            .header(USER_AGENT, AGENT)
             .body(Full::new(body))
             .map_err(|error| StorageError::Answer(error.to_string()))?;
         let answer = reached.client.fetch(request, MAX_ANSWER);

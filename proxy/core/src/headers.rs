@@ -45,11 +45,13 @@ pub fn connection_names(value: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether the requests of this user agent are the collectors' own, which are counted, not
-/// logged: logging them would make documents of documents.
+/// Whether the requests of this user agent are the platform's own, which are counted, not
+/// logged: logging the collectors' would make documents of documents, and a monitoring node asks
+/// every other second.
 #[must_use]
-pub fn is_collector(user_agent: Option<&str>) -> bool {
-    user_agent.is_some_and(|agent| agent.starts_with("wharf-collectors/"))
+pub fn is_own(user_agent: Option<&str>) -> bool {
+    let own = ["wharf-collectors/", "wharf-monitor/"];
+    user_agent.is_some_and(|agent| own.iter().any(|name| agent.starts_with(name)))
 }
 
 #[cfg(test)]
@@ -73,9 +75,10 @@ mod tests {
     }
 
     #[test]
-    fn only_the_collectors_own_agent_is_silent() {
-        assert!(is_collector(Some("wharf-collectors/0.1.0")));
-        assert!(!is_collector(Some("curl/8 wharf-collectors/")));
-        assert!(!is_collector(None));
+    fn only_the_platforms_own_agents_are_silent() {
+        assert!(is_own(Some("wharf-collectors/0.1.0")));
+        assert!(is_own(Some("wharf-monitor/0.1.0")));
+        assert!(!is_own(Some("curl/8 wharf-collectors/")));
+        assert!(!is_own(None));
     }
 }
