@@ -386,13 +386,13 @@ fn finish_fixed(this: BucketCollector<'_>, parents: u32) -> Result<Vec<Partial>,
 
 /// Terms that no matching document has, where the request wants them too.
 fn add_empty_terms(rule: &Rule<'_>, terms: &TermsRule<'_>, maps: &mut [HashMap<Key, Bucket>]) {
-    let Some(Column::Keyword(c) | Column::Ip(c)) = &terms.column else {
+    let Some(column @ (Column::Keyword(c) | Column::Ip(c))) = &terms.column else {
         return;
     };
     c.each_term(&mut |ord, term| {
         if terms.taken.as_ref().is_none_or(|taken| taken[ord as usize]) {
             for map in &mut *maps {
-                map.entry(Key::Text(term.into())).or_insert_with(|| Bucket {
+                map.entry(Key::term(column, term)).or_insert_with(|| Bucket {
                     count: 0,
                     subs: empty(&rule.spec.subs),
                 });

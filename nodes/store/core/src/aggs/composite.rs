@@ -156,8 +156,8 @@ impl Reader<'_> {
     fn key(&self, code: i64) -> Key {
         match (&self.column, &self.spec.kind, &self.source) {
             (_, SourceKind::Number { .. }, _) => Key::Double(Float(f64::from_bits(code as u64))),
-            (Some(Column::Keyword(c) | Column::Ip(c)), _, _) => {
-                Key::Text(c.term(code as u32).as_ref().into())
+            (Some(column @ (Column::Keyword(c) | Column::Ip(c))), _, _) => {
+                Key::term(column, &c.term(code as u32))
             }
             (Some(Column::Double(_)), SourceKind::Terms, _) => {
                 Key::Double(Float(f64::from_bits(code as u64)))
@@ -321,8 +321,11 @@ fn parse_after(
         };
         out.push(match (value, kind) {
             (Value::Null, _) => None,
-            (value, Some(KeyKind::Text | KeyKind::Ip)) => {
+            (value, Some(KeyKind::Text)) => {
                 Some(Key::Text(scalar_text(value).ok_or_else(wrong)?.into()))
+            }
+            (value, Some(KeyKind::Ip)) => {
+                Some(Key::address(&scalar_text(value).ok_or_else(wrong)?))
             }
             (value, Some(KeyKind::Double)) => {
                 Some(Key::Double(Float(number_of(value).ok_or_else(wrong)?)))

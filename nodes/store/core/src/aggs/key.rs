@@ -6,6 +6,9 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::net::IpAddr;
+
+use crate::columns::Column;
 
 /// A floating-point number with a total order.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ pub enum Key {
     Double(Float),
     /// Term.
     Text(Box<str>),
+    /// Address, as the number of its IPv6 form, which is its order.
+    Address(u128),
 }
 
 /// A part of a composite key.
@@ -66,6 +71,24 @@ pub enum KeyKind {
 }
 
 impl Key {
+    /// The key of a term of an address column.
+    pub fn address(term: &str) -> Key {
+        match term.parse::<IpAddr>() {
+            Ok(IpAddr::V4(v4)) => Key::Address(v4.to_ipv6_mapped().to_bits()),
+            Ok(IpAddr::V6(v6)) => Key::Address(v6.to_bits()),
+            // Such as what a request gives for documents without the field.
+            Err(_) => Key::Text(term.into()),
+        }
+    }
+
+    /// The key of a term of a column.
+    pub(crate) fn term(column: &Column, term: &str) -> Key {
+        match column {
+            Column::Ip(_) => Key::address(term),
+            _ => Key::Text(term.into()),
+        }
+    }
+
     /// The key as a floating-point number, where whole ones meet them.
     pub fn widened(self) -> Key {
         match self {
@@ -79,7 +102,7 @@ impl Key {
         match self {
             Key::Long(n) => Some(*n as f64),
             Key::Double(n) => Some(n.0),
-            Key::Text(_) => None,
+            Key::Text(_) | Key::Address(_) => None,
         }
     }
 }
@@ -127,3 +150,24 @@ impl Hasher for Quick {
 
 /// A map with the quick hash, for dictionary numbers and instants.
 pub(crate) type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_ordered_by_number_and_shown_as_they_were() {
+        let texts = ["::1", "9.9.9.9", "10.0.0.2", "10.0.0.10", "2001:db8::1"];
+        let mut keys: Vec<Key> = texts.iter().rev().map(|text| Key::address(text)).collect();
+        keys.sort();
+        let shown: Vec<String> = keys
+            .iter()
+            .map(|key| match key {
+                Key::Address(bits) => super::super::render::address_text(*bits),
+                other => panic!("an address was expected: {other:?}"),
+            })
+            .collect();
+        assert_eq!(shown, texts);
+        assert_eq!(Key::address("none"), Key::Text("none".into()));
+    }
+}

@@ -489,6 +489,7 @@ pub(super) fn composite(
                 (Some(Key::Long(n)), ..) => json!(n),
                 (Some(Key::Double(n)), ..) => json!(n.0),
                 (Some(Key::Text(text)), ..) => json!(text),
+                (Some(Key::Address(bits)), ..) => json!(render::address_text(*bits)),
             };
             object.insert(source.name.clone(), value);
         }

@@ -3,6 +3,8 @@
 //! Invariants: absent numbers are null; numbers that are dates or booleans have a text beside them.
 //! Not here: which buckets there are (`reduce*.rs`).
 
+use std::net::Ipv6Addr;
+
 use serde_json::{Map, Value, json};
 
 use super::key::{Key, KeyKind};
@@ -11,6 +13,7 @@ use super::pipeline::sums_value;
 use super::reduce::{Out, OutBucket, Result_};
 use super::spec::{AggSpec, MetricOp};
 use crate::dateformat::DateFormat;
+use crate::document::ip_text;
 use crate::error::EsError;
 use crate::query::FieldKind;
 
@@ -44,6 +47,11 @@ pub(super) fn number_text(n: f64) -> String {
     }
 }
 
+/// An address key as the column's term.
+pub(super) fn address_text(bits: u128) -> String {
+    ip_text(Ipv6Addr::from_bits(bits).into())
+}
+
 /// The key of a terms bucket and its text.
 pub(super) fn term_key(
     key: &Key,
@@ -62,6 +70,7 @@ pub(super) fn term_key(
         (Key::Long(n), _) => (json!(n), None),
         (Key::Double(n), _) => (json!(n.0), None),
         (Key::Text(text), _) => (json!(text), None),
+        (Key::Address(bits), _) => (json!(address_text(*bits)), None),
     }
 }
 

@@ -320,7 +320,11 @@ impl<'s> TermsRule<'s> {
                         Some(Column::Keyword(c) | Column::Ip(c)) => c.ord(&term),
                         _ => None,
                     };
-                    (ord.map_or(MISSING_TERM, i64::from), Key::Text(term.into()))
+                    let key = match source.kind() {
+                        Some(FieldKind::Ip) => Key::address(&term),
+                        _ => Key::Text(term.into()),
+                    };
+                    (ord.map_or(MISSING_TERM, i64::from), key)
                 }
             });
         }
@@ -386,8 +390,8 @@ pub(super) fn key_of(rule: &Rule<'_>, code: i64) -> Key {
     match &rule.kind {
         RuleKind::Terms(terms) => match (&terms.missing, &terms.column, &rule.source) {
             (Some((missing, key)), _, _) if *missing == code => key.clone(),
-            (_, Some(Column::Keyword(c) | Column::Ip(c)), _) => {
-                Key::Text(c.term(code as u32).as_ref().into())
+            (_, Some(column @ (Column::Keyword(c) | Column::Ip(c))), _) => {
+                Key::term(column, &c.term(code as u32))
             }
             (_, Some(Column::Double(_)), _) => Key::Double(Float(f64::from_bits(code as u64))),
             (_, None, Source::IndexName(name)) => Key::Text(name.as_str().into()),
