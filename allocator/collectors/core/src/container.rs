@@ -139,15 +139,58 @@ pub struct ContainerMeta {
     pub owner: Option<Owner>,
 }
 
+/// What a container of a platform is, besides an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlatformRole {
+    /// Control plane.
+    Director,
+    /// A host's agent.
+    Allocator,
+    /// Client traffic.
+    Proxy,
+}
+
+impl PlatformRole {
+    /// `service.name` of what it logs and uses.
+    #[must_use]
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::Director => "wharf-director",
+            Self::Allocator => "wharf-allocator",
+            Self::Proxy => "wharf-proxy",
+        }
+    }
+}
+
+/// The label that names a container's platform.
+const PLATFORM_LABEL: &str = "io.wharfinger.platform";
+/// The label that names its role.
+const ROLE_LABEL: &str = "io.wharfinger.role";
+
 /// The most labels of one container that are shipped.
 pub const MAX_LABELS: usize = 64;
 const MAX_LABEL_KEY: usize = 128;
 const MAX_LABEL_VALUE: usize = 1024;
 
 impl ContainerMeta {
-    /// The application that runs in it: what the allocator says, the `app` label, the compose
-    /// service, the compose project, else the image's base name.
+    /// The platform that its labels name, and its role there; an instance has none.
+    #[must_use]
+    pub fn platform_role(&self) -> Option<(String, PlatformRole)> {
+        let role = match self.labels.get(ROLE_LABEL)?.as_str() {
+            "director" => PlatformRole::Director,
+            "allocator" => PlatformRole::Allocator,
+            "proxy" => PlatformRole::Proxy,
+            _ => return None,
+        };
+        Some((self.labels.get(PLATFORM_LABEL)?.clone(), role))
+    }
+
+    /// The application that runs in it: the platform's role, what the allocator says, the `app`
+    /// label, the compose service, the compose project, else the image's base name.
     pub fn application(&self) -> String {
+        if let Some((_, role)) = self.platform_role() {
+            return role.service().to_owned();
+        }
         let label = |key: &str| self.labels.get(key).filter(|value| !value.is_empty());
         let named = self
             .application

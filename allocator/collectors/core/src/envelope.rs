@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::container::{ContainerMeta, NamedId, cut};
+use crate::container::{ContainerMeta, NamedId, PlatformRole, cut};
 use crate::document::{Document, position_id, push_json, push_time};
 
 /// The version of the Elastic Common Schema that documents follow.
@@ -53,6 +53,7 @@ pub struct Envelope {
     tail: Vec<u8>,
     /// `"platform":{…}` inside `wharf`.
     platform: Vec<u8>,
+    platform_id: String,
     host_id: String,
     engine_address: String,
 }
@@ -89,6 +90,7 @@ impl Envelope {
             host_open: open("host", &host_json),
             tail: inner(&tail),
             platform: inner(&json!({ "platform": named(platform) })),
+            platform_id: platform.id.clone(),
             host_id: host.id.clone(),
             engine_address: engine_address.to_owned(),
         }
@@ -106,6 +108,17 @@ impl Envelope {
         host_extra: Option<&Value>,
         container: Option<&ContainerContext>,
     ) {
+        self.write_about(out, host_extra, container, None);
+    }
+
+    /// The same with `about` inside `wharf`: what a line of the platform's own speaks of.
+    pub(crate) fn write_about(
+        &self,
+        out: &mut Vec<u8>,
+        host_extra: Option<&Value>,
+        container: Option<&ContainerContext>,
+        about: Option<&Value>,
+    ) {
         out.extend_from_slice(&self.host_open);
         push_members(out, host_extra);
         out.extend_from_slice(b"},");
@@ -118,6 +131,7 @@ impl Envelope {
             out.push(b',');
             out.extend_from_slice(&container.owner);
         }
+        push_members(out, about);
         out.push(b'}');
     }
 }
@@ -136,6 +150,8 @@ pub struct ContainerContext {
     owner: Vec<u8>,
     /// `,"name":"…"` inside `service`.
     service_name: Vec<u8>,
+    /// The platform that its labels name, and its role in it.
+    role: Option<(String, PlatformRole)>,
 }
 
 impl ContainerContext {
@@ -173,7 +189,18 @@ impl ContainerContext {
             docker_labels,
             owner,
             service_name,
+            role: meta.platform_role(),
         }
+    }
+
+    /// Its role, when it is one of the envelope's own platform; labels of another's are not believed.
+    pub(crate) fn role_of(&self, envelope: &Envelope) -> Option<PlatformRole> {
+        let (platform, role) = self.role.as_ref()?;
+        (!platform.is_empty() && *platform == envelope.platform_id).then_some(*role)
+    }
+
+    pub(crate) fn container_open(&self) -> &[u8] {
+        &self.container_open
     }
 
     /// The container's id.
@@ -338,7 +365,7 @@ fn push_number(out: &mut Vec<u8>, prefix: &[u8], value: Option<u64>) {
 }
 
 /// Appends `,` and an object's members without its braces.
-fn push_members(out: &mut Vec<u8>, object: Option<&Value>) {
+pub(crate) fn push_members(out: &mut Vec<u8>, object: Option<&Value>) {
     if let Some(object) = object {
         let members = inner(object);
         if !members.is_empty() {

@@ -16,6 +16,8 @@ pub mod record;
 pub mod redact;
 pub mod ship;
 
-pub use container::{ContainerMeta, ContainerState, Health, HealthProbe, NamedId, Owner};
+pub use container::{
+    ContainerMeta, ContainerState, Health, HealthProbe, NamedId, Owner, PlatformRole,
+};
 pub use document::Document;
 pub use envelope::{AgentFacts, ContainerContext, Envelope, HostFacts};

@@ -7,11 +7,16 @@
 
 use super::LogLine;
 use super::level::level;
+use super::own::{self, ACCESS_DATASET, Access};
+use crate::container::PlatformRole;
 use crate::document::{Document, position_id, push_json, push_time};
-use crate::envelope::{ContainerContext, Envelope};
+use crate::envelope::{ContainerContext, Envelope, push_members};
 
 /// The data stream of containers' lines.
 pub const CONTAINER_STREAM: &str = "logs-docker.container-default";
+
+/// The data stream of the proxies' access logs.
+pub const ACCESS_STREAM: &str = "logs-wharf.access-default";
 
 /// The data stream of the engine's own lines.
 pub const ENGINE_STREAM: &str = "logs-docker.engine-default";
@@ -25,14 +30,27 @@ pub struct LogFile<'a> {
     pub identity: (u64, u64),
 }
 
-/// The document of one line of a container.
+/// The document of one line of a container. A request that a proxy of this platform wrote down
+/// becomes a document of [`ACCESS_STREAM`], an event of a role its message and level; every other
+/// line is shipped as it is.
 pub fn container_line(
     envelope: &Envelope,
     container: &ContainerContext,
     file: LogFile<'_>,
     line: &LogLine,
 ) -> Document {
-    let mut out = start(line.at_ms, "docker.container", line.message.len());
+    let role = container.role_of(envelope);
+    if role == Some(PlatformRole::Proxy)
+        && let Some(access) = own::access(&line.message)
+    {
+        return access_line(envelope, container, file, line, &access);
+    }
+    let event = role.and_then(|_| own::role_event(&line.message));
+    let mut out = start(
+        line.at_ms,
+        ("docker", "docker.container"),
+        line.message.len(),
+    );
     envelope.write(&mut out, None, Some(container));
     out.push(b',');
     out.extend_from_slice(container.container_with_labels());
@@ -49,7 +67,11 @@ pub fn container_line(
         &mut out,
         file.path,
         line.offset,
-        level(&line.message),
+        match &event {
+            Some(event) => event.level,
+            None => level(&line.message),
+        },
+        event.as_ref().map(|event| event.logger.as_str()),
         line.is_partial,
     );
     if let Some(error) = line.error {
@@ -57,11 +79,47 @@ pub fn container_line(
         push_json(&mut out, error);
         out.push(b'}');
     }
-    push_message(&mut out, &line.message);
+    push_message(
+        &mut out,
+        event.as_ref().map_or(&line.message, |event| &event.message),
+    );
     let id = line_id(container.id(), file, line.offset, &line.time);
     Document {
         stream: CONTAINER_STREAM.to_owned(),
         id,
+        body: out,
+    }
+}
+
+/// The document of a request. Its time is the request's; its id is the line's position.
+fn access_line(
+    envelope: &Envelope,
+    container: &ContainerContext,
+    file: LogFile<'_>,
+    line: &LogLine,
+    access: &Access,
+) -> Document {
+    let mut out = Vec::with_capacity(2048);
+    push_stream(&mut out, access.at_ms, ACCESS_DATASET);
+    envelope.write_about(&mut out, None, Some(container), Some(&access.about));
+    out.push(b',');
+    out.extend_from_slice(container.container_open());
+    out.extend_from_slice(b"},\"service\":{");
+    out.extend_from_slice(container.service_name());
+    out.extend_from_slice(b"},\"input\":{\"type\":\"container\"},");
+    push_log(
+        &mut out,
+        file.path,
+        line.offset,
+        access.level,
+        None,
+        line.is_partial,
+    );
+    push_members(&mut out, Some(&access.root));
+    out.push(b'}');
+    Document {
+        stream: ACCESS_STREAM.to_owned(),
+        id: line_id(container.id(), file, line.offset, &line.time),
         body: out,
     }
 }
@@ -86,10 +144,10 @@ pub fn engine_line(
         .unwrap_or("");
     let at: Option<jiff::Timestamp> = time.parse().ok();
     let at_ms = at.map_or(now_ms, jiff::Timestamp::as_millisecond);
-    let mut out = start(at_ms, "docker.engine", text.len());
+    let mut out = start(at_ms, ("docker", "docker.engine"), text.len());
     envelope.write(&mut out, None, None);
     out.extend_from_slice(b",\"service\":{\"type\":\"docker\"},\"input\":{\"type\":\"log\"},");
-    push_log(&mut out, file.path, offset, level(text), false);
+    push_log(&mut out, file.path, offset, level(text), None, false);
     push_message(&mut out, text);
     let id = line_id(envelope.host_id(), file, offset, time);
     Some(Document {
@@ -99,21 +157,33 @@ pub fn engine_line(
     })
 }
 
-fn start(at_ms: i64, dataset: &str, message_bytes: usize) -> Vec<u8> {
+fn start(at_ms: i64, (module, dataset): (&str, &str), message_bytes: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(1280 + message_bytes);
-    out.extend_from_slice(b"{\"@timestamp\":\"");
-    push_time(&mut out, at_ms);
-    out.extend_from_slice(b"\",\"data_stream\":{\"type\":\"logs\",\"dataset\":\"");
-    out.extend_from_slice(dataset.as_bytes());
-    out.extend_from_slice(
-        b"\",\"namespace\":\"default\"},\"event\":{\"module\":\"docker\",\"dataset\":\"",
-    );
+    push_stream(&mut out, at_ms, dataset);
+    out.extend_from_slice(b"\"event\":{\"module\":\"");
+    out.extend_from_slice(module.as_bytes());
+    out.extend_from_slice(b"\",\"dataset\":\"");
     out.extend_from_slice(dataset.as_bytes());
     out.extend_from_slice(b"\"},");
     out
 }
 
-fn push_log(out: &mut Vec<u8>, path: &str, offset: u64, level: Option<&str>, partial: bool) {
+fn push_stream(out: &mut Vec<u8>, at_ms: i64, dataset: &str) {
+    out.extend_from_slice(b"{\"@timestamp\":\"");
+    push_time(out, at_ms);
+    out.extend_from_slice(b"\",\"data_stream\":{\"type\":\"logs\",\"dataset\":\"");
+    out.extend_from_slice(dataset.as_bytes());
+    out.extend_from_slice(b"\",\"namespace\":\"default\"},");
+}
+
+fn push_log(
+    out: &mut Vec<u8>,
+    path: &str,
+    offset: u64,
+    level: Option<&str>,
+    logger: Option<&str>,
+    partial: bool,
+) {
     out.extend_from_slice(b"\"log\":{\"offset\":");
     out.extend_from_slice(offset.to_string().as_bytes());
     out.extend_from_slice(b",\"file\":{\"path\":");
@@ -123,6 +193,10 @@ fn push_log(out: &mut Vec<u8>, path: &str, offset: u64, level: Option<&str>, par
         out.extend_from_slice(b",\"level\":\"");
         out.extend_from_slice(level.as_bytes());
         out.push(b'"');
+    }
+    if let Some(logger) = logger {
+        out.extend_from_slice(b",\"logger\":");
+        push_json(out, logger);
     }
     if partial {
         out.extend_from_slice(b",\"flags\":[\"truncated\"]");
@@ -196,6 +270,60 @@ mod tests {
         assert_eq!(body["service"]["name"], "shop");
         assert_eq!(body["message"], line.message);
         assert_eq!(body["data_stream"]["dataset"], "docker.container");
+    }
+
+    fn role(platform: &str, role: &str) -> ContainerContext {
+        let label = |key: &str, value: &str| (format!("io.wharfinger.{key}"), value.to_owned());
+        ContainerContext::new(&ContainerMeta {
+            id: "c2".into(),
+            labels: [label("platform", platform), label("role", role)].into(),
+            ..ContainerMeta::default()
+        })
+    }
+
+    #[test]
+    fn a_request_of_our_proxy_becomes_a_document_of_its_own() {
+        let line = LogLine {
+            offset: 9,
+            message: r#"{"@timestamp":"2026-01-01T00:00:00.500Z","log":{"level":"error"},"event":{"dataset":"wharf.access","duration":1500},"http":{"request":{"method":"GET"},"response":{"status_code":503}},"url":{"path":"/_search"},"wharf":{"deployment":{"id":"d","name":"web"},"resource":{"id":"r","name":"storage"},"upstream":{"duration":9}}}"#.into(),
+            ..LogLine::default()
+        };
+        let document = container_line(&envelope(), &role("p", "proxy"), FILE, &line);
+        let body: Value = serde_json::from_slice(&document.body).unwrap();
+        assert_eq!(document.stream, "logs-wharf.access-default");
+        assert_eq!(body["@timestamp"], "2026-01-01T00:00:00.500Z");
+        assert_eq!(body["data_stream"]["dataset"], "wharf.access");
+        assert_eq!(body["http"]["response"]["status_code"], 503);
+        assert_eq!(body["event"]["duration"], 1500);
+        assert_eq!(body["wharf"]["platform"]["id"], "p");
+        assert_eq!(body["wharf"]["deployment"]["name"], "web");
+        assert_eq!(body["wharf"]["resource"]["name"], "storage");
+        assert_eq!(body["wharf"]["upstream"]["duration"], 9);
+        assert_eq!(body["service"]["name"], "wharf-proxy");
+        assert_eq!(body["log"]["level"], "error");
+        for other in [role("q", "proxy"), role("p", "director"), container()] {
+            let document = container_line(&envelope(), &other, FILE, &line);
+            assert_eq!(
+                document.stream, CONTAINER_STREAM,
+                "the line of somebody else"
+            );
+        }
+    }
+
+    #[test]
+    fn an_event_of_a_role_has_its_message_level_and_part_of_the_program() {
+        let line = LogLine {
+            stream: "stderr",
+            message: r#"{"timestamp":"x","level":"WARN","message":"slow","ms":4,"target":"wharf_director::raft"}"#.into(),
+            ..LogLine::default()
+        };
+        let document = container_line(&envelope(), &role("p", "director"), FILE, &line);
+        let body: Value = serde_json::from_slice(&document.body).unwrap();
+        assert_eq!(document.stream, CONTAINER_STREAM);
+        assert_eq!(body["message"], "slow ms=4");
+        assert_eq!(body["log"]["level"], "warn");
+        assert_eq!(body["log"]["logger"], "wharf_director::raft");
+        assert_eq!(body["service"]["name"], "wharf-director");
     }
 
     #[test]

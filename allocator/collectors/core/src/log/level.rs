@@ -6,7 +6,7 @@
 
 use crate::container::cut;
 
-const LEVELS: [(&str, &str); 17] = [
+const LEVELS: [(&str, &str); 22] = [
     ("trace", "trace"),
     ("debug", "debug"),
     ("dbg", "debug"),
@@ -21,40 +21,78 @@ const LEVELS: [(&str, &str); 17] = [
     ("err", "error"),
     ("severe", "error"),
     ("critical", "critical"),
+    ("crit", "critical"),
+    ("alert", "critical"),
+    ("dpanic", "critical"),
     ("fatal", "fatal"),
     ("panic", "fatal"),
     ("emergency", "emergency"),
+    ("emerg", "emergency"),
+    ("verbose", "debug"),
 ];
 
-/// The level of a line, when it says one.
+/// The level of a line, when it says one: lower-case, one word for all spellings of a level.
 pub fn level(message: &str) -> Option<&'static str> {
     let start = cut(message, 1024);
     if start.trim_start().starts_with('{') {
-        return [
-            "\"log.level\"",
-            "\"level\"",
-            "\"severity\"",
-            "\"lvl\"",
-            "\"levelname\"",
-        ]
-        .iter()
-        .find_map(|key| json_value(start, key))
-        .and_then(exact);
+        return JSON_KEYS.iter().find_map(|key| json_level(start, key));
     }
     if let Some(value) = key_value(start, "level=").or_else(|| key_value(start, "lvl=")) {
         return exact(value);
     }
-    upper_word(cut(start, 96))
+    klog(start).or_else(|| upper_word(cut(start, 96)))
 }
 
-fn json_value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    let at = text.find(key)? + key.len();
-    let rest = text[at..]
-        .trim_start()
-        .strip_prefix(':')?
-        .trim_start()
-        .strip_prefix('"')?;
-    rest.split('"').next()
+/// Where JSON lines have their level: ECS, zap and zerolog, Stackdriver, others.
+const JSON_KEYS: [&str; 5] = [
+    "\"log.level\"",
+    "\"level\"",
+    "\"severity\"",
+    "\"lvl\"",
+    "\"levelname\"",
+];
+
+/// The first readable value of a key; the same word as a text elsewhere in the line is passed over.
+fn json_level(text: &str, key: &str) -> Option<&'static str> {
+    text.match_indices(key).find_map(|(at, _)| {
+        let rest = text[at + key.len()..].trim_start().strip_prefix(':')?;
+        let rest = rest.trim_start();
+        match rest.strip_prefix('"') {
+            Some(rest) => exact(rest.split('"').next()?),
+            None => numbered(rest),
+        }
+    })
+}
+
+/// The numbers of bunyan and pino.
+fn numbered(rest: &str) -> Option<&'static str> {
+    let end = rest.find(|letter: char| !letter.is_ascii_digit())?;
+    match &rest[..end] {
+        "10" => Some("trace"),
+        "20" => Some("debug"),
+        "30" => Some("info"),
+        "40" => Some("warn"),
+        "50" => Some("error"),
+        "60" => Some("fatal"),
+        _ => None,
+    }
+}
+
+/// The letter that starts lines of klog and glog: `E0102 15:04:05.678901 …`.
+fn klog(text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes().first_chunk::<9>()?;
+    let digits = [1, 2, 3, 4, 6, 7];
+    if !digits.iter().all(|at| bytes[*at].is_ascii_digit()) || bytes[5] != b' ' || bytes[8] != b':'
+    {
+        return None;
+    }
+    match bytes[0] {
+        b'I' => Some("info"),
+        b'W' => Some("warn"),
+        b'E' => Some("error"),
+        b'F' => Some("fatal"),
+        _ => None,
+    }
 }
 
 fn key_value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
@@ -91,7 +129,7 @@ fn upper_word(text: &str) -> Option<&'static str> {
     None
 }
 
-fn exact(word: &str) -> Option<&'static str> {
+pub(crate) fn exact(word: &str) -> Option<&'static str> {
     LEVELS
         .iter()
         .find(|(name, _)| word.eq_ignore_ascii_case(name))
@@ -122,6 +160,18 @@ mod tests {
                 Some("error"),
             ),
             ("2026-11-23 LOG:  database system is ready", Some("info")),
+            ("E0102 15:04:05.678901       1 main.go:7] x", Some("error")),
+            (
+                "I0102 15:04:05.678901       1 main.go:7] ERROR",
+                Some("info"),
+            ),
+            ("E0102 is a room", None),
+            (r#"{"name":"a","level":50,"msg":"x","v":0}"#, Some("error")),
+            (r#"{"level":51,"msg":"x"}"#, None),
+            (
+                r#"{"msg":"level","note":"level","log":{"level":"Warning"}}"#,
+                Some("warn"),
+            ),
             ("an error in the middle of a sentence", None),
             ("loglevel=debugging is no level", None),
             ("", None),
@@ -131,6 +181,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_spelling_of_a_level_is_found_in_every_form(
+            index in 0..LEVELS.len(),
+            upper: bool,
+            rest in "[ a-z0-9.]{0,40}",
+        ) {
+            let (name, expected) = LEVELS[index];
+            let capital = name.to_ascii_uppercase();
+            let word = if upper { capital.as_str() } else { name };
+            for line in [
+                format!("{{\"a\":\"{rest}\",\"log.level\":\"{word}\"}}"),
+                format!("{{\"level\" : \"{word}\",\"msg\":\"{rest}\"}}"),
+                format!("time=1 level={word} msg=\"{rest}\""),
+                format!("2026-01-02 [{word}] {rest}"),
+                format!("2026-01-02T03:04:05Z {capital} {rest}"),
+            ] {
+                prop_assert_eq!(level(&line), Some(expected), "{}", line);
+            }
+        }
+
         #[test]
         fn any_line_is_survived(line in ".{0,300}") {
             let _ = level(&line);

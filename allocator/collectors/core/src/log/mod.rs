@@ -7,6 +7,7 @@
 pub mod decode;
 pub mod document;
 pub mod level;
+pub mod own;
 
 pub use decode::{Joiner, LogLine};
 pub use document::{container_line, engine_line};
