@@ -15,6 +15,7 @@ use wharf_director_core::{
     command::{Body, PutSecret},
     reconcile::{assignment::AssignedSpec, route::RouteEntry},
     state::State,
+    template::MONITORING,
 };
 use wharf_proto::ids::AllocatorId;
 use wharf_runtime::{
@@ -266,7 +267,7 @@ fn names(state: &State, alias: &str, kind: &str, deployment_id: &str) -> Vec<Str
         .platform
         .as_ref()
         .map_or("localhost", |platform| platform.domain.as_str());
-    if kind == "monitoring" {
+    if kind == MONITORING {
         return vec![format!("{alias}-monitor.{domain}")];
     }
     vec![

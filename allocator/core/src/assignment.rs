@@ -225,6 +225,8 @@ fn check_instance(instance: &v1::AssignedInstance) -> Result<(), AssignmentError
             ("secrets.identity_pem", &secrets.identity_pem),
             ("secrets.ca_pem", &secrets.ca_pem),
             ("secrets.users_json", &secrets.users_json),
+            ("secrets.storage_json", &secrets.storage_json),
+            ("secrets.channels_json", &secrets.channels_json),
         ] {
             if text.len() > MAX_SECRET {
                 return Err(field(name, "", "at most 1 MiB"));

@@ -117,6 +117,7 @@ pub fn bind(source: &Path, target: &str, read_only: bool) -> Mount {
 pub fn instance_body(of: &InstanceContainer<'_>) -> ContainerCreateBody {
     let assigned = of.assigned;
     let limits = of.limits;
+    let on_host = on_host_network(assigned);
     let port = format!("{INSTANCE_PORT}/tcp");
     let published = PortBinding {
         host_ip: Some(of.platform.advertised_address.clone()),
@@ -136,7 +137,8 @@ pub fn instance_body(of: &InstanceContainer<'_>) -> ContainerCreateBody {
             name: Some(RestartPolicyNameEnum::NO),
             maximum_retry_count: None,
         }),
-        port_bindings: Some(HashMap::from([(port.clone(), Some(vec![published]))])),
+        network_mode: on_host.then(|| "host".to_owned()),
+        port_bindings: (!on_host).then(|| HashMap::from([(port.clone(), Some(vec![published]))])),
         mounts: Some(vec![
             bind(&of.directory.join("data"), "/data", false),
             bind(&of.directory.join("secrets"), "/secrets", true),
@@ -146,13 +148,19 @@ pub fn instance_body(of: &InstanceContainer<'_>) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(of.image_id.to_owned()),
         cmd: Some(command(of)),
-        hostname: Some(assigned.instance_name.clone()),
-        exposed_ports: Some(vec![port]),
+        hostname: (!on_host).then(|| assigned.instance_name.clone()),
+        exposed_ports: (!on_host).then(|| vec![port]),
         labels: Some(instance_labels(of)),
         stop_timeout: Some(i64::from(STOP_SECONDS)),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
     }
+}
+
+/// A monitoring node lives in the host's network: it calls the proxy at the advertised address, which
+/// may be loopback, and receivers of messages outside. It listens on its assigned port alone.
+fn on_host_network(assigned: &v1::AssignedInstance) -> bool {
+    assigned.engine == "monitor"
 }
 
 /// What confines every container of ours.
@@ -183,12 +191,22 @@ fn command(of: &InstanceContainer<'_>) -> Vec<String> {
         "" => "store",
         engine => engine,
     };
+    let listen = if on_host_network(assigned) {
+        let address = &of.platform.advertised_address;
+        if address.contains(':') {
+            format!("[{address}]:{}", assigned.port)
+        } else {
+            format!("{address}:{}", assigned.port)
+        }
+    } else {
+        format!("0.0.0.0:{INSTANCE_PORT}")
+    };
     let mut command = vec!["run".to_owned(), engine.to_owned()];
     let disk = assigned.size.as_ref().map_or(0, |size| size.disk_bytes);
     for (flag, value) in [
         ("--data-dir", "/data".to_owned()),
         ("--secrets-dir", "/secrets".to_owned()),
-        ("--listen", format!("0.0.0.0:{INSTANCE_PORT}")),
+        ("--listen", listen),
         ("--memory-bytes", of.limits.memory_bytes.to_string()),
         ("--disk-bytes", disk.to_string()),
         ("--instance-id", assigned.instance_id.clone()),

@@ -13,6 +13,9 @@ use crate::{
     size::{GIB, MIB, Size},
 };
 
+/// The kind of resource that watches what a deployment's storage holds.
+pub const MONITORING: &str = "monitoring";
+
 /// A hardware profile and the allocators it fits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

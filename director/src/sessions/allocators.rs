@@ -12,9 +12,11 @@ use wharf_director_core::{
     command::{Body, RegisterAllocator},
     reconcile::{assignment, destination},
     state::{PortRange, State},
+    template::MONITORING,
 };
 use wharf_proto::{
     ids::AllocatorId,
+    json,
     times::timestamp,
     v1::{self, allocator_order::Order, allocator_report::Report},
 };
@@ -27,6 +29,7 @@ use super::{
 };
 use crate::{
     answer::{internal, not_leading},
+    channels,
     director::Director,
     observations::Ticket,
     secrets::DeploymentCredentials,
@@ -298,21 +301,75 @@ async fn assignment_of(
             .instance(state, &director.proposer, id, spec, director.clock_ms())
             .await
             .map_err(internal)?;
-        let users_json = state
-            .deployments
-            .get(spec.deployment_id.as_str())
-            .map(assignment::users_json)
-            .unwrap_or_default();
-        secrets.insert(
-            spec.instance_id.clone(),
-            v1::InstanceSecrets {
-                identity_pem: identity.to_string(),
-                ca_pem: ca_pem.to_owned(),
-                users_json,
-            },
-        );
+        let mut given = v1::InstanceSecrets {
+            identity_pem: identity.to_string(),
+            ca_pem: ca_pem.to_owned(),
+            ..v1::InstanceSecrets::default()
+        };
+        if spec.resource_kind == MONITORING {
+            given.storage_json = storage_json(director, state, id, spec).unwrap_or_default();
+            given.channels_json = channels_json(director, state);
+        } else {
+            let deployment = state.deployments.get(spec.deployment_id.as_str());
+            given.users_json = deployment.map(assignment::users_json).unwrap_or_default();
+        }
+        secrets.insert(spec.instance_id.clone(), given);
     }
     Ok(content.to_message(id, generation, |spec| secrets.remove(&spec.instance_id)))
+}
+
+/// How a monitoring node reaches its deployment's storage; none while no proxy is known.
+fn storage_json(
+    director: &Director,
+    state: &State,
+    id: &AllocatorId,
+    spec: &assignment::AssignedSpec,
+) -> Option<String> {
+    let url = destination::proxy_url(state, id)?;
+    let domain = &state.platform.as_ref()?.domain;
+    let deployment = state.deployments.get(spec.deployment_id.as_str())?;
+    let name = credentials_secret(&deployment.id);
+    let record = state.secrets.get(&name)?;
+    match DeploymentCredentials::open(&director.key, &name, &record.sealed) {
+        Ok(credentials) => Some(
+            serde_json::json!({
+                "url": url,
+                "alias": spec.alias,
+                "server_name": format!("{}.{domain}", spec.alias),
+                "username": credentials.username,
+                "password": credentials.password,
+            })
+            .to_string(),
+        ),
+        Err(error) => {
+            tracing::error!(%error, instance = spec.instance_id, "a monitoring node has no credentials");
+            None
+        }
+    }
+}
+
+/// The channels of the platform with their secrets. One that cannot be opened is left out: the
+/// others are still sent to.
+fn channels_json(director: &Director, state: &State) -> String {
+    let channels: Vec<serde_json::Value> = state
+        .channels
+        .values()
+        .filter_map(|record| {
+            let channel = channels::open(&director.key, record)
+                .map_err(|error| error.to_string())
+                .and_then(|channel| json::to_json(&channel).map_err(|error| error.to_string()));
+            channel
+                .inspect_err(|error| {
+                    tracing::error!(
+                        error,
+                        channel = record.name,
+                        "a channel cannot be handed out"
+                    );
+                })
+                .ok()
+        })
+        .collect();
+    serde_json::json!({ "channels": channels }).to_string()
 }
 
 /// Where the host's collectors ship to, its generation still zero.

@@ -20,10 +20,20 @@ pub struct Destination {
 /// proxy whose address is known: they spool.
 #[must_use]
 pub fn destination(state: &State, allocator_id: &AllocatorId) -> Option<Destination> {
-    let platform = state.platform.as_ref()?;
     let deployment = state
         .system_deployment()
         .filter(|deployment| !deployment.deleting)?;
+    Some(Destination {
+        deployment_id: deployment.id.clone(),
+        cluster: deployment.alias.clone(),
+        url: proxy_url(state, allocator_id)?,
+    })
+}
+
+/// `https://address:port` of the proxy that what runs on an allocator's host is to use.
+#[must_use]
+pub fn proxy_url(state: &State, allocator_id: &AllocatorId) -> Option<String> {
+    let platform = state.platform.as_ref()?;
     let own = state.allocators.get(allocator_id)?;
     let address = state
         .proxies
@@ -32,15 +42,10 @@ pub fn destination(state: &State, allocator_id: &AllocatorId) -> Option<Destinat
         .min()
         .map(|(_, _, address)| address)?;
     let port = platform.proxy_https_port;
-    let url = if address.contains(':') {
+    Some(if address.contains(':') {
         format!("https://[{address}]:{port}")
     } else {
         format!("https://{address}:{port}")
-    };
-    Some(Destination {
-        deployment_id: deployment.id.clone(),
-        cluster: deployment.alias.clone(),
-        url,
     })
 }
 
