@@ -232,23 +232,44 @@ pub fn line_at(context: &ContainerContext, at_ms: u64, message: &str) -> Documen
     container_line(&envelope("h1"), context, file, &line)
 }
 
-/// A request through the proxy, as its access log has it; without a prefix when it is empty.
-pub fn access(deployment: &str, prefix: &str, status: u16, at_ms: u64, id: &str) -> Document {
-    let mut url = json!({"path": format!("{prefix}/_search")});
+/// A request through the proxy, as its access log has it and the collectors ship it; without a
+/// prefix when it is empty. `n` tells requests of one moment apart.
+pub fn access(deployment: &str, prefix: &str, status: u16, at_ms: u64, n: u64) -> Document {
+    let label = |key: &str, value: &str| (format!("io.wharfinger.{key}"), value.to_owned());
+    let proxy = ContainerContext::new(&ContainerMeta {
+        id: "id-of-proxy".to_owned(),
+        name: "wharf-wharf-proxy".to_owned(),
+        labels: [
+            label("platform", &named("wharf").id),
+            label("role", "proxy"),
+        ]
+        .into(),
+        ..ContainerMeta::default()
+    });
+    let mut url = json!({"path": format!("{prefix}/_search"), "domain": "web.localhost"});
     if !prefix.is_empty() {
         url["prefix"] = json!(prefix);
     }
-    Document {
-        stream: "logs-wharf.access-default".to_owned(),
-        id: id.to_owned(),
-        body: json!({
-            "@timestamp": wharf_proto::times::rfc3339(at_ms),
-            "event": {"dataset": "wharf.access", "duration": 2_000_000},
-            "http": {"request": {"method": "GET"}, "response": {"status_code": status}},
-            "url": url,
-            "wharf": {"deployment": {"id": "d", "name": deployment}},
-        })
-        .to_string()
-        .into_bytes(),
-    }
+    let failed = status >= 500;
+    let request = json!({
+        "@timestamp": wharf_proto::times::rfc3339(at_ms),
+        "log": {"level": if failed { "error" } else { "info" }},
+        "event": {"dataset": "wharf.access", "duration": 2_000_000},
+        "http": {"request": {"method": "GET"}, "response": {"status_code": status}},
+        "url": url,
+        "wharf": {"deployment": {"id": "d", "name": deployment}},
+    });
+    let line = LogLine {
+        offset: n,
+        stream: "stdout",
+        time: format!("{at_ms} {deployment} {prefix}"),
+        at_ms: at_ms as i64,
+        message: request.to_string(),
+        ..LogLine::default()
+    };
+    let file = LogFile {
+        path: "/log",
+        identity: (1, 3),
+    };
+    container_line(&envelope("h1"), &proxy, file, &line)
 }

@@ -115,13 +115,7 @@ async fn an_application_that_logs_errors_fires_by_its_name() {
 async fn a_deployment_that_answers_errors_fires_by_its_path() {
     let store = Store::start().await;
     let request = |n: u64, deployment: &str, path: &str, status: u16| {
-        access(
-            deployment,
-            path,
-            status,
-            NOW - 1000 - n * 100,
-            &format!("{deployment}{path}{n}"),
-        )
+        access(deployment, path, status, NOW - 1000 - n * 100, n)
     };
     let documents: Vec<Document> = (0..100)
         .flat_map(|n| {
@@ -137,6 +131,11 @@ async fn a_deployment_that_answers_errors_fires_by_its_path() {
         store.firing("deployment-errors").await,
         [("web /orders".into(), 0.2)]
     );
+    assert_eq!(
+        store.firing("application-errors").await,
+        [],
+        "the proxy that answered for it is not at fault"
+    );
 }
 
 #[tokio::test]
@@ -145,7 +144,7 @@ async fn a_deployment_whose_requests_have_no_prefix_fires_as_a_whole() {
     let documents: Vec<Document> = (0..100)
         .map(|n| {
             let status = if n % 4 == 0 { 500 } else { 200 };
-            access("web", "", status, NOW - 1000 - n * 100, &n.to_string())
+            access("web", "", status, NOW - 1000 - n * 100, n)
         })
         .collect();
     store.keep(&documents).await;

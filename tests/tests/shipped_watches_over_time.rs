@@ -101,15 +101,8 @@ fn is_told_once(name: &str, said: &[(u64, News, String)], words: &[&str]) {
 #[tokio::test]
 async fn a_deployment_with_errors_is_told_once_with_name_path_and_rate() {
     let said = told("deployment-errors", |ms, bad| {
-        let request = |n: u64, path: &str, status: u16| {
-            access(
-                "web",
-                path,
-                status,
-                ms + n * 100,
-                &format!("{ms}/{n}/{path}"),
-            )
-        };
+        let request =
+            |n: u64, path: &str, status: u16| access("web", path, status, ms + n * 100, n);
         (0..5)
             .flat_map(|n| {
                 let status = if bad && n == 0 { 503 } else { 200 };
