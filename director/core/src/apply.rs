@@ -68,6 +68,7 @@ fn dispatch(state: &mut State, body: &Body) -> Result<Outcome, Refusal> {
         Body::CreateDeployment(body) => deployment::create(state, body),
         Body::DeleteDeployment(body) => deployment::delete(state, body),
         Body::UpgradeDeployment(body) => deployment::upgrade(state, body),
+        Body::ExtendDeployment(body) => deployment::extend(state, body),
         Body::AdoptPlan(body) => plan::adopt(state, body),
         Body::SupersedePlan(body) => plan::supersede(state, body),
         Body::NotePlan(body) => plan::note(state, body),

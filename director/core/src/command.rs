@@ -18,7 +18,10 @@ use wharf_proto::ids::RequestId;
 pub use self::{
     allocator::{ForgetAllocator, ForgetProxy, RegisterAllocator, RegisterProxy, UpdateAllocator},
     channel::{DeleteChannel, PutChannel, RecordAlerts, SettleAlert},
-    deployment::{CreateDeployment, DeleteDeployment, NewInstance, NewResource, UpgradeDeployment},
+    deployment::{
+        CreateDeployment, DeleteDeployment, ExtendDeployment, NewInstance, NewResource,
+        UpgradeDeployment,
+    },
     plan::{
         AdoptPlan, InstanceChange, NewBerth, NewStep, NotePlan, PlanEnded, StartAttempt,
         StepTransition, SupersedePlan,
@@ -73,6 +76,8 @@ pub enum Body {
     DeleteDeployment(DeleteDeployment),
     /// Makes a plan that replaces containers of another image or spec.
     UpgradeDeployment(UpgradeDeployment),
+    /// Makes a plan that adds resources and completes what is undone.
+    ExtendDeployment(Box<ExtendDeployment>),
     /// Adopts a pending plan with its placements and steps, if its parent is still current.
     AdoptPlan(Box<AdoptPlan>),
     /// Ends a pending plan whose parent is no longer current.
@@ -137,6 +142,7 @@ impl Body {
             Self::CreateDeployment(_) => "create_deployment",
             Self::DeleteDeployment(_) => "delete_deployment",
             Self::UpgradeDeployment(_) => "upgrade_deployment",
+            Self::ExtendDeployment(_) => "extend_deployment",
             Self::AdoptPlan(_) => "adopt_plan",
             Self::SupersedePlan(_) => "supersede_plan",
             Self::NotePlan(_) => "note_plan",
@@ -176,6 +182,7 @@ impl Body {
             Self::CreateDeployment(body) => format!("deployment/{}", body.deployment_id),
             Self::DeleteDeployment(body) => format!("deployment/{}", body.deployment_id),
             Self::UpgradeDeployment(body) => format!("deployment/{}", body.deployment_id),
+            Self::ExtendDeployment(body) => format!("deployment/{}", body.deployment_id),
             Self::AdoptPlan(body) => format!("plan/{}", body.plan_id),
             Self::SupersedePlan(body) => format!("plan/{}", body.plan_id),
             Self::NotePlan(body) => format!("plan/{}", body.plan_id),

@@ -8,17 +8,17 @@ use wharf_proto::ids::{AllocatorId, DeploymentId, InstanceId, PlanId, PlatformId
 use crate::{
     apply::apply,
     command::{
-        Body, BootstrapPlatform, Command, CreateDeployment, DeleteDeployment, RegisterAllocator,
-        RegisterProxy,
+        Body, BootstrapPlatform, Command, CreateDeployment, DeleteDeployment, ExtendDeployment,
+        RegisterAllocator, RegisterProxy,
     },
-    deployment::expand::{DeploymentRequest, expand},
+    deployment::expand::{DeploymentRequest, expand, missing},
     observe::{
         AllocatorObservation, Health, InstanceExit, InstanceObservation, InstanceState,
         Observations, ProxyObservation,
     },
     outcome::Outcome,
     placement::CapacityIndex,
-    plan::{attempt, planner, step::PORT_TAKEN},
+    plan::{attempt, planner, step::PORT_TAKEN, upgrade},
     reconcile::{assignment, route},
     refusal::Refusal,
     size::{GIB, MIB, Size},
@@ -75,6 +75,17 @@ pub(crate) fn template(zones: u32, per_zone: u32) -> Template {
             instances_per_zone: per_zone,
         }],
     }
+}
+
+/// The same with a monitoring node.
+pub(crate) fn watched() -> Template {
+    let mut template = template(1, 1);
+    let mut monitoring = template.resources[0].clone();
+    monitoring.kind = "monitoring".to_owned();
+    monitoring.engine = "monitor".to_owned();
+    monitoring.default_size.memory_bytes = 256 * MIB;
+    template.resources.push(monitoring);
+    template
 }
 
 pub(crate) fn register(number: u64, zone: &str, capacity: Size) -> RegisterAllocator {
@@ -226,6 +237,41 @@ impl World {
             } => Ok((deployment_id, plan_id)),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// The platform's own deployment.
+    pub(crate) fn create_system(&mut self) -> DeploymentId {
+        let request = DeploymentRequest {
+            name: "system".to_owned(),
+            alias: "system".to_owned(),
+            system_owned: true,
+            ..Default::default()
+        };
+        let body = self.expand(&request).unwrap();
+        let id = body.deployment_id.clone();
+        self.ok(Body::CreateDeployment(Box::new(body)));
+        id
+    }
+
+    /// What the leader proposes when `system` is due for an extension.
+    pub(crate) fn extension(&mut self) -> Option<Body> {
+        let due = upgrade::due_extension(&self.state, &self.catalog, self.now_ms);
+        let (deployment, reason) = due.map(|(due, why)| (due.clone(), why))?;
+        let mut next = self.next_id;
+        let mut random = || {
+            next += 1;
+            bytes(next)
+        };
+        let resources = missing(&self.state, &self.catalog, &deployment, &mut random).unwrap();
+        let plan_id = PlanId::from_bytes(random());
+        self.next_id = next;
+        Some(Body::ExtendDeployment(Box::new(ExtendDeployment {
+            deployment_id: deployment.id.clone(),
+            plan_id,
+            resources,
+            expected_version: deployment.version,
+            reason,
+        })))
     }
 
     pub(crate) fn create(&mut self, name: &str) -> (DeploymentId, PlanId) {

@@ -42,4 +42,6 @@ impl Timeouts {
 }
 
 #[cfg(test)]
+mod extend_tests;
+#[cfg(test)]
 mod tests;

@@ -7,7 +7,9 @@ use wharf_proto::ids::{DeploymentId, PlanId};
 
 use crate::{
     apply::{check_version, plan, platform},
-    command::{CreateDeployment, DeleteDeployment, UpgradeDeployment},
+    command::{
+        CreateDeployment, DeleteDeployment, ExtendDeployment, NewResource, UpgradeDeployment,
+    },
     deployment::validate,
     outcome::Outcome,
     placement,
@@ -54,47 +56,7 @@ pub(super) fn create(state: &mut State, body: &CreateDeployment) -> Result<Outco
         placement::preflight(state, body)?;
     }
     let now_ms = state.now_ms;
-    for new in &body.resources {
-        for (ordinal, instance) in new.instances.iter().enumerate() {
-            state.instances.insert(
-                instance.id.clone(),
-                InstanceRecord {
-                    id: instance.id.clone(),
-                    deployment_id: body.deployment_id.clone(),
-                    resource_id: new.id.clone(),
-                    name: cut(&instance.name, 80).to_owned(),
-                    ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),
-                    size: new.size,
-                    berth: None,
-                    want: Want::Reserved,
-                    routed: false,
-                    revision: 1,
-                    spec_hash: String::new(),
-                    refused_ports: BTreeSet::new(),
-                },
-            );
-        }
-        state.resources.insert(
-            new.id.clone(),
-            ResourceRecord {
-                id: new.id.clone(),
-                deployment_id: body.deployment_id.clone(),
-                kind: new.kind.clone(),
-                instance_configuration_id: new.instance_configuration_id.clone(),
-                engine: new.engine.clone(),
-                engine_version: new.engine_version.clone(),
-                size: new.size,
-                zone_count: new.zone_count,
-                instances_per_zone: new.instances_per_zone,
-                required_tags: new.required_tags.clone(),
-                instances: new
-                    .instances
-                    .iter()
-                    .map(|instance| instance.id.clone())
-                    .collect(),
-            },
-        );
-    }
+    insert_resources(state, &body.deployment_id, &body.resources);
     state
         .aliases
         .insert(body.alias.clone(), body.deployment_id.clone());
@@ -189,8 +151,76 @@ pub(super) fn delete(state: &mut State, body: &DeleteDeployment) -> Result<Outco
     Ok(done(body.plan_id.clone()))
 }
 
-pub(super) fn upgrade(state: &mut State, body: &UpgradeDeployment) -> Result<Outcome, Refusal> {
+fn insert_resources(state: &mut State, deployment_id: &DeploymentId, resources: &[NewResource]) {
+    for new in resources {
+        for (ordinal, instance) in new.instances.iter().enumerate() {
+            state.instances.insert(
+                instance.id.clone(),
+                InstanceRecord {
+                    id: instance.id.clone(),
+                    deployment_id: deployment_id.clone(),
+                    resource_id: new.id.clone(),
+                    name: cut(&instance.name, 80).to_owned(),
+                    ordinal: u32::try_from(ordinal).unwrap_or(u32::MAX),
+                    size: new.size,
+                    berth: None,
+                    want: Want::Reserved,
+                    routed: false,
+                    revision: 1,
+                    spec_hash: String::new(),
+                    refused_ports: BTreeSet::new(),
+                },
+            );
+        }
+        state.resources.insert(
+            new.id.clone(),
+            ResourceRecord {
+                id: new.id.clone(),
+                deployment_id: deployment_id.clone(),
+                kind: new.kind.clone(),
+                instance_configuration_id: new.instance_configuration_id.clone(),
+                engine: new.engine.clone(),
+                engine_version: new.engine_version.clone(),
+                size: new.size,
+                zone_count: new.zone_count,
+                instances_per_zone: new.instances_per_zone,
+                required_tags: new.required_tags.clone(),
+                instances: new
+                    .instances
+                    .iter()
+                    .map(|instance| instance.id.clone())
+                    .collect(),
+            },
+        );
+    }
+}
+
+pub(super) fn extend(state: &mut State, body: &ExtendDeployment) -> Result<Outcome, Refusal> {
     let id = &body.deployment_id;
+    let deployment = at_rest(state, id)?;
+    check_version("deployment", body.expected_version, deployment.version)?;
+    free_plan_id(state, &body.plan_id)?;
+    validate::resources(state, &body.resources, state.resources_of(deployment))?;
+    insert_resources(state, id, &body.resources);
+    if let Some(deployment) = state.deployments.get_mut(id) {
+        let added = body.resources.iter().map(|resource| resource.id.clone());
+        deployment.resources.extend(added);
+    }
+    begin_plan(
+        state,
+        id,
+        &body.plan_id,
+        PlanKind::Extend,
+        body.reason.clone(),
+    );
+    Ok(Outcome::Deployment {
+        deployment_id: id.clone(),
+        plan_id: body.plan_id.clone(),
+    })
+}
+
+/// The deployment, if nothing is being done to it.
+fn at_rest<'a>(state: &'a State, id: &DeploymentId) -> Result<&'a DeploymentRecord, Refusal> {
     let deployment = state
         .deployments
         .get(id)
@@ -212,6 +242,12 @@ pub(super) fn upgrade(state: &mut State, body: &UpgradeDeployment) -> Result<Out
         .field("deployment")
         .hint("wait for it: `wharf plan follow`"));
     }
+    Ok(deployment)
+}
+
+pub(super) fn upgrade(state: &mut State, body: &UpgradeDeployment) -> Result<Outcome, Refusal> {
+    let id = &body.deployment_id;
+    at_rest(state, id)?;
     free_plan_id(state, &body.plan_id)?;
     begin_plan(
         state,

@@ -91,6 +91,36 @@ fn create() -> impl Strategy<Value = Body> {
         )
 }
 
+fn extend() -> impl Strategy<Value = Body> {
+    let ids = (small_deployment(), small_plan(), 0_u64..4);
+    (ids, 0_usize..2, 0_u64..4).prop_map(
+        |((deployment_id, plan_id, resource), count, expected_version)| {
+            let resource = NewResource {
+                id: ResourceId::from_bytes(bytes(resource + 2)),
+                kind: "monitoring".to_owned(),
+                instance_configuration_id: "y".to_owned(),
+                engine: "monitor".to_owned(),
+                engine_version: "1".to_owned(),
+                size: size(64),
+                zone_count: 1,
+                instances_per_zone: 1,
+                required_tags: BTreeMap::new(),
+                instances: vec![NewInstance {
+                    id: InstanceId::from_bytes(bytes(resource * 2 + 1)),
+                    name: "monitoring-0".to_owned(),
+                }],
+            };
+            Body::ExtendDeployment(Box::new(ExtendDeployment {
+                deployment_id,
+                plan_id,
+                resources: vec![resource; count],
+                expected_version,
+                reason: "r".to_owned(),
+            }))
+        },
+    )
+}
+
 fn change() -> impl Strategy<Value = InstanceChange> {
     (small_instance(), 0_u8..7, 17_999_u16..18_003, any::<bool>()).prop_map(
         |(instance_id, kind, port, routed)| match kind {
@@ -177,6 +207,7 @@ fn body() -> impl Strategy<Value = Body> {
         1 => (small_deployment(), small_plan()).prop_map(|(deployment_id, plan_id)| {
             Body::UpgradeDeployment(UpgradeDeployment { deployment_id, plan_id, reason: String::new() })
         }),
+        2 => extend(),
         1 => (small_plan(), any::<bool>()).prop_map(|(plan_id, done)| Body::PlanEnded(PlanEnded {
             plan_id,
             status: if done { PlanStatus::Done } else { PlanStatus::Failed },

@@ -81,6 +81,23 @@ pub struct DeleteDeployment {
     pub expected_version: u64,
 }
 
+/// Makes a plan that adds resources and carries out what earlier plans left undone; with no
+/// resources only the latter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExtendDeployment {
+    /// Which.
+    pub deployment_id: DeploymentId,
+    /// The plan's id.
+    pub plan_id: PlanId,
+    /// Resources of kinds that it does not have yet.
+    pub resources: Vec<NewResource>,
+    /// Refuse when the deployment has another version; zero does not check.
+    pub expected_version: u64,
+    /// Why, for the plan's first line.
+    pub reason: String,
+}
+
 /// Makes a plan that replaces the containers of these instances.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use crate::{
     command::{CreateDeployment, NewInstance, NewResource},
     refusal::{Refusal, RefusalKind, codes, cut},
     size::Size,
-    state::{DeploymentUser, State},
+    state::{DeploymentRecord, DeploymentUser, State},
     template::{Template, TemplateCatalog, TemplateResource},
 };
 
@@ -98,6 +98,33 @@ pub fn expand(
     };
     validate::create(state, &body)?;
     Ok(body)
+}
+
+/// The resources that a deployment's template has and the deployment has not, at the template's
+/// sizes. None when its template is no longer shipped.
+///
+/// # Errors
+/// When the template contradicts itself.
+pub fn missing(
+    state: &State,
+    catalog: &TemplateCatalog,
+    deployment: &DeploymentRecord,
+    random_id: &mut dyn FnMut() -> [u8; 16],
+) -> Result<Vec<NewResource>, Refusal> {
+    let Some(template) = catalog.get(&deployment.template_id) else {
+        return Ok(Vec::new());
+    };
+    let request = DeploymentRequest::default();
+    template
+        .resources
+        .iter()
+        .filter(|resource| {
+            !state
+                .resources_of(deployment)
+                .any(|own| own.kind == resource.kind)
+        })
+        .map(|resource| expand_resource(&request, resource, random_id))
+        .collect()
 }
 
 /// The template of a request.

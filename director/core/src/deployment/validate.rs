@@ -3,10 +3,10 @@
 //! Not here: whether there is room (`placement`).
 
 use crate::{
-    command::CreateDeployment,
+    command::{CreateDeployment, NewResource},
     refusal::{Refusal, RefusalKind, codes, cut},
     size::{MIB, Size},
-    state::State,
+    state::{ResourceRecord, State},
     template::{InstanceConfiguration, is_label},
 };
 
@@ -228,14 +228,6 @@ pub fn create(state: &State, body: &CreateDeployment) -> Result<(), Refusal> {
     name(&body.name)?;
     alias(&body.alias, body.system_owned)?;
     alias_is_free(state, &body.alias)?;
-    let taken = |what: &str, id: &str| {
-        Err(Refusal::new(
-            RefusalKind::AlreadyExists,
-            codes::ID_TAKEN,
-            format!("the {what} id {id} is taken"),
-        )
-        .hint("send the request again"))
-    };
     if state.deployments.contains_key(&body.deployment_id)
         || state.plan_history.contains_key(&body.deployment_id)
     {
@@ -244,9 +236,27 @@ pub fn create(state: &State, body: &CreateDeployment) -> Result<(), Refusal> {
     if state.plans.contains_key(&body.plan_id) {
         return taken("plan", body.plan_id.as_str());
     }
+    resources(state, &body.resources, [])
+}
+
+/// Checks that these resources and what they hold can be made beside those that a deployment `has`.
+///
+/// # Errors
+/// The first thing that is wrong, with its field.
+pub fn resources<'a>(
+    state: &State,
+    added: &'a [NewResource],
+    has: impl IntoIterator<Item = &'a ResourceRecord>,
+) -> Result<(), Refusal> {
     let mut kinds = std::collections::BTreeSet::new();
     let mut ids = std::collections::BTreeSet::new();
-    for resource in &body.resources {
+    let mut instances: usize = 0;
+    for resource in has {
+        kinds.insert(&resource.kind);
+        instances = instances.saturating_add(resource.instances.len());
+    }
+    for resource in added {
+        instances = instances.saturating_add(resource.instances.len());
         if !is_label(&resource.kind) || !kinds.insert(&resource.kind) {
             return Err(invalid(
                 codes::RESOURCE_KIND,
@@ -289,11 +299,6 @@ pub fn create(state: &State, body: &CreateDeployment) -> Result<(), Refusal> {
             }
         }
     }
-    let instances: usize = body
-        .resources
-        .iter()
-        .map(|resource| resource.instances.len())
-        .sum();
     if !(1..=MAX_DEPLOYMENT_INSTANCES).contains(&instances) {
         return Err(invalid(
             codes::ZONES,
@@ -303,6 +308,15 @@ pub fn create(state: &State, body: &CreateDeployment) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+fn taken(what: &str, id: &str) -> Result<(), Refusal> {
+    Err(Refusal::new(
+        RefusalKind::AlreadyExists,
+        codes::ID_TAKEN,
+        format!("the {what} id {id} is taken"),
+    )
+    .hint("send the request again"))
 }
 
 #[cfg(test)]

@@ -83,6 +83,8 @@ pub struct CapacityIndex {
     pub(crate) classes: BTreeMap<Class, Ranks>,
     /// Instances of each resource by zone.
     pub(crate) shares: BTreeMap<ResourceId, BTreeMap<String, u32>>,
+    /// Instances of each deployment by zone.
+    deployments: BTreeMap<DeploymentId, BTreeMap<String, u32>>,
     visits: Cell<u64>,
 }
 
@@ -146,6 +148,12 @@ impl CapacityIndex {
         })
     }
 
+    /// Whether a zone has an instance of a deployment.
+    pub(crate) fn zone_has(&self, deployment: &DeploymentId, zone: &str) -> bool {
+        let zones = self.deployments.get(deployment);
+        zones.is_some_and(|zones| zones.contains_key(zone))
+    }
+
     /// Hands out a berth: returns whether the host is known.
     pub(crate) fn occupy(
         &mut self,
@@ -194,6 +202,10 @@ impl CapacityIndex {
             let zones = self.shares.entry(resource.clone()).or_default();
             *zones.entry(host.zone.clone()).or_insert(0) += count;
         }
+        for (deployment, count) in &host.deployments {
+            let zones = self.deployments.entry(deployment.clone()).or_default();
+            *zones.entry(host.zone.clone()).or_insert(0) += count;
+        }
         self.hosts.insert(host.id.clone(), host);
     }
 
@@ -209,19 +221,32 @@ impl CapacityIndex {
             }
         }
         for (resource, count) in &host.resources {
-            if let Some(zones) = self.shares.get_mut(resource) {
-                if let Some(share) = zones.get_mut(&host.zone) {
-                    *share = share.saturating_sub(*count);
-                    if *share == 0 {
-                        zones.remove(&host.zone);
-                    }
-                }
-                if zones.is_empty() {
-                    self.shares.remove(resource);
-                }
-            }
+            lessen(&mut self.shares, resource, &host.zone, *count);
+        }
+        for (deployment, count) in &host.deployments {
+            lessen(&mut self.deployments, deployment, &host.zone, *count);
         }
         Some(host)
+    }
+}
+
+/// Takes `count` of a key's instances out of a zone; what has none is left out.
+fn lessen<K: Ord>(
+    shares: &mut BTreeMap<K, BTreeMap<String, u32>>,
+    key: &K,
+    zone: &str,
+    count: u32,
+) {
+    if let Some(zones) = shares.get_mut(key) {
+        if let Some(share) = zones.get_mut(zone) {
+            *share = share.saturating_sub(count);
+            if *share == 0 {
+                zones.remove(zone);
+            }
+        }
+        if zones.is_empty() {
+            shares.remove(key);
+        }
     }
 }
 

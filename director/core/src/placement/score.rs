@@ -47,6 +47,8 @@ impl Strategy {
 pub struct Score {
     /// Instances of the resource in its zone already.
     pub zone_share: u32,
+    /// Zero when its zone has instances of the deployment already: its resources talk to each other.
+    pub apart: u8,
     /// Instances of the deployment on it already; zero when the strategy does not care.
     pub siblings: u32,
     /// Free memory when filling, its complement when distributing.

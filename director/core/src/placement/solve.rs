@@ -236,6 +236,7 @@ fn score(index: &CapacityIndex, host: &Host, need: &Need, strategy: Strategy) ->
     let free = host.free().memory_bytes;
     Score {
         zone_share: index.share(&need.resource_id, &host.zone).0,
+        apart: u8::from(!index.zone_has(&need.deployment_id, &host.zone)),
         siblings: if strategy.spreads_deployment() {
             host.deployments
                 .get(&need.deployment_id)

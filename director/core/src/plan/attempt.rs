@@ -89,7 +89,7 @@ pub fn next(look: &Look<'_>, plan: &PlanRecord, timeouts: &Timeouts, now_ms: u64
     }
     for (index, record) in plan.steps.iter().enumerate() {
         match record.status {
-            StepStatus::Waiting if ready(plan, index) => {
+            StepStatus::Waiting if ready(look.state, plan, index) => {
                 decision
                     .commands
                     .push(begin(look.state, plan, index, record));
@@ -108,12 +108,21 @@ pub fn next(look: &Look<'_>, plan: &PlanRecord, timeouts: &Timeouts, now_ms: u64
 
 /// Whether the steps that come before are done: all of them in an upgrade, which takes one
 /// instance after the other, and for a step of the whole deployment; else those of its instance.
-fn ready(plan: &PlanRecord, index: usize) -> bool {
+/// An instance starts when those of earlier resources are whole: a monitoring node reads storage.
+fn ready(state: &State, plan: &PlanRecord, index: usize) -> bool {
     let step = &plan.steps[index];
     let in_order = plan.kind == PlanKind::Upgrade || step.instance_id.is_none();
+    let resource = |step: &StepRecord| {
+        let instance = state.instances.get(step.instance_id.as_ref()?)?;
+        Some(&instance.resource_id)
+    };
     plan.steps[..index]
         .iter()
-        .filter(|earlier| in_order || earlier.instance_id == step.instance_id)
+        .filter(|earlier| {
+            in_order
+                || earlier.instance_id == step.instance_id
+                || (step.kind == StepKind::Start && resource(earlier) != resource(step))
+        })
         .all(|earlier| earlier.status == StepStatus::Done)
 }
 

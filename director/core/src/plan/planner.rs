@@ -8,7 +8,9 @@ use crate::{
     observe::Observations,
     placement::{self, CapacityIndex, solve::strategy_of},
     refusal::codes,
-    state::{DeploymentRecord, InstanceRecord, PlanKind, PlanRecord, PlanStatus, State, StepKind},
+    state::{
+        DeploymentRecord, InstanceRecord, PlanKind, PlanRecord, PlanStatus, State, StepKind, Want,
+    },
 };
 
 /// The command for every pending plan that can be moved on. The index is changed so that two plans
@@ -65,15 +67,28 @@ pub fn lay_out(
             }
             adopt(Vec::new(), steps)
         }
-        PlanKind::Create => {
+        PlanKind::Create | PlanKind::Extend => {
             let needs = placement::needs_of(state, deployment);
             match placement::solve(index, &needs, strategy_of(state)) {
-                Ok(berths) => adopt(berths, create_steps(state, deployment)),
+                Ok(berths) => {
+                    let steps = create_steps(state, deployment);
+                    if steps.is_empty() {
+                        return Some(failed(
+                            plan,
+                            codes::PLAN_START,
+                            "every instance of the deployment runs already".to_owned(),
+                        ));
+                    }
+                    adopt(berths, steps)
+                }
                 Err(no_room) => {
                     let since_ms = plan.created_ms.max(observed.leader_since_ms);
                     let waited_ms = now_ms.saturating_sub(since_ms);
                     let reason = no_room.explain();
-                    if waited_ms > timeouts.place_ms && !deployment.system_owned {
+                    // The first plan of `system` waits for the first host. A later one must not
+                    // stand in the way of those after it.
+                    let first = deployment.system_owned && plan.kind == PlanKind::Create;
+                    if waited_ms > timeouts.place_ms && !first {
                         return Some(failed(plan, codes::PLAN_NO_ROOM, reason));
                     }
                     (plan.reason != reason || plan.error_code != codes::CAPACITY).then(|| {
@@ -112,10 +127,13 @@ fn steps_of<'a>(
         .collect()
 }
 
-/// Place, start, healthy, route: instances do not wait for each other.
+/// Place, start, healthy, route of every instance that proxies do not send requests to yet, in the
+/// order of resources.
 fn create_steps(state: &State, deployment: &DeploymentRecord) -> Vec<NewStep> {
     steps_of(
-        state.deployment_instances(deployment),
+        state
+            .deployment_instances(deployment)
+            .filter(|instance| !(instance.routed && instance.want == Want::Run)),
         &[
             StepKind::Place,
             StepKind::Start,

@@ -8,7 +8,8 @@ use super::step;
 use crate::{
     observe::{InstanceState, Observations},
     reconcile::assignment,
-    state::{DeploymentRecord, PlanKind, PlanStatus, State, Want},
+    state::{DeploymentRecord, PlanKind, PlanRecord, PlanStatus, State, Want},
+    template::TemplateCatalog,
 };
 
 /// After an upgrade that failed, the next one is not tried before this time has passed.
@@ -38,17 +39,57 @@ pub fn due(state: &State, observed: &Observations, now_ms: u64) -> Vec<(Deployme
         .collect()
 }
 
+/// The platform's own deployment and why it is due for a plan that extends it: its template has a
+/// resource that it lacks, or an earlier plan failed and left an instance without requests. Users' deployments get
+/// nothing that nobody asked for.
+#[must_use]
+pub fn due_extension<'a>(
+    state: &'a State,
+    catalog: &TemplateCatalog,
+    now_ms: u64,
+) -> Option<(&'a DeploymentRecord, String)> {
+    let deployment = state.system_deployment().filter(|deployment| {
+        deployment.pending_plan.is_none()
+            && !deployment.deleting
+            && !failed_lately(state, deployment, now_ms)
+    })?;
+    let template = catalog.get(&deployment.template_id)?;
+    let lacks = template.resources.iter().find(|resource| {
+        !state
+            .resources_of(deployment)
+            .any(|own| own.kind == resource.kind)
+    });
+    if let Some(lacking) = lacks {
+        let reason = format!("its template has the resource `{}`", lacking.kind);
+        return Some((deployment, reason));
+    }
+    let undone = state
+        .deployment_instances(deployment)
+        .find(|instance| instance.berth.is_none() || instance.want == Want::Reserved)
+        .or_else(|| {
+            let failed =
+                last_plan(state, deployment).is_some_and(|plan| plan.status == PlanStatus::Failed);
+            state
+                .deployment_instances(deployment)
+                .find(|instance| failed && !instance.routed)
+        })?;
+    Some((
+        deployment,
+        format!("{} was left undone by an earlier plan", undone.name),
+    ))
+}
+
+fn last_plan<'a>(state: &'a State, deployment: &DeploymentRecord) -> Option<&'a PlanRecord> {
+    let last = state.plan_history.get(&deployment.id)?.back()?;
+    state.plans.get(last).map(AsRef::as_ref)
+}
+
 fn failed_lately(state: &State, deployment: &DeploymentRecord, now_ms: u64) -> bool {
-    state
-        .plan_history
-        .get(&deployment.id)
-        .and_then(|plans| plans.back())
-        .and_then(|id| state.plans.get(id))
-        .is_some_and(|plan| {
-            plan.kind == PlanKind::Upgrade
-                && plan.status != PlanStatus::Done
-                && now_ms.saturating_sub(plan.ended_ms) < RETRY_MS
-        })
+    last_plan(state, deployment).is_some_and(|plan| {
+        plan.kind != PlanKind::Delete
+            && plan.status != PlanStatus::Done
+            && now_ms.saturating_sub(plan.ended_ms) < RETRY_MS
+    })
 }
 
 fn reason(

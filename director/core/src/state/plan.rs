@@ -24,6 +24,8 @@ pub enum PlanKind {
     Delete,
     /// Replaces containers that run another image or spec.
     Upgrade,
+    /// Places and starts instances that do not run yet; the others are left alone.
+    Extend,
 }
 
 impl From<PlanKind> for v1::PlanKind {
@@ -32,6 +34,7 @@ impl From<PlanKind> for v1::PlanKind {
             PlanKind::Create => Self::Create,
             PlanKind::Delete => Self::Delete,
             PlanKind::Upgrade => Self::Upgrade,
+            PlanKind::Extend => Self::Extend,
         }
     }
 }
