@@ -12,6 +12,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use wharf_proxy_core::headers;
 
 /// Lines that may wait.
 const QUEUE: usize = 8192;
@@ -49,6 +50,10 @@ pub struct Entry {
     pub deployment_id: String,
     /// Its name.
     pub deployment_name: String,
+    /// The part of it that was asked for, empty as above.
+    pub resource_id: String,
+    /// `storage`, `monitoring`.
+    pub resource_kind: String,
     /// Empty when no instance was asked.
     pub instance_id: String,
     /// The proxy's own error code, `PRX0002`, empty when the instance answered.
@@ -131,13 +136,18 @@ impl Entry {
                 "request": {"method": cut(&self.method), "body": {"bytes": self.request_bytes}},
                 "response": {"status_code": self.status, "body": {"bytes": self.response_bytes}},
             },
-            "url": {"path": cut(&self.path), "domain": cut(&self.host)},
+            "url": {
+                "path": cut(&self.path),
+                "prefix": headers::path_prefix(&self.path),
+                "domain": cut(&self.host),
+            },
             "source": {"ip": self.source_ip},
             "user_agent": {"original": cut(&self.user_agent)},
         });
         if !self.deployment_id.is_empty() {
             ecs["wharf"] = json!({
                 "deployment": {"id": self.deployment_id, "name": self.deployment_name},
+                "resource": {"id": self.resource_id, "name": self.resource_kind},
                 "instance": {"id": self.instance_id},
                 "upstream": {"duration": self.upstream_us.saturating_mul(1000)},
             });
@@ -190,6 +200,7 @@ mod tests {
         assert_eq!(ecs["event"]["duration"], 1_500_000);
         assert_eq!(ecs["error"]["code"], "PRX0003");
         assert_eq!(ecs["log"]["level"], "error");
+        assert_eq!(ecs["url"]["prefix"], "/_search");
         assert!(!ecs.to_string().contains('\n'));
     }
 

@@ -440,6 +440,8 @@ impl Ending {
         self.entry
             .deployment_name
             .clone_from(&choice.deployment_name);
+        self.entry.resource_id.clone_from(&choice.resource_id);
+        self.entry.resource_kind.clone_from(&choice.resource_kind);
     }
 
     fn instance(&mut self, target: &Target, state: &Arc<InstanceState>) {

@@ -54,6 +54,22 @@ pub fn is_own(user_agent: Option<&str>) -> bool {
     user_agent.is_some_and(|agent| own.iter().any(|name| agent.starts_with(name)))
 }
 
+/// Longest prefix of a path, bytes.
+const MAX_PREFIX: usize = 64;
+
+/// What a path belongs to, for counting by part of an application: its first segment with the slash
+/// before it, cut to a bounded length; `/` when the path has none.
+#[must_use]
+pub fn path_prefix(path: &str) -> &str {
+    let rest = path.strip_prefix('/').unwrap_or(path);
+    let length = rest.find('/').unwrap_or(rest.len());
+    let mut end = (path.len() - rest.len() + length).min(MAX_PREFIX);
+    while !path.is_char_boundary(end) {
+        end -= 1;
+    }
+    if length == 0 { "/" } else { &path[..end] }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +87,28 @@ mod tests {
     fn a_client_cannot_say_whom_it_speaks_for() {
         for name in FORWARDING {
             assert!(!passes(name, &[]), "{name} of a client must be dropped");
+        }
+    }
+
+    #[test]
+    fn the_prefix_is_the_first_segment() {
+        for (path, expected) in [
+            ("/shop/_search", "/shop"),
+            ("/_bulk", "/_bulk"),
+            ("/", "/"),
+            ("", "/"),
+            ("//x", "/"),
+        ] {
+            assert_eq!(path_prefix(path), expected, "{path}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_path_has_a_bounded_prefix(path in ".{0,200}") {
+            let prefix = path_prefix(&path);
+            proptest::prop_assert!(prefix.len() <= MAX_PREFIX);
+            proptest::prop_assert!(prefix == "/" || path.starts_with(prefix));
         }
     }
 

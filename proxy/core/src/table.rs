@@ -60,6 +60,8 @@ pub struct Choice {
     pub deployment_name: String,
     /// 32 lower-case hex.
     pub resource_id: String,
+    /// `storage`, `monitoring`.
+    pub resource_kind: String,
     /// Its instances.
     pub targets: Vec<Target>,
 }
@@ -202,6 +204,7 @@ impl RouteTable {
             deployment_id: route.deployment_id.clone(),
             deployment_name: route.deployment_name.clone(),
             resource_id: route.resource_id.clone(),
+            resource_kind: route.resource_kind.clone(),
             targets: route
                 .instances
                 .iter()
