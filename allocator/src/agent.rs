@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::sync::{Notify, mpsc, watch};
-use wharf_collectors::{Counters, InventoryPublisher, LatestSamples, NamedId};
+use wharf_collectors::{Counters, InventoryPublisher, LatestSamples, NamedId, PlatformRole};
 use wharf_proto::v1::RenewRequest;
 use wharf_runtime::{
     clock::Clock,
@@ -177,7 +177,6 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
     });
     let orders = Orders {
         data_dir: config.data_dir.clone(),
-        ports: config.platform.ports,
         ledger: Arc::clone(&ledger),
         destination: Arc::new(destination),
         roles_changed,
@@ -290,6 +289,12 @@ fn collectors_config(config: &Config) -> wharf_collectors::Config {
     collectors
         .engine_address
         .clone_from(&config.allocator.docker_host);
+    let ports = &config.platform.ports;
+    collectors.roles = vec![
+        (PlatformRole::Director, ports.director_metrics),
+        (PlatformRole::Allocator, ports.allocator_metrics),
+        (PlatformRole::Proxy, ports.proxy_metrics),
+    ];
     collectors.engine_log = engine_log(&config.allocator.docker_host, root);
     if root != Path::new("/") {
         collectors.under(root)

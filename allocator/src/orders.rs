@@ -10,25 +10,15 @@ use std::{
     mem::{Discriminant, discriminant},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
-use bytes::Bytes;
-use http_body_util::Full;
 use tokio::sync::{Notify, watch};
 use wharf_collectors::Destination;
 use wharf_proto::{
     times::millis,
     v1::{self, allocator_order::Order},
 };
-use wharf_runtime::{
-    clock,
-    net::{ClientOptions, HttpsClient},
-    platform_file::Ports,
-    task,
-    telemetry::LogLevel,
-    tls::{Expect, pinned_client_config},
-};
+use wharf_runtime::{clock, task, telemetry::LogLevel};
 
 use crate::{
     files::{DestinationFile, HostRoles},
@@ -45,7 +35,6 @@ const MAX_CA: usize = 1 << 20;
 #[derive(Clone)]
 pub(crate) struct Orders {
     pub(crate) data_dir: PathBuf,
-    pub(crate) ports: Ports,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) destination: Arc<watch::Sender<Option<Destination>>>,
     pub(crate) roles_changed: Arc<Notify>,
@@ -88,7 +77,7 @@ impl Orders {
             Order::Assignment(assignment) => self.assignment(assignment).await?,
             Order::Destination(destination) => self.destination(destination).await?,
             Order::HostRoles(roles) => self.host_roles(&roles).await?,
-            Order::LogLevel(order) => self.log_level(order).await,
+            Order::LogLevel(order) => self.log_level(&order),
         }
         Ok(())
     }
@@ -181,7 +170,7 @@ impl Orders {
                 generation,
                 director,
                 proxy,
-                image: held.image,
+                ..held
             }
             .write(&dir)?;
             Ok::<_, crate::files::FileError>(true)
@@ -200,57 +189,20 @@ impl Orders {
         Ok(())
     }
 
-    async fn log_level(&self, order: v1::LogLevelOrder) {
+    /// The other roles of a host have their levels from their own directors.
+    fn log_level(&self, order: &v1::LogLevelOrder) {
         if order.filter.len() > MAX_TEXT {
             return;
         }
-        let port = match order.role.as_str() {
-            "" | "allocator" => {
-                if let Some(Err(error)) = self
-                    .log_level
-                    .as_ref()
-                    .map(|level| level.set(&order.filter))
-                {
-                    tracing::warn!(%error, "the log level stays");
-                }
-                return;
-            }
-            "director" => self.ports.director_metrics,
-            "proxy" => self.ports.proxy_metrics,
-            other => {
-                tracing::warn!(role = other, "there is no such role on a host");
-                return;
-            }
-        };
-        if let Err(why) = put_log_level(port, order.filter).await {
-            tracing::warn!(role = order.role, why, "the log level stays");
+        if !matches!(order.role.as_str(), "" | "allocator") {
+            tracing::warn!(role = order.role, "its log level is not the allocator's");
+            return;
         }
-    }
-}
-
-/// Tells another role of this host over its loopback listener.
-async fn put_log_level(port: u16, filter: String) -> Result<(), String> {
-    // No TLS on loopback; settings that trust nobody serve plain connections only.
-    let config = pinned_client_config([0; 32], Expect::Name).map_err(|error| error.to_string())?;
-    let options = ClientOptions {
-        timeout: Duration::from_secs(5),
-        ..ClientOptions::default()
-    };
-    let request = http::Request::put(format!("http://127.0.0.1:{port}/log-level"))
-        .body(Full::new(Bytes::from(filter)))
-        .map_err(|error| error.to_string())?;
-    let client = HttpsClient::new(config, options);
-    let answer = client
-        .fetch(request, 64 << 10)
-        .await
-        .map_err(|error| error.to_string())?;
-    if answer.status().is_success() {
-        Ok(())
-    } else {
-        Err(String::from_utf8_lossy(answer.body())
-            .chars()
-            .take(300)
-            .collect())
+        if let Some(level) = &self.log_level
+            && let Err(error) = level.set(&order.filter)
+        {
+            tracing::warn!(%error, "the log level stays");
+        }
     }
 }
 
@@ -261,7 +213,6 @@ mod tests {
     fn orders(data_dir: &std::path::Path) -> Orders {
         Orders {
             data_dir: data_dir.to_path_buf(),
-            ports: Ports::from_base(20_000).unwrap(),
             ledger: Arc::new(Ledger::open(data_dir, &"a".repeat(32)).unwrap()),
             destination: Arc::new(watch::Sender::new(None)),
             roles_changed: Arc::new(Notify::new()),

@@ -75,18 +75,6 @@ impl DataDir {
     pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
         self.path.join(name)
     }
-
-    /// A directory in it, made (mode 0700) when it is missing.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn subdir(&self, name: impl AsRef<Path>) -> Result<PathBuf, DataDirError> {
-        let dir = self.path.join(name);
-        match make_dir(&dir) {
-            Ok(()) => Ok(dir),
-            Err(source) => Err(DataDirError::Io { dir, source }),
-        }
-    }
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {
@@ -166,7 +154,6 @@ mod tests {
             fs::metadata(held.path()).unwrap().permissions().mode() & 0o777,
             0o700
         );
-        assert!(held.subdir("x/y").unwrap().is_dir());
         drop(held);
         DataDir::open(&path).unwrap();
     }

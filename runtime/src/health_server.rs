@@ -1,7 +1,8 @@
-//! The loopback listener of a role: `/health`, `/metrics`, and `/log-level` to read and change the log.
+//! The loopback listener of a role: `/health`, `/metrics`, and `/log-level` to read what is logged.
 //!
-//! Invariants: loopback addresses only; `/health` answers 200 or 503 with why; bodies are at most
-//! [`MAX_BODY`] bytes. Not here: what healthy means (the role says).
+//! Invariants: loopback addresses only; `/health` answers 200 or 503 with why; nothing can be changed
+//! through it, because every user of the host reaches it, and no body is read. Not here: what healthy
+//! means (the role says), and changing the log level, which the director's API does.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::net::TcpListener;
@@ -19,9 +20,6 @@ use crate::metrics::Metrics;
 use crate::net::{Limits, serve_plain};
 use crate::task::Shutdown;
 use crate::telemetry::LogLevel;
-
-/// Largest body that is read.
-pub const MAX_BODY: usize = 2 * 1024;
 
 /// What a role says of itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,7 +54,7 @@ impl HealthServer {
         }
     }
 
-    /// Also lets the log level be read and changed.
+    /// Also lets the log level be read.
     #[must_use]
     pub fn with_log_level(mut self, level: LogLevel) -> Self {
         self.log_level = Some(level);
@@ -80,16 +78,14 @@ impl HealthServer {
             let server = self.clone();
             service_fn(move |request| {
                 let server = server.clone();
-                async move { Ok::<_, Infallible>(server.answer(request).await) }
+                async move { Ok::<_, Infallible>(server.answer(&request)) }
             })
         };
         serve_plain(listener, factory, shutdown, limits).await;
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let method = request.method().clone();
-        let path = request.uri().path().to_owned();
-        match (&method, path.as_str()) {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        match (request.method(), request.uri().path()) {
             (&Method::GET, "/health") => {
                 let health = (self.health)();
                 let status = if health.healthy {
@@ -110,28 +106,10 @@ impl HealthServer {
                 Some(level) => text(StatusCode::OK, level.get()),
                 None => text(StatusCode::NOT_FOUND, "the log level is fixed".to_owned()),
             },
-            (&Method::PUT, "/log-level") => self.set_log_level(request).await,
             _ => text(
                 StatusCode::NOT_FOUND,
-                "there are GET /health, GET /metrics, GET and PUT /log-level".to_owned(),
+                "there are GET /health, GET /metrics, GET /log-level".to_owned(),
             ),
-        }
-    }
-
-    async fn set_log_level(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let Some(level) = &self.log_level else {
-            return text(StatusCode::NOT_FOUND, "the log level is fixed".to_owned());
-        };
-        let Ok(body) = Limited::new(request.into_body(), MAX_BODY).collect().await else {
-            return text(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "the filter is too long".to_owned(),
-            );
-        };
-        let body = body.to_bytes();
-        match level.set(String::from_utf8_lossy(&body).trim()) {
-            Ok(()) => text(StatusCode::OK, level.get()),
-            Err(error) => text(StatusCode::BAD_REQUEST, error.to_string()),
         }
     }
 }
@@ -203,6 +181,33 @@ mod tests {
             let (status, _) = get(&client, format!("http://{addr}/{path}")).await;
             assert_eq!(status, StatusCode::NOT_FOUND);
         }
+        shutdown.trigger();
+        done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_log_level_is_told_and_cannot_be_changed_by_a_user_of_the_host() {
+        let level = crate::telemetry::detached("warn").unwrap();
+        let server = HealthServer::new(Metrics::new(), || Health {
+            healthy: true,
+            details: serde_json::Value::Null,
+        });
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let shutdown = Shutdown::new();
+        let server = server.with_log_level(level.clone());
+        let done = task::spawn("health", server.run(listener, shutdown.clone()));
+        let ca = Authority::create("x", 0).unwrap().certs();
+        let config = client_config(&ca, Expect::Name, None).unwrap();
+        let client = HttpsClient::new(config, ClientOptions::default());
+        let uri = format!("http://{addr}/log-level");
+        let put = Request::put(uri.clone()).body(Full::from("trace")).unwrap();
+        let answer = client.fetch(put, 1_000).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            get(&client, uri).await,
+            (StatusCode::OK, "warn\n".to_owned())
+        );
         shutdown.trigger();
         done.await.unwrap();
     }

@@ -118,7 +118,7 @@ impl Metrics {
         self.series(name, help, "gauge", labels, Series::Asked(Arc::new(ask)));
     }
 
-    /// Adds what every process tells: its memory, CPU time and panics.
+    /// Adds what every process tells: its memory, CPU time, build and panics.
     pub fn with_process(self) -> Self {
         use crate::self_usage::SelfUsage;
         let usage = || SelfUsage::read().unwrap_or_default();
@@ -130,6 +130,9 @@ impl Metrics {
         self.gauge_from("process_cpu_seconds", cpu, &[], move || {
             usage().cpu_ms as f64 / 1000.0
         });
+        let build = "always 1, its version in the label";
+        let version = env!("CARGO_PKG_VERSION");
+        self.gauge_from("wharf_build_info", build, &[("version", version)], || 1.0);
         let panics = "tasks that panicked";
         self.gauge_from("wharf_task_panics", panics, &[], || {
             crate::task::panics() as f64
@@ -261,6 +264,102 @@ mod tests {
         assert_eq!(metrics.render().lines().count(), MAX_SERIES + 2);
         metrics.gauge("n_total", "n", &[]).set(1);
         assert_eq!(metrics.render().lines().count(), MAX_SERIES + 2);
+    }
+
+    /// Reads the text format strictly: https://prometheus.io/docs/instrumenting/exposition_formats/.
+    /// Gives the values by series, or what is wrong.
+    fn read(text: &str) -> Result<BTreeMap<String, f64>, String> {
+        let name = |text: &str, colon: bool| {
+            let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || (colon && c == ':');
+            !text.is_empty()
+                && text.chars().all(good)
+                && !text.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let mut values = BTreeMap::new();
+        let mut typed = BTreeMap::new();
+        let mut current = String::new();
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                let (family, _) = rest.split_once(' ').ok_or("a HELP without a text")?;
+                family.clone_into(&mut current);
+                continue;
+            }
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                let (family, kind) = rest.split_once(' ').ok_or("a TYPE without a kind")?;
+                if family != current || !["counter", "gauge"].contains(&kind) {
+                    return Err(format!("`{line}` does not follow its HELP"));
+                }
+                if typed.insert(family.to_owned(), kind).is_some() {
+                    return Err(format!("{family} comes twice"));
+                }
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').ok_or("a sample without a value")?;
+            let family = series.split('{').next().unwrap_or_default();
+            if family != current || !name(family, true) {
+                return Err(format!("`{line}` is not of {current}"));
+            }
+            let mut rest = &series[family.len()..];
+            if let Some(inside) = rest.strip_prefix('{') {
+                rest = inside
+                    .strip_suffix('}')
+                    .ok_or("a brace that is not closed")?;
+                while !rest.is_empty() {
+                    let (label, value) = rest.split_once("=\"").ok_or("a label without a value")?;
+                    if !name(label, false) {
+                        return Err(format!("{label} is no label"));
+                    }
+                    let mut end = None;
+                    let mut escaped = false;
+                    for (at, c) in value.char_indices() {
+                        match c {
+                            _ if escaped && !['\\', '"', 'n'].contains(&c) => {
+                                return Err(format!("\\{c} is no escape"));
+                            }
+                            _ if escaped => escaped = false,
+                            '\\' => escaped = true,
+                            '"' => {
+                                end = Some(at);
+                                break;
+                            }
+                            _ => {}
+                        }
+                    }
+                    let end = end.ok_or("a value that is not closed")?;
+                    rest = &value[end + 1..];
+                    rest = rest.strip_prefix(',').unwrap_or(rest);
+                }
+            }
+            let value: f64 = value.parse().map_err(|_| format!("{value} is no number"))?;
+            if values.insert(series.to_owned(), value).is_some() {
+                return Err(format!("{series} comes twice"));
+            }
+        }
+        Ok(values)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_counted_is_read_by_a_strict_parser(
+            series in proptest::collection::vec(
+                ("[a-z:][a-zA-Z0-9_.: -]{0,8}", ".{0,12}", "[a-z][a-z0-9.-]{0,4}", "[^\r\u{85}\u{2028}\u{2029}]{0,8}", 0_u64..1000),
+                0..12,
+            ),
+        ) {
+            let metrics = Metrics::new().with_process();
+            for (name, help, label, value, count) in &series {
+                metrics.counter(&format!("c_{name}"), help, &[(label, value)]).add(*count);
+                metrics.gauge(&format!("g_{name}"), help, &[]).set(3);
+            }
+            let text = metrics.render();
+            let values = match read(&text) {
+                Ok(values) => values,
+                Err(why) => return Err(proptest::test_runner::TestCaseError::fail(format!("{why}\n{text}"))),
+            };
+            let counted: u64 = series.iter().map(|(.., count)| count).sum();
+            let read: f64 = values.iter().filter(|(key, _)| key.starts_with("c_")).map(|(_, value)| value).sum();
+            proptest::prop_assert_eq!(read, counted as f64);
+        }
     }
 
     #[test]

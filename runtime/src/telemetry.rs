@@ -118,6 +118,16 @@ pub fn init(format: LogFormat, filter: &str) -> Result<LogLevel, TelemetryError>
     })
 }
 
+/// A level that no log listens to.
+#[cfg(test)]
+pub(crate) fn detached(filter: &str) -> Result<LogLevel, TelemetryError> {
+    let (_, handle) = reload::Layer::new(parse(filter)?);
+    Ok(LogLevel {
+        handle,
+        current: Arc::new(Mutex::new(filter.to_owned())),
+    })
+}
+
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
     let filter = filter.trim();
     if filter.is_empty() || filter.len() > MAX_FILTER {

@@ -19,6 +19,7 @@ use crate::event_task::EventTask;
 use crate::inventory::Inventory;
 use crate::latest::LatestSamples;
 use crate::log_task::LogTask;
+use crate::role_task::RoleTask;
 use crate::sampler::Sampler;
 use crate::sampler_task::SamplerTask;
 use crate::shipper_task::Shipper;
@@ -73,6 +74,13 @@ pub async fn run(
         shutdown: sources.token(),
     };
     sources.spawn("engine-events", events.run());
+    let roles = RoleTask {
+        config: Arc::clone(&config),
+        envelope: Arc::clone(&envelope),
+        spool: spool.clone(),
+        shutdown: sources.token(),
+    };
+    sources.spawn("roles", roles.run());
     let logs = LogTask {
         config,
         envelope,

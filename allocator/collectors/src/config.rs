@@ -6,14 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wharf_collectors_core::{AgentFacts, HostFacts, NamedId};
+use wharf_collectors_core::{AgentFacts, HostFacts, NamedId, PlatformRole};
 
 /// How often each group of metricsets is read. All are rounded up to multiples of `sample`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Periods {
     /// cpu, memory, network, diskio, load, process, process_summary, socket_summary.
     pub sample: Duration,
-    /// docker container, info, healthcheck.
+    /// docker container, info, healthcheck; the platform's roles.
     pub describe: Duration,
     /// filesystem, fsstat, docker image, uptime.
     pub slow: Duration,
@@ -54,6 +54,8 @@ pub struct Config {
     pub zone: String,
     /// The engine's address, as `service.address` of docker metricsets.
     pub engine_address: String,
+    /// The platform's roles and their loopback ports; those that nobody listens on are left out.
+    pub roles: Vec<(PlatformRole, u16)>,
     /// How often what is read.
     pub periods: Periods,
     /// The most bytes that the spool keeps; the oldest go first.
@@ -88,6 +90,7 @@ impl Config {
             platform,
             zone: String::new(),
             engine_address: "unix:///var/run/docker.sock".to_owned(),
+            roles: Vec::new(),
             periods: Periods::default(),
             spool_bytes: 512 * 1024 * 1024,
             exec_events: false,

@@ -7,7 +7,7 @@
 //! Not here: field names and arithmetic (`wharf-collectors-core`), Docker (the allocator).
 //!
 //! The walk: `source` (files of the kernel) → `sampler_task`; `tail` (log files) → `log_task`;
-//! engine events → `event_task`; all → `spool` → `shipper_task` → the store.
+//! engine events → `event_task`; the roles' loopback listeners → `role_task`; all → `spool` → `shipper_task` → the store.
 
 pub mod collectors;
 pub mod config;
@@ -17,6 +17,7 @@ mod event_task;
 pub mod inventory;
 pub mod latest;
 mod log_task;
+mod role_task;
 pub mod sampler;
 mod sampler_task;
 pub mod shipper_task;
@@ -33,4 +34,5 @@ pub use latest::{ContainerSample, LatestSamples};
 pub use wharf_collectors_core::metricset::engine::{EngineEvent, EngineFacts, ImageMeta};
 pub use wharf_collectors_core::{
     AgentFacts, ContainerMeta, ContainerState, Health, HealthProbe, HostFacts, NamedId, Owner,
+    PlatformRole,
 };

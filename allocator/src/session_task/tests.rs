@@ -130,7 +130,6 @@ async fn world() -> World {
         ledger: Arc::clone(&ledger),
         orders: Orders {
             data_dir: dir.path().to_owned(),
-            ports: platform.ports,
             ledger: Arc::clone(&ledger),
             destination: Arc::new(destination),
             roles_changed: Arc::default(),

@@ -238,6 +238,8 @@ pub struct Metric {
     pub container: Option<Value>,
     /// Members at the root.
     pub root: Option<Value>,
+    /// Members of `service`, where it is not the container's application.
+    pub service: Option<Value>,
 }
 
 /// When and how a metricset was read.
@@ -265,7 +267,10 @@ impl Metric {
         out.extend_from_slice(b"\",\"data_stream\":{\"type\":\"metrics\",\"dataset\":\"");
         push_dataset(&mut out, self);
         out.extend_from_slice(b"\",\"namespace\":\"default\"},");
-        envelope.write(&mut out, self.host.as_ref(), container);
+        let module = self.module_object(container);
+        // The platform's own fields stand in the object that every document has anyway.
+        let about = module.get("wharf");
+        envelope.write_about(&mut out, self.host.as_ref(), container, about);
         out.extend_from_slice(b",\"event\":{\"module\":\"");
         out.extend_from_slice(self.module.as_bytes());
         out.extend_from_slice(b"\",\"dataset\":\"");
@@ -291,6 +296,7 @@ impl Metric {
             out.push(b',');
             out.extend_from_slice(service_name);
         }
+        push_members(&mut out, self.service.as_ref());
         out.push(b'}');
         if let Some(container) = container {
             out.push(b',');
@@ -298,7 +304,9 @@ impl Metric {
             push_members(&mut out, self.container.as_ref());
             out.push(b'}');
         }
-        push_members(&mut out, Some(&self.module_object(container)));
+        if about.is_none() {
+            push_members(&mut out, Some(&module));
+        }
         push_members(&mut out, self.root.as_ref());
         out.push(b'}');
         let container_id = container.map_or("", |container| &container.id);

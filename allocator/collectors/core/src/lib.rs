@@ -9,6 +9,7 @@ pub mod container;
 pub mod counter;
 pub mod document;
 pub mod envelope;
+pub mod exposition;
 pub mod kernel;
 pub mod log;
 pub mod metricset;

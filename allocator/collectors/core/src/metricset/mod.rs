@@ -8,4 +8,5 @@
 pub mod docker;
 pub mod engine;
 pub mod process;
+pub mod role;
 pub mod system;
