@@ -104,6 +104,12 @@ pub struct HostRoles {
     /// A proxy runs here.
     #[serde(default)]
     pub proxy: bool,
+    /// Memory limit of each role's container; zero: derived from the host's memory.
+    #[serde(default)]
+    pub role_memory_bytes: u64,
+    /// Limit of its processes and threads; zero: the default.
+    #[serde(default)]
+    pub role_pids: u32,
 }
 
 impl HostRoles {
@@ -238,6 +244,7 @@ mod tests {
         let roles = HostRoles {
             director: true,
             image: "sha256:1".into(),
+            role_memory_bytes: 1 << 30,
             ..Default::default()
         };
         roles.write(dir.path()).unwrap();

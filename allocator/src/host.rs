@@ -6,14 +6,16 @@
 
 use std::path::{Path, PathBuf};
 
+use wharf_allocator_core::limits::RoleLimits;
 use wharf_runtime::platform_file::PlatformFile;
 
 use crate::docker::{
     apply::{self, ApplyError},
     engine::{Engine, EngineError},
-    image::{self, Image, ImageError},
+    image::{self, Digested, Image, ImageError},
     labels, observe, roles,
 };
+use crate::files::HostRoles;
 
 pub use crate::docker::{engine::EngineFacts, observe::Seen, roles::Outcome};
 
@@ -58,6 +60,8 @@ pub struct RoleSpec {
     pub image_id: String,
     /// The engine's address as the host sees it, for the allocator.
     pub docker_host: String,
+    /// What `host-roles.json` asks for; zeros where it does not.
+    pub asked: RoleLimits,
 }
 
 /// Why a host could not be brought into shape.
@@ -171,7 +175,9 @@ impl HostRunner {
     /// # Errors
     /// When the binary cannot be read or the engine refuses it.
     pub async fn ensure_image(&self, binary: &Path) -> Result<Image, HostError> {
-        Ok(image::ensure(&self.engine, &self.platform_id, &self.platform_name, binary).await?)
+        let mut digested = Digested::default();
+        let (id, name) = (&self.platform_id, &self.platform_name);
+        Ok(image::ensure(&self.engine, id, name, binary, &mut digested).await?)
     }
 
     /// Removes the platform's images that no container uses, but for `keep`.
@@ -185,7 +191,13 @@ impl HostRunner {
     /// What a role's container of this platform is made from.
     #[must_use]
     pub fn spec(&self, role: Role, image_id: &str) -> RoleSpec {
+        // A damaged file is said by those who keep the roles; the defaults hold then.
+        let roles = HostRoles::read(&self.data_dir).ok().flatten();
         RoleSpec {
+            asked: roles.map_or_else(RoleLimits::default, |roles| RoleLimits {
+                memory_bytes: roles.role_memory_bytes,
+                pids: roles.role_pids,
+            }),
             role,
             platform_id: self.platform_id.clone(),
             platform_name: self.platform_name.clone(),

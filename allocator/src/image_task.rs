@@ -1,7 +1,7 @@
 //! Sees to it that the engine has the platform's image, and says which one it is.
 //!
 //! Invariants: the image is that of the binary that runs; an image that somebody removed is loaded
-//! again. Not here: loading (`docker/image.rs`).
+//! again; it is read only when its file changed. Not here: loading (`docker/image.rs`).
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use wharf_runtime::{backoff::Backoff, platform_file::PlatformFile, random, task::Shutdown};
 
 use crate::{
-    docker::image::{self, ImageError},
+    docker::image::{self, Digested, ImageError},
     engine_link::EngineLink,
 };
 
@@ -25,8 +25,9 @@ pub(crate) struct ImageTask {
 impl ImageTask {
     pub(crate) async fn run(self, shutdown: Shutdown) {
         let mut backoff = Backoff::new(500, 15_000);
+        let mut digested = Digested::default();
         while !shutdown.is_triggered() {
-            let wait = match self.ensure().await {
+            let wait = match self.ensure(&mut digested).await {
                 Ok(()) => {
                     backoff.reset();
                     EVERY
@@ -42,13 +43,14 @@ impl ImageTask {
         }
     }
 
-    async fn ensure(&self) -> Result<(), ImageError> {
+    async fn ensure(&self, digested: &mut Digested) -> Result<(), ImageError> {
         let engine = self.engine.get().await?;
         let image = image::ensure(
             engine,
             &self.platform.platform_id,
             &self.platform.name,
             &self.binary,
+            digested,
         )
         .await?;
         if image.loaded {

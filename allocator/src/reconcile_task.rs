@@ -16,7 +16,7 @@ use std::{
 use tokio::sync::{Notify, mpsc, watch};
 use wharf_allocator_core::{
     limits,
-    reconcile::{Action, InstanceView, Memory, Plan, Situation, reconcile},
+    reconcile::{Action, InstanceView, Memory, Plan, Reason, Situation, reconcile},
     restart::StartFailure,
 };
 use wharf_proto::ids::InstanceId;
@@ -308,7 +308,17 @@ impl ReconcileTask {
             Err(failure) => {
                 let (code, why) = (&failure.code, &failure.text);
                 tracing::warn!(%instance, ?action, code, why, "a container action failed");
-                if matches!(action, Action::Create | Action::Start { .. }) {
+                if let Action::Start { container } = &action
+                    && failure.code == "ALL0011"
+                {
+                    memory.refused(&instance, container);
+                }
+                let waits = match action {
+                    Action::Create | Action::Start { .. } => true,
+                    Action::Remove { reason, .. } => reason == Reason::Unstartable,
+                    Action::Stop { .. } | Action::RemoveData => false,
+                };
+                if waits {
                     memory.start_failed(&instance, failure, self.clock.monotonic_ms());
                 }
             }
@@ -341,8 +351,9 @@ impl Work {
                     .await
                     .map_err(|error| of_engine(&error))?;
             }
-            Action::Remove { container, .. } => {
-                apply::remove(engine, container, false)
+            Action::Remove { container, reason } => {
+                let force = *reason == Reason::Unstartable;
+                apply::remove(engine, container, force)
                     .await
                     .map_err(|error| of_engine(&error))?;
             }

@@ -1,4 +1,4 @@
-//! The limits of an instance's container, from its size and what the host has.
+//! The limits of an instance's container, from its size and what the host has; and those of roles.
 //!
 //! Invariants: no limit is above what the host has; a limit that had to be lowered is named; memory
 //! is the memory and swap limit at once, so nothing of an instance is swapped out. Not here: disk,
@@ -110,6 +110,50 @@ pub fn limits(asked: Asked, host: Host) -> (Limits, Vec<String>) {
     (limits, lowered)
 }
 
+/// The most memory of a role's container that names no limit.
+pub const MOST_ROLE_MEMORY_BYTES: u64 = 4 << 30;
+/// The least, where the host has it.
+pub const LEAST_ROLE_MEMORY_BYTES: u64 = 512 << 20;
+/// Processes and threads of a role that names no limit.
+pub const ROLE_PIDS: u32 = 4_096;
+
+/// What a role's container may use; zero where the engine cannot limit it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RoleLimits {
+    /// Memory, and memory with swap; zero: no limit.
+    pub memory_bytes: u64,
+    /// Processes and threads.
+    pub pids: u32,
+}
+
+/// The limits of a director, allocator or proxy: a fence against one that leaks, not a budget, so a
+/// quarter of the host within [`LEAST_ROLE_MEMORY_BYTES`] and [`MOST_ROLE_MEMORY_BYTES`], many times
+/// what one uses. A zero of `asked` means the default. On a host whose memory is unknown there is no
+/// limit of memory but an asked one.
+#[must_use]
+pub fn role_limits(asked: RoleLimits, host_memory_bytes: u64) -> RoleLimits {
+    let host = if host_memory_bytes == 0 {
+        u64::MAX
+    } else {
+        host_memory_bytes
+    };
+    let memory_bytes = match asked.memory_bytes {
+        0 if host_memory_bytes == 0 => 0,
+        0 => (host / 4)
+            .clamp(LEAST_ROLE_MEMORY_BYTES, MOST_ROLE_MEMORY_BYTES)
+            .min(host),
+        asked => asked.max(LEAST_MEMORY_BYTES).min(host),
+    };
+    RoleLimits {
+        memory_bytes,
+        pids: if asked.pids == 0 {
+            ROLE_PIDS
+        } else {
+            asked.pids
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,7 +213,31 @@ mod tests {
         assert_eq!(lowered.len(), 3);
     }
 
+    #[test]
+    fn a_role_has_a_quarter_of_the_host_within_bounds_unless_asked_otherwise() {
+        let of = |host: u64| role_limits(RoleLimits::default(), host).memory_bytes;
+        assert_eq!(of(8 << 30), 2 << 30);
+        assert_eq!(of(64 << 30), MOST_ROLE_MEMORY_BYTES);
+        assert_eq!(of(1 << 30), LEAST_ROLE_MEMORY_BYTES);
+        assert_eq!(of(256 << 20), 256 << 20, "never above the host's");
+        assert_eq!(of(0), 0, "no limit where the host's memory is unknown");
+        let asked = RoleLimits {
+            memory_bytes: 700 << 20,
+            pids: 99,
+        };
+        assert_eq!(role_limits(asked, 8 << 30), asked);
+    }
+
     proptest! {
+        #[test]
+        fn no_role_has_more_than_the_host(memory: u64, pids: u32, host in (6_u64 << 20)..) {
+            let asked = RoleLimits { memory_bytes: memory, pids };
+            let got = role_limits(asked, host);
+            prop_assert!(got.memory_bytes <= host && got.memory_bytes >= LEAST_MEMORY_BYTES);
+            prop_assert!(got.pids > 0);
+            prop_assert_eq!(role_limits(got, host), got);
+        }
+
         #[test]
         fn no_limit_is_above_the_host(memory in any::<u64>(), cpu in any::<u32>(), has in (6_u64 << 20).., cpus in 1_u32..512) {
             let asked = Asked { memory_bytes: memory, cpu_millis: cpu, ..Default::default() };

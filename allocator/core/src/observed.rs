@@ -43,6 +43,8 @@ pub enum RunState {
     Dead,
     /// The engine is removing it.
     Removing,
+    /// The engine lists it and does not describe it, for this reason: it may live.
+    Unreadable(String),
 }
 
 /// How a process ended.
@@ -62,6 +64,9 @@ impl RunState {
     /// Whether a process of it exists or may exist.
     #[must_use]
     pub fn alive(&self) -> bool {
-        matches!(self, Self::Running | Self::Paused | Self::Changing)
+        matches!(
+            self,
+            Self::Running | Self::Paused | Self::Changing | Self::Unreadable(_)
+        )
     }
 }

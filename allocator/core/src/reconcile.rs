@@ -5,6 +5,7 @@
 //! - only containers of this platform that name an instance are ever touched;
 //! - a container that runs what it should is left running (adopted), whoever started it;
 //! - data goes only when the assignment lists the instance for removal, and after its containers;
+//! - a container that the engine refuses to start is made anew, once per wait, from the same data;
 //! - without an assignment nothing is done.
 //!
 //! The rule for strays: a container of this platform whose instance is in neither list is left alone
@@ -58,6 +59,8 @@ pub enum Reason {
     Stray,
     /// The engine failed to remove it before.
     Dead,
+    /// The engine refuses to start it.
+    Unstartable,
 }
 
 impl Reason {
@@ -71,6 +74,7 @@ impl Reason {
             Self::Duplicate => "another container of its instance is kept",
             Self::Stray => "two generations have not named its instance",
             Self::Dead => "the engine failed to remove it before",
+            Self::Unstartable => "the engine refuses to start it; it is made anew, its data stays",
         }
     }
 }
@@ -172,12 +176,19 @@ struct Known {
     restart: RestartMemory,
     spec_hash: String,
     container: Option<String>,
+    refused: Option<String>,
 }
 
 impl Memory {
     /// A container of the instance could not be made or started.
     pub fn start_failed(&mut self, id: &InstanceId, failure: StartFailure, now_ms: u64) {
         self.known(id).restart.start_failed(failure, now_ms);
+    }
+
+    /// The engine refused to start this very container, for a reason that is neither its port nor its
+    /// address: it may have forgotten half of it, as one does that was killed in the midst of it.
+    pub fn refused(&mut self, id: &InstanceId, container: &str) {
+        self.known(id).refused = Some(container.to_owned());
     }
 
     /// A container was made by us, so that seeing it is no adoption.
@@ -305,6 +316,13 @@ impl<'a> Round<'a, '_> {
                     "the engine is changing it",
                 )
             }
+            RunState::Unreadable(why) => {
+                self.plan.applied = false;
+                let why = format!("the engine does not describe its container: {why}");
+                let mut view = self.view(InstanceState::Failed, Some(kept), &why);
+                "ALL0005".clone_into(&mut view.error_code);
+                view
+            }
             RunState::Dead => {
                 self.drop_container(kept, Reason::Dead);
                 self.view(
@@ -366,6 +384,12 @@ impl<'a> Round<'a, '_> {
         }
         if let Some(view) = self.wait(Some(container)) {
             return view;
+        }
+        // After the wait, so that one whose new container is refused too is not made anew without end.
+        if self.memory.known(self.id).refused.as_ref() == Some(&container.id) {
+            self.drop_container(container, Reason::Unstartable);
+            let why = Reason::Unstartable.as_str();
+            return self.view(InstanceState::Starting, Some(container), why);
         }
         self.act(Action::Start {
             container: container.id.clone(),
@@ -451,7 +475,10 @@ impl<'a> Round<'a, '_> {
         let id = container.id.clone();
         match container.state {
             // The engine is at it already.
-            RunState::Changing | RunState::Removing => self.plan.applied = false,
+            // Or nobody knows what it does.
+            RunState::Changing | RunState::Removing | RunState::Unreadable(_) => {
+                self.plan.applied = false;
+            }
             RunState::Running | RunState::Paused => self.act(Action::Stop {
                 container: id,
                 reason,

@@ -70,6 +70,51 @@ impl ImageError {
     }
 }
 
+/// The digest of a binary, kept for as long as its file is the same one, unchanged.
+#[derive(Debug, Default)]
+pub struct Digested(Option<(Mark, String)>);
+
+/// What changes when a file does: device, inode, size, times of its content and of its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    place: (u64, u64),
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Digested {
+    /// Size and SHA-256 of the file.
+    async fn of(&mut self, binary: &Path) -> io::Result<(u64, String)> {
+        let before = Mark::of(binary).await?;
+        if let Some((mark, sha256)) = &self.0
+            && *mark == before
+        {
+            return Ok((before.size, sha256.clone()));
+        }
+        self.0 = None;
+        let (size, sha256) = digest(binary).await?;
+        // One that was written meanwhile is not believed a second time.
+        if Mark::of(binary).await? == before {
+            self.0 = Some((before, sha256.clone()));
+        }
+        Ok((size, sha256))
+    }
+}
+
+impl Mark {
+    async fn of(path: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        let meta = tokio::fs::metadata(path).await?;
+        Ok(Self {
+            place: (meta.dev(), meta.ino()),
+            size: meta.len(),
+            modified: (meta.mtime(), meta.mtime_nsec()),
+            changed: (meta.ctime(), meta.ctime_nsec()),
+        })
+    }
+}
+
 /// Makes sure that the engine has the image of this binary, under the platform's name and label.
 ///
 /// # Errors
@@ -79,12 +124,13 @@ pub async fn ensure(
     platform_id: &str,
     platform_name: &str,
     binary: &Path,
+    digested: &mut Digested,
 ) -> Result<Image, ImageError> {
     let failed = |source| ImageError::Binary {
         path: binary.to_owned(),
         source,
     };
-    let (size, sha256) = digest(binary).await.map_err(failed)?;
+    let (size, sha256) = digested.of(binary).await.map_err(failed)?;
     let repository = labels::image_repository(platform_name);
     let tag = &sha256[..12];
     let reference = format!("{repository}:{tag}");
@@ -272,6 +318,26 @@ fn header(path: &str, kind: tar::EntryType, mode: u32, size: u64) -> io::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_binary_is_read_again_only_when_its_file_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("wharf");
+        std::fs::write(&path, "one").unwrap();
+        let mut digested = Digested::default();
+        let one = digested.of(&path).await.unwrap();
+        // What is remembered is given, not what would be read.
+        digested.0.as_mut().unwrap().1 = "remembered".to_owned();
+        let again = digested.of(&path).await.unwrap();
+        assert_eq!(again, (3, "remembered".to_owned()));
+        // Another file of the same size in its place.
+        let next = dir.path().join("next");
+        std::fs::write(&next, "two").unwrap();
+        std::fs::rename(&next, &path).unwrap();
+        let two = digested.of(&path).await.unwrap();
+        assert_eq!(two, digest(&path).await.unwrap());
+        assert_ne!(two, one);
+    }
 
     #[tokio::test]
     async fn the_stream_is_a_tar_that_holds_the_file_whole() {

@@ -8,7 +8,10 @@
 use std::collections::{HashMap, HashSet};
 
 use bollard::{
-    models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum},
+    models::{
+        ContainerConfig, ContainerInspectResponse, ContainerState, ContainerStateStatusEnum,
+        ContainerSummary,
+    },
     query_parameters::{ListContainersOptionsBuilder, LogsOptionsBuilder},
 };
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -61,11 +64,18 @@ impl Observer {
     /// Every container of the platform, roles included.
     ///
     /// # Errors
-    /// When the engine does not answer; a container that vanishes meanwhile is left out.
+    /// When the engine does not answer; a container that vanishes meanwhile is left out, and one
+    /// that the engine lists but does not describe is [`RunState::Unreadable`].
     pub async fn observe(&mut self, engine: &Engine) -> Result<Vec<Seen>, EngineError> {
-        let ids = list_ids(engine, &labels::filter(&self.platform_id)).await?;
-        let found: Vec<Result<Option<Seen>, EngineError>> = stream::iter(ids)
-            .map(|id| async move { Ok(inspect(engine, &id).await?.as_ref().map(seen)) })
+        let listed = list(engine, &labels::filter(&self.platform_id)).await?;
+        let found: Vec<Result<Option<Seen>, EngineError>> = stream::iter(listed)
+            .map(|one| async move {
+                match inspect(engine, one.id.as_deref().unwrap_or_default()).await {
+                    Ok(found) => Ok(found.as_ref().map(seen)),
+                    Err(error) if error.is_down() => Err(error),
+                    Err(error) => Ok(Some(unreadable(one, &error.to_string()))),
+                }
+            })
             .buffer_unordered(PARALLEL)
             .collect()
             .await;
@@ -110,13 +120,38 @@ pub(crate) async fn list_ids(
     engine: &Engine,
     filter: &HashMap<String, Vec<String>>,
 ) -> Result<Vec<String>, EngineError> {
+    let list = list(engine, filter).await?;
+    Ok(list.into_iter().filter_map(|one| one.id).collect())
+}
+
+async fn list(
+    engine: &Engine,
+    filter: &HashMap<String, Vec<String>>,
+) -> Result<Vec<ContainerSummary>, EngineError> {
     let options = ListContainersOptionsBuilder::new()
         .all(true)
         .filters(filter)
         .build();
     let list = engine.docker().list_containers(Some(options));
-    let list = engine.call("list containers", CALL_DEADLINE, list).await?;
-    Ok(list.into_iter().filter_map(|one| one.id).collect())
+    engine.call("list containers", CALL_DEADLINE, list).await
+}
+
+/// What the list says of a container that cannot be inspected.
+fn unreadable(one: ContainerSummary, why: &str) -> Seen {
+    let name = one.names.into_iter().flatten().next();
+    let mut as_seen = seen(&ContainerInspectResponse {
+        id: one.id,
+        name,
+        image: one.image_id,
+        config: Some(ContainerConfig {
+            labels: one.labels,
+            ..ContainerConfig::default()
+        }),
+        ..ContainerInspectResponse::default()
+    });
+    as_seen.observed.created_ms = one.created.unwrap_or(0).saturating_mul(1000);
+    as_seen.observed.state = RunState::Unreadable(why.chars().take(300).collect());
+    as_seen
 }
 
 /// One container; nothing when it is gone.
@@ -295,6 +330,35 @@ mod tests {
         );
         assert_eq!(time_ms("0001-01-01T00:00:00Z"), None);
         assert_eq!(time_ms("yesterday"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_inspected_is_known_by_the_list() {
+        let instance = "1".repeat(32);
+        let text = format!(
+            r#"{{"Id":"abc","Names":["/wharf-x"],"ImageID":"sha256:1","Created":5,"Labels":
+            {{"io.wharfinger.platform":"p","io.wharfinger.role":"instance",
+            "io.wharfinger.instance":"{instance}","io.wharfinger.spec":"s"}}}}"#
+        );
+        let one = unreadable(serde_json::from_str(&text).unwrap(), "input/output error");
+        assert_eq!(
+            (one.name.as_str(), one.role.as_str()),
+            ("wharf-x", "instance")
+        );
+        let seen = one.observed;
+        assert_eq!(seen.instance_id.unwrap().as_str(), instance);
+        assert_eq!(
+            (seen.platform_id.as_str(), seen.spec_hash.as_str()),
+            ("p", "s")
+        );
+        assert_eq!(
+            (seen.image_id.as_str(), seen.created_ms),
+            ("sha256:1", 5_000)
+        );
+        assert_eq!(
+            seen.state,
+            RunState::Unreadable("input/output error".to_owned())
+        );
     }
 
     #[test]

@@ -16,7 +16,10 @@ use bollard::models::{
 };
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use wharf_allocator_core::observed::RunState;
+use wharf_allocator_core::{
+    limits::{self, RoleLimits},
+    observed::RunState,
+};
 
 use super::{
     apply::{self, ApplyError, bind, confined, log_config},
@@ -49,11 +52,21 @@ pub enum Outcome {
 /// The request that makes a role's container; the engine's root directory is mounted for the
 /// allocator where it is known.
 #[must_use]
-pub fn body(spec: &RoleSpec, engine_root: Option<&Path>) -> ContainerCreateBody {
+pub fn body(
+    spec: &RoleSpec,
+    engine_root: Option<&Path>,
+    limits: RoleLimits,
+) -> ContainerCreateBody {
     let role = spec.role.as_str();
+    let memory = i64::try_from(limits.memory_bytes)
+        .ok()
+        .filter(|bytes| *bytes > 0);
     let data = spec.data_dir.display().to_string();
     let mut host = HostConfig {
         network_mode: Some("host".to_owned()),
+        memory,
+        memory_swap: memory,
+        pids_limit: (limits.pids > 0).then_some(i64::from(limits.pids)),
         log_config: Some(log_config()),
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::ALWAYS),
@@ -62,7 +75,8 @@ pub fn body(spec: &RoleSpec, engine_root: Option<&Path>) -> ContainerCreateBody 
         mounts: Some(vec![bind(&spec.data_dir, &data, false)]),
         ..confined()
     };
-    let mut env = Vec::new();
+    // What the host's collectors read level and part of the program from.
+    let mut env = vec!["WHARF_LOG_FORMAT=json".to_owned()];
     match spec.role {
         Role::Allocator => {
             host.cap_add = Some(
@@ -104,7 +118,7 @@ pub fn body(spec: &RoleSpec, engine_root: Option<&Path>) -> ContainerCreateBody 
             "--data-dir".to_owned(),
             data,
         ]),
-        env: (!env.is_empty()).then_some(env),
+        env: Some(env),
         stop_timeout: Some(i64::from(apply::STOP_SECONDS)),
         host_config: Some(host),
         labels: Some(HashMap::from([
@@ -196,13 +210,19 @@ pub async fn ensure(engine: &Engine, spec: &RoleSpec) -> Result<(String, Outcome
             tracing::debug!(dir = %dir.display(), %source, "a folder of the data directory is not made");
         }
     }
+    let facts = engine.facts().await?;
+    let mut limits = limits::role_limits(spec.asked, facts.memory_bytes);
+    if !facts.pids_limit {
+        limits.pids = 0;
+    }
     let engine_root = match spec.role {
-        Role::Allocator => Some(PathBuf::from(engine.facts().await?.root_dir)),
+        Role::Allocator => Some(PathBuf::from(facts.root_dir)),
         Role::Director | Role::Proxy => None,
     };
     let body = body(
         spec,
         engine_root.as_deref().filter(|root| root.is_absolute()),
+        limits,
     );
     let wanted = body
         .labels
@@ -314,13 +334,31 @@ mod tests {
             data_dir: PathBuf::from("/var/lib/wharfinger/test"),
             image_id: "sha256:1".into(),
             docker_host: "unix:///nonexistent/docker.sock".into(),
+            asked: RoleLimits::default(),
         }
+    }
+
+    const LIMITS: RoleLimits = RoleLimits {
+        memory_bytes: 1 << 30,
+        pids: 99,
+    };
+
+    #[test]
+    fn a_role_is_limited_where_the_engine_can() {
+        let host = body(&spec(Role::Proxy), None, LIMITS).host_config.unwrap();
+        assert_eq!(
+            (host.memory, host.memory_swap, host.pids_limit),
+            (Some(1 << 30), Some(1 << 30), Some(99))
+        );
+        let free = RoleLimits::default();
+        let host = body(&spec(Role::Proxy), None, free).host_config.unwrap();
+        assert_eq!((host.memory, host.pids_limit), (None, None));
     }
 
     #[test]
     fn only_the_allocator_has_capabilities_and_the_hosts_files() {
         for role in Role::ALL {
-            let host = body(&spec(role), None).host_config.unwrap();
+            let host = body(&spec(role), None, LIMITS).host_config.unwrap();
             assert_eq!(host.privileged, None);
             assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
             let mounts = host.mounts.unwrap();
@@ -337,7 +375,7 @@ mod tests {
                     .all(|mount| mount.read_only == Some(true))
             );
         }
-        let proxy = body(&spec(Role::Proxy), None).host_config.unwrap();
+        let proxy = body(&spec(Role::Proxy), None, LIMITS).host_config.unwrap();
         assert!(
             proxy
                 .tmpfs
@@ -348,7 +386,8 @@ mod tests {
 
     #[test]
     fn the_same_role_hashes_the_same_and_another_image_does_not() {
-        let hash_of = |spec: &RoleSpec| body(spec, None).labels.unwrap()[labels::SPEC].clone();
+        let hash_of =
+            |spec: &RoleSpec| body(spec, None, LIMITS).labels.unwrap()[labels::SPEC].clone();
         let one = spec(Role::Proxy);
         for _ in 0..20 {
             assert_eq!(hash_of(&one), hash_of(&one.clone()));

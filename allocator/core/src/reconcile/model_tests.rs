@@ -164,6 +164,9 @@ impl World {
                         code: "ALL0011".into(),
                         text: "no".into(),
                     };
+                    if let Action::Start { container } = action {
+                        self.memory.refused(instance, container);
+                    }
                     self.memory.start_failed(instance, failure, self.now_ms);
                 }
                 continue;

@@ -282,3 +282,104 @@ fn containers_of_another_platform_are_not_seen() {
     foreign.platform_id = "q".to_owned();
     assert_eq!(actions(&wanted, &[foreign]), [Action::Create]);
 }
+
+#[test]
+fn a_container_that_the_engine_refuses_to_start_is_made_anew_once_per_wait() {
+    let wanted = assignment(1, &[(1, "a", true)], &[]);
+    let mut memory = Memory::default();
+    let failure = || StartFailure {
+        code: "ALL0011".to_owned(),
+        text: "task already exists".to_owned(),
+    };
+    let mut now = 0;
+    let mut waits = vec![];
+    for round in 0..8 {
+        let name = format!("c{round}");
+        let made = [container(&name, 1, "a", RunState::Created)];
+        let start = Action::Start {
+            container: name.clone(),
+        };
+        let plan = decide(Some(&wanted), &made, &mut memory, now);
+        assert_eq!(plan.actions, [(id(1), start)], "a new one is tried at once");
+        memory.refused(&id(1), &name);
+        memory.start_failed(&id(1), failure(), now);
+        let plan = decide(Some(&wanted), &made, &mut memory, now);
+        assert_eq!(plan.actions, [], "nothing before the wait is over");
+        let due = plan.wake_ms.unwrap();
+        waits.push(due - now);
+        now = due;
+        let plan = decide(Some(&wanted), &made, &mut memory, now);
+        assert_eq!(
+            plan.actions,
+            [(id(1), remove(&name, Reason::Unstartable))],
+            "the data of it is left alone"
+        );
+        let view = &plan.instances[0];
+        assert!(view.reason.contains("made anew"), "{}", view.reason);
+        let plan = decide(Some(&wanted), &[], &mut memory, now);
+        assert_eq!(plan.actions, [(id(1), Action::Create)]);
+    }
+    assert_eq!(
+        waits,
+        [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_costs_no_container() {
+    let wanted = assignment(1, &[(1, "a", true)], &[]);
+    let mut memory = Memory::default();
+    let made = [container("c", 1, "a", RunState::Created)];
+    decide(Some(&wanted), &made, &mut memory, 0);
+    let failure = StartFailure {
+        code: "ALL0012".to_owned(),
+        text: "port taken".to_owned(),
+    };
+    memory.start_failed(&id(1), failure, 0);
+    let due = decide(Some(&wanted), &made, &mut memory, 1_000);
+    let start = Action::Start {
+        container: "c".to_owned(),
+    };
+    assert_eq!(due.actions, [(id(1), start)]);
+}
+
+#[test]
+fn a_container_that_the_engine_does_not_describe_stops_only_its_own_instance() {
+    let wanted = assignment(1, &[(1, "a", true), (2, "a", true)], &[]);
+    let unreadable = RunState::Unreadable("input/output error".to_owned());
+    let seen = [container("c", 1, "a", unreadable)];
+    let plan = decide(Some(&wanted), &seen, &mut Memory::default(), 0);
+    assert_eq!(plan.actions, [(id(2), Action::Create)], "the other goes on");
+    assert!(!plan.applied);
+    let view = &plan.instances[0];
+    assert_eq!(
+        (view.state, view.error_code.as_str()),
+        (InstanceState::Failed, "ALL0005")
+    );
+    assert!(
+        view.reason.contains("input/output error"),
+        "{}",
+        view.reason
+    );
+}
+
+#[test]
+fn nothing_is_made_beside_a_container_that_the_engine_does_not_describe() {
+    let unreadable = || RunState::Unreadable("x".to_owned());
+    for wanted in [
+        assignment(2, &[(1, "b", true)], &[]),
+        assignment(2, &[(1, "a", false)], &[]),
+        assignment(2, &[], &[1]),
+    ] {
+        assert_eq!(
+            actions(&wanted, &[container("c", 1, "a", unreadable())]),
+            []
+        );
+    }
+    let new = container("new", 1, "b", RunState::Created);
+    let wanted = assignment(2, &[(1, "b", true)], &[]);
+    assert_eq!(
+        actions(&wanted, &[new, container("c", 1, "a", unreadable())]),
+        []
+    );
+}
