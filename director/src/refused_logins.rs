@@ -134,9 +134,9 @@ mod tests {
             refused.note(None, address(number));
         }
         let (mut told, mut lines, mut now_ms) = (0, 0, 1_000_000);
-        let first = refused.due(now_ms).len();
-        assert!(first as u64 <= BURST, "{first} lines at once");
-        told += first as u64;
+        let first = refused.due(now_ms);
+        assert!(first.len() as u64 <= BURST, "{} lines at once", first.len());
+        told += first.iter().map(|refusals| refusals.count).sum::<u64>();
         assert!(refused.lock().places.len() <= PLACES + 1);
         while refused.lock().places.values().any(|place| place.count > 0) {
             now_ms += REFILL_MS;

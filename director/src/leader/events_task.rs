@@ -19,7 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 #[derive(Default)]
 struct Before {
     term: Option<u64>,
-    look: Option<Look>,
+    /// Nothing at first: nobody is connected to a new leader.
+    look: Look,
     budget: Budget,
 }
 
@@ -58,20 +59,18 @@ pub async fn run(director: Arc<Director>) {
 }
 
 async fn look(director: &Director, before: &mut Before) {
-    let mut now = looked(director);
     let now_ms = director.now_ms();
     let mut notes: Vec<Body> = refused_logins(director, now_ms);
-    if let Some(last) = &before.look {
-        events::carry(last, &mut now);
-        for seen in events::between(last, &now) {
-            if before.budget.admits(&seen, now_ms) {
-                notes.push(note(seen.kind, seen.subject, seen.detail));
-            } else {
-                director.events.change(|log| log.take_seen(seen, now_ms));
-            }
+    let mut now = looked(director);
+    events::carry(&before.look, &mut now);
+    for seen in events::between(&before.look, &now) {
+        if before.budget.admits(&seen, now_ms) {
+            notes.push(note(seen.kind, seen.subject, seen.detail));
+        } else {
+            director.events.change(|log| log.take_seen(seen, now_ms));
         }
     }
-    before.look = Some(now);
+    before.look = now;
     propose_all(director, notes).await;
 }
 

@@ -303,6 +303,18 @@ impl HandAllocator {
         held: BTreeMap<String, v1::AssignedInstance>,
         generation: u64,
     ) -> Self {
+        let mut allocator = Self::reconnect_silent(files, process, held, generation).await;
+        allocator.report().await;
+        allocator
+    }
+
+    /// Comes back and says nothing of its instances yet.
+    pub async fn reconnect_silent(
+        files: &Files,
+        process: &Process,
+        held: BTreeMap<String, v1::AssignedInstance>,
+        generation: u64,
+    ) -> Self {
         let id = files.bootstrap.allocator_id.clone();
         let (reports, orders) = open_session(files, process, &id, &id, generation).await;
         let mut allocator = Self {
@@ -316,7 +328,6 @@ impl HandAllocator {
         let welcome = allocator.orders.message().await.unwrap().unwrap();
         let welcomed = matches!(welcome.order, Some(allocator_order::Order::Welcome(_)));
         assert!(welcomed, "{welcome:?}");
-        allocator.report().await;
         allocator
     }
 

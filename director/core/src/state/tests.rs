@@ -15,3 +15,14 @@ fn a_snapshot_of_another_version_is_refused() {
         Err(SnapshotError::Version(2))
     ));
 }
+
+#[test]
+fn a_user_of_an_earlier_version_keeps_its_one_role() {
+    let text = r#"{"username":"ada","password_hash":"x","role":"platform_viewer",
+        "created_ms":1,"changed_ms":1,"version":3}"#;
+    let user: UserRecord = serde_json::from_str(text).unwrap();
+    assert_eq!(user.roles, [Role::PlatformViewer].into());
+    assert!(!user.disabled);
+    let again: UserRecord = serde_json::from_str(&serde_json::to_string(&user).unwrap()).unwrap();
+    assert_eq!(again, user);
+}
