@@ -106,6 +106,20 @@ async fn a_deployment_is_placed_started_routed_and_removed_again() {
     let route = &proxy.table[&found.resources[0].id];
     assert!(route.instances[0].healthy);
     assert!(KeyedCert::from_pem(&route.identity_pem).is_ok());
+    // A monitoring node is told how to reach its storage, and no user's hash.
+    assert!(secrets.storage_json.is_empty() && secrets.channels_json.is_empty());
+    let monitoring = &found.resources[1].instances[0];
+    let monitor = allocator.held[&monitoring.id].secrets.clone().unwrap();
+    let storage: serde_json::Value = serde_json::from_str(&monitor.storage_json).unwrap();
+    assert_eq!(storage["url"], "https://127.0.0.1:9243");
+    assert_eq!(storage["alias"], "team-logs");
+    assert_eq!(storage["server_name"], "team-logs.localhost");
+    assert_eq!(monitor.channels_json, r#"{"channels":[]}"#);
+    assert!(monitor.users_json.is_empty());
+    let watching = &proxy.table[&found.resources[1].id];
+    assert_eq!(watching.resource_kind, "monitoring");
+    assert!(KeyedCert::from_pem(&watching.identity_pem).is_ok());
+    assert_ne!(watching.identity_pem, route.identity_pem);
     let destination = allocator.destination.clone().unwrap();
     assert_eq!(destination.url, "https://127.0.0.1:9243");
     assert_eq!(destination.cluster, "system");
@@ -122,6 +136,8 @@ async fn a_deployment_is_placed_started_routed_and_removed_again() {
     assert!(
         credentials.password.len() >= 20 && !secrets.users_json.contains(&credentials.password)
     );
+    assert_eq!(storage["username"], credentials.username);
+    assert_eq!(storage["password"], credentials.password);
     let state = process.running().director.published.state();
     let entry = state.audit.back().unwrap();
     assert_eq!(
@@ -152,7 +168,7 @@ async fn a_deployment_is_placed_started_routed_and_removed_again() {
     .await;
     obey_until(&mut allocator, &mut proxy, "its route is gone", || async {
         let state = process.running().director.published.state();
-        (state.resources.len() == 1).then_some(())
+        (state.resources.len() == 2).then_some(())
     })
     .await;
     assert!(!allocator.held.contains_key(&instance.id));
@@ -199,8 +215,8 @@ async fn a_director_killed_at_each_step_goes_on_where_it_was() {
     assert_eq!(found.current_plan_id, plan_id);
     assert_eq!(
         allocator.held.len(),
-        2,
-        "one instance of system, one of logs"
+        4,
+        "storage and monitoring of system and of logs"
     );
 }
 

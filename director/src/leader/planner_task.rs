@@ -1,10 +1,11 @@
-//! Lays out pending plans, and asks for an upgrade plan where a container runs something old. Not
-//! here: how plans are laid out and what is due (`wharf_director_core::plan`).
+//! Lays out pending plans, asks for an upgrade plan where a container runs something old and for an
+//! extension of `system` where its template has grown. Not here: how plans are laid out and what is due (`wharf_director_core::plan`).
 
 use std::sync::Arc;
 
 use wharf_director_core::{
-    command::{Body, UpgradeDeployment},
+    command::{Body, ExtendDeployment, UpgradeDeployment},
+    deployment::expand,
     placement::CapacityIndex,
     plan::{planner, upgrade},
 };
@@ -41,6 +42,27 @@ async fn look(director: &Director) -> bool {
             plan_id: PlanId::from_bytes(random::bytes()),
             reason,
         }));
+    }
+    if bodies.is_empty()
+        && state.open_plans().next().is_none()
+        && let Some((deployment, reason)) =
+            upgrade::due_extension(&state, &director.catalog, now_ms)
+    {
+        match expand::missing(
+            &state,
+            &director.catalog,
+            deployment,
+            &mut random::bytes::<16>,
+        ) {
+            Ok(resources) => bodies.push(Body::ExtendDeployment(Box::new(ExtendDeployment {
+                deployment_id: deployment.id.clone(),
+                plan_id: PlanId::from_bytes(random::bytes()),
+                resources,
+                expected_version: deployment.version,
+                reason,
+            }))),
+            Err(refusal) => tracing::error!(%refusal, "`system` cannot be extended"),
+        }
     }
     propose_all(director, bodies).await
 }
