@@ -2,7 +2,7 @@
 //! one: order, what is left alone, failures, changes of leader.
 
 use crate::{
-    command::Body,
+    command::{Body, UpdateAllocator},
     fixture::{World, allocator_id, watched},
     plan::upgrade,
     refusal::codes,
@@ -53,6 +53,42 @@ fn monitoring_starts_when_storage_is_whole() {
     }
     assert!(begun);
     assert_eq!(world.plan(&plan).status, PlanStatus::Done);
+}
+
+#[test]
+fn monitoring_lies_in_the_zone_of_its_storage_and_elsewhere_where_that_has_no_room() {
+    for (third, zone) in [("zone-1", "zone-1"), ("zone-3", "zone-1")] {
+        let mut world = World::with_host();
+        world.host(2, "zone-2");
+        world.host(3, third);
+        world.catalog = TemplateCatalog::new([watched()]).unwrap();
+        let (id, _) = world.create("logs");
+        world.settle();
+        let deployment = &world.state.deployments[&id];
+        let zones: Vec<&str> = world
+            .state
+            .deployment_instances(deployment)
+            .map(|instance| instance.berth.as_ref().unwrap().zone.as_str())
+            .collect();
+        assert_eq!(zones, ["zone-1", zone]);
+    }
+    let mut world = before();
+    world.host(2, "zone-2");
+    world.ok(Body::UpdateAllocator(UpdateAllocator {
+        allocator_id: allocator_id(1),
+        maintenance: Some(true),
+        expected_version: 0,
+    }));
+    let body = world.extension().unwrap();
+    world.ok(body);
+    world.settle();
+    assert!(whole(&world), "{:?}", last_plan(&world));
+    let berths = world.state.instances.values();
+    let mut zones: Vec<&str> = berths
+        .map(|instance| instance.berth.as_ref().unwrap().zone.as_str())
+        .collect();
+    zones.sort_unstable();
+    assert_eq!(zones, ["zone-1", "zone-2"]);
 }
 
 #[test]
