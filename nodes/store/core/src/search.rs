@@ -23,7 +23,7 @@ pub use source_filter::SourceFilter;
 pub(crate) use fetch::{HitOptions, Rendered, render_hit};
 pub(crate) use request::asks_for_highlight;
 pub(crate) use sort::{SortColumns, compare_keys, no_fielddata, parse_sort};
-pub(crate) use sort_shown::render_sort;
+pub(crate) use sort_shown::{render_sort, shortest};
 
 #[cfg(test)]
 mod tests;

@@ -392,10 +392,11 @@ fn add_empty_terms(rule: &Rule<'_>, terms: &TermsRule<'_>, maps: &mut [HashMap<K
     c.each_term(&mut |ord, term| {
         if terms.taken.as_ref().is_none_or(|taken| taken[ord as usize]) {
             for map in &mut *maps {
-                map.entry(Key::term(column, term)).or_insert_with(|| Bucket {
-                    count: 0,
-                    subs: empty(&rule.spec.subs),
-                });
+                map.entry(Key::term(column, term))
+                    .or_insert_with(|| Bucket {
+                        count: 0,
+                        subs: empty(&rule.spec.subs),
+                    });
             }
         }
     });

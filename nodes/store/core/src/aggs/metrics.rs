@@ -16,6 +16,7 @@ use crate::query::FieldKind;
 use crate::search::fields::{FieldRequest, column_values};
 use crate::search::{
     HitOptions, Rendered, SortColumns, SortKey, SortSpec, SortValue, compare_keys, render_hit,
+    shortest,
 };
 
 enum State {
@@ -253,6 +254,8 @@ pub(super) struct HitsCollector<'s> {
     limit: usize,
     columns: SortColumns,
     kinds: Vec<Option<FieldKind>>,
+    /// Which keys are of fields that hold 32-bit fractions.
+    short: Vec<bool>,
     best: Vec<Seen>,
     context: AggContext<'s>,
     segment: &'s dyn Segment,
@@ -288,12 +291,21 @@ impl<'s> HitsCollector<'s> {
             }
             _ => return Err(EsError::internal("not an aggregation of documents")),
         };
-        let kinds = sort
+        let infos: Vec<_> = sort
             .iter()
             .map(|spec| match &spec.key {
-                SortKey::Field(name) => context.schema.field(name).map(|info| info.kind),
+                SortKey::Field(name) => context.schema.field(name),
                 _ => None,
             })
+            .collect();
+        let kinds = infos
+            .iter()
+            .map(|info| info.as_ref().map(|info| info.kind))
+            .collect();
+        let single = |name: &str| matches!(name, "float" | "half_float");
+        let short = infos
+            .iter()
+            .map(|info| info.as_ref().is_some_and(|info| single(&info.type_name)))
             .collect();
         Ok(Self {
             columns: SortColumns::new(sort, context.schema, segment)?,
@@ -301,6 +313,7 @@ impl<'s> HitsCollector<'s> {
             sort,
             limit,
             kinds,
+            short,
             best: Vec::new(),
             context,
             segment,
@@ -365,7 +378,12 @@ impl Node for HitsCollector<'_> {
             out.push(match &self.showing {
                 Showing::Hits(spec, fields, docvalues) => {
                     let mut hits = Vec::with_capacity(rows.len());
-                    for (keys, row) in rows {
+                    for (mut keys, row) in rows {
+                        for (key, short) in keys.iter_mut().zip(&self.short) {
+                            if let (SortValue::Double(number), true) = (key, short) {
+                                *number = shortest(*number);
+                            }
+                        }
                         let hit = self.hit(spec, fields, docvalues, row)?;
                         hits.push(TopHit { keys, hit });
                     }

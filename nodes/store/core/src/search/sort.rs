@@ -13,7 +13,7 @@ use crate::columns::{Column, Row, Segment};
 use crate::dateformat::DateFormat;
 use crate::error::EsError;
 use crate::query::params::{Params, scalar_text};
-use crate::query::{FieldKind, Schema};
+use crate::query::{FieldInfo, FieldKind, Schema};
 use crate::search::sort_shown::{is_missing, unmapped_kind};
 
 /// Keys one request may sort by.
@@ -368,10 +368,23 @@ pub(crate) fn check(specs: &[SortSpec], schema: &dyn Schema) -> Result<(), EsErr
                     info.type_name
                 )));
             }
-            _ => {}
+            Some(info) => check_format(spec, name, &info)?,
+            None => {}
         }
     }
     Ok(())
+}
+
+/// A date is shown as asked; another kind would be shown as if nothing had been asked.
+fn check_format(spec: &SortSpec, name: &str, info: &FieldInfo) -> Result<(), EsError> {
+    match (&spec.format, info.kind) {
+        (None, _) => Ok(()),
+        (Some(format), FieldKind::Date) => DateFormat::new(format).map(|_| ()),
+        (Some(_), _) => Err(EsError::unsupported(format!(
+            "[format] of a sort by [{name}] of type [{}] (dates have one)",
+            info.type_name
+        ))),
+    }
 }
 
 /// The refusal to read a text as a column.

@@ -48,9 +48,13 @@ pub(crate) fn render_sort(
 
 /// A 32-bit fraction with the digits that it needs, not those of its 64-bit form.
 fn single(number: f64) -> Value {
+    json!(shortest(number))
+}
+
+/// The 64-bit fraction whose digits are those of a 32-bit one. Keeps the order of 32-bit fractions.
+pub(crate) fn shortest(number: f64) -> f64 {
     let text = (number as f32).to_string();
-    text.parse::<f64>()
-        .map_or(Value::Null, |shortest| json!(shortest))
+    text.parse().unwrap_or(number)
 }
 
 /// What is shown for no value: Lucene sorts numbers without one as the largest or smallest there is.

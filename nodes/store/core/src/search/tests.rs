@@ -4,6 +4,7 @@
 
 mod answers;
 mod naive;
+mod order;
 mod segment;
 
 use std::sync::Arc;
