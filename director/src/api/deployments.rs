@@ -204,8 +204,7 @@ impl Deployments for DeploymentsApi {
     }
 }
 
-/// The request with its maps in one order: the bytes of the same request are then the same. Maps of
-/// one entry, which is all that templates ask for today, have one order anyway.
+/// The request with its maps in one order: the bytes of the same request are then the same.
 fn canonical(message: &v1::CreateDeploymentRequest) -> v1::CreateDeploymentRequest {
     let mut flat = message.clone();
     let mut sizes: Vec<_> = flat.sizes.drain().collect();
