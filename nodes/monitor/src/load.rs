@@ -268,6 +268,8 @@ pub(crate) async fn remove(monitor: &Monitor, name: &str) {
     };
     monitor.remove_slot(name);
     let mut alerts = slot.alerts.lock().await;
+    // A run that is under way finds it gone and keeps nothing.
+    slot.clear_entry();
     let docs = forget_all(&alerts);
     *alerts = wharf_monitor_core::alerts::WatchAlerts::new(name);
     if let Err(error) = monitor.ledger.write(docs).await {

@@ -70,7 +70,7 @@ pub(crate) async fn search(
     (query, answer)
 }
 
-/// Runs a watch; its record, `None` when it could not be kept.
+/// Runs a watch; its record, `None` when it could not be kept or the watch was deleted meanwhile.
 pub(crate) async fn run(
     monitor: &Arc<Monitor>,
     slot: &Arc<Slot>,
@@ -97,6 +97,10 @@ pub(crate) async fn run(
         query: &query,
     };
     let mut alerts = slot.alerts.lock().await;
+    if slot.entry().is_none() {
+        // Deleted meanwhile, and its alerts with it: they must not come back.
+        return None;
+    }
     let before = alerts.clone();
     let (mut record, run) = match &answer {
         Ok(answer) => {

@@ -79,6 +79,11 @@ impl Slot {
         }
     }
 
+    /// The watch is deleted.
+    pub(crate) fn clear_entry(&self) {
+        *lock(&self.entry) = None;
+    }
+
     /// The watch in force.
     pub(crate) fn watch(&self) -> Option<Watch> {
         self.entry()?.watch.clone()
