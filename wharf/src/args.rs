@@ -5,7 +5,9 @@
 mod deployment;
 mod inventory;
 mod monitor;
+mod people;
 mod plan;
+mod platform;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -21,7 +23,9 @@ pub(crate) use self::{
         AlertCommand, ServicesArgs, SpanArgs, WatchArgs, WatchCommand, WatchCreateArgs,
         WatchRefArgs,
     },
+    people::{TokenCommand, UserCommand},
     plan::{PlanArgs, PlanCommand},
+    platform::{ChannelCommand, ConfigCommand, EventsArgs},
     tools::{ApiArgs, CompletionArgs, DiagnosticsArgs, ManArgs, Shell},
 };
 
@@ -82,6 +86,15 @@ pub(crate) struct GlobalArgs {
         help_heading = "Connection"
     )]
     pub(crate) password_file: Option<PathBuf>,
+    /// File that holds a token (or set WHARF_TOKEN); it stands for its user instead of a password
+    #[arg(
+        long,
+        global = true,
+        env = "WHARF_TOKEN_FILE",
+        value_name = "FILE",
+        help_heading = "Connection"
+    )]
+    pub(crate) token_file: Option<PathBuf>,
     /// The platform's CA certificate, PEM
     #[arg(
         long,
@@ -191,6 +204,35 @@ pub(crate) enum Command {
         after_help = "Examples:\n  wharf services\n  wharf services --window 2h --sort 'error_ratio desc'"
     )]
     Services(ServicesArgs),
+    /// Users: people who may use the platform
+    #[command(
+        subcommand,
+        visible_alias = "users",
+        after_help = "Example:\n  wharf user list"
+    )]
+    User(UserCommand),
+    /// Tokens: secrets that stand for oneself in programs
+    #[command(
+        subcommand,
+        visible_alias = "tokens",
+        after_help = "Example:\n  wharf token list"
+    )]
+    Token(TokenCommand),
+    /// Settings of the platform
+    #[command(subcommand, after_help = "Example:\n  wharf config list")]
+    Config(ConfigCommand),
+    /// Channels: where the platform's messages go
+    #[command(
+        subcommand,
+        visible_alias = "channels",
+        after_help = "Example:\n  wharf channel list"
+    )]
+    Channel(ChannelCommand),
+    /// What happened on the platform and to its containers
+    #[command(
+        after_help = "Examples:\n  wharf events --since 2h\n  wharf events -f --filter 'kind~container'"
+    )]
+    Events(EventsArgs),
     /// Change a role's log level while it runs
     #[command(after_help = "Example:\n  wharf log-level allocator wharf_allocator=debug")]
     LogLevel(LogLevelArgs),

@@ -18,24 +18,28 @@ use tonic::{
     service::{Interceptor, interceptor::InterceptedService},
     transport::Channel,
 };
-use wharf_proto::{methods::Method, v1::Credentials};
+use wharf_proto::{
+    methods::Method,
+    v1::{Credentials, Mutation},
+};
 use wharf_runtime::{
     clock,
     net::{Addresses, ClientOptions, HttpsClient, channel},
     tls::{CaCerts, Expect, ExpectedIdentity, ROLE_DIRECTOR, client_config},
 };
 use wharf_services::v1::{
-    allocators_client::AllocatorsClient, containers_client::ContainersClient,
-    deployments_client::DeploymentsClient, plans_client::PlansClient,
-    platform_client::PlatformClient, proxies_client::ProxiesClient,
-    templates_client::TemplatesClient,
+    allocators_client::AllocatorsClient, channels_client::ChannelsClient,
+    containers_client::ContainersClient, deployments_client::DeploymentsClient,
+    events_client::EventsClient, plans_client::PlansClient, platform_client::PlatformClient,
+    proxies_client::ProxiesClient, settings_client::SettingsClient,
+    templates_client::TemplatesClient, tokens_client::TokensClient, users_client::UsersClient,
 };
 
 use crate::{
     args::Output,
     bytes_codec::BytesCodec,
     failure::{EXIT_UNREACHABLE, Failure},
-    settings::Settings,
+    settings::{Login, Settings},
 };
 
 /// A request that is not answered within this is given up.
@@ -68,6 +72,7 @@ pub(crate) struct Client {
     credentialed: Credentialed,
     ca: CaCerts,
     ca_file: PathBuf,
+    login: Login,
     output: Output,
 }
 
@@ -86,7 +91,12 @@ impl Client {
         })?;
         let expect = Expect::Identity(ExpectedIdentity::role(ROLE_DIRECTOR));
         let config = client_config(&ca, expect, None).map_err(|error| internal(&error))?;
-        let header = format!("Basic {}", basic(&settings.username, &settings.password));
+        let header = match &settings.login {
+            Login::Password { username, password } => {
+                format!("Basic {}", basic(username, password))
+            }
+            Login::Token(token) => format!("Bearer {token}"),
+        };
         let mut header: MetadataValue<Ascii> = header.parse().map_err(|error| internal(&error))?;
         header.set_sensitive(true);
         Ok(Self {
@@ -94,6 +104,7 @@ impl Client {
             credentialed: Credentialed { header },
             ca,
             ca_file: settings.ca_file.clone(),
+            login: settings.login.clone(),
             output: settings.output,
         })
     }
@@ -112,6 +123,18 @@ impl Client {
 
     pub(crate) fn now_ms(&self) -> u64 {
         u64::try_from(clock::now_ms()).unwrap_or(0)
+    }
+
+    /// The name and the password of whoever calls; a token has none.
+    pub(crate) fn login(&self) -> Result<(&str, &str), Failure> {
+        match &self.login {
+            Login::Password { username, password } => Ok((username, password)),
+            Login::Token(_) => Err(Failure::new(
+                "CLI0003",
+                "a token cannot change the password of its user",
+                "unset WHARF_TOKEN and log in with the password",
+            )),
+        }
     }
 
     fn service(&self) -> Service {
@@ -144,6 +167,26 @@ impl Client {
 
     pub(crate) fn containers(&self) -> ContainersClient<Service> {
         ContainersClient::new(self.service()).max_decoding_message_size(16 << 20)
+    }
+
+    pub(crate) fn users(&self) -> UsersClient<Service> {
+        UsersClient::new(self.service())
+    }
+
+    pub(crate) fn tokens(&self) -> TokensClient<Service> {
+        TokensClient::new(self.service())
+    }
+
+    pub(crate) fn settings(&self) -> SettingsClient<Service> {
+        SettingsClient::new(self.service())
+    }
+
+    pub(crate) fn channels(&self) -> ChannelsClient<Service> {
+        ChannelsClient::new(self.service())
+    }
+
+    pub(crate) fn events(&self) -> EventsClient<Service> {
+        EventsClient::new(self.service())
     }
 
     /// Calls a method that is known at run time only; its answers come as bytes, one a message.
@@ -183,6 +226,14 @@ impl Client {
             ),
         })
     }
+}
+
+/// What a change that is made once carries.
+pub(crate) fn mutation() -> Option<Mutation> {
+    Some(Mutation {
+        request_id: wharf_runtime::random::new_id(),
+        expected_version: 0,
+    })
 }
 
 pub(crate) fn basic(username: &str, password: &str) -> String {

@@ -40,6 +40,113 @@ pub(crate) fn document(path: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8".to_owned()))
 }
 
+/// A new password: from a file (`-` is standard input), else asked for twice on the terminal.
+pub(crate) fn new_password(file: Option<&Path>, username: &str) -> Result<String, Failure> {
+    if let Some(file) = file {
+        let text = document(file)?;
+        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    let refused =
+        |message: &str| Failure::new("CLI0018", message, "give it with --new-password-file");
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Err(refused("there is no terminal to ask for the password on"));
+    }
+    let ask = |what: &str| {
+        hidden(what).map_err(|error| refused(&format!("cannot read the password: {error}")))
+    };
+    let first = ask(&format!("New password of `{username}`: "))?;
+    if first == ask("Once more: ")? {
+        Ok(first)
+    } else {
+        Err(refused("the two passwords differ; nothing was changed"))
+    }
+}
+
+/// Reads a line that the terminal does not show.
+fn hidden(prompt: &str) -> std::io::Result<String> {
+    use crossterm::{
+        event::{Event, KeyCode, KeyEventKind, KeyModifiers, read},
+        terminal::{disable_raw_mode, enable_raw_mode},
+    };
+    /// The terminal is itself again however the reading ends.
+    struct Raw;
+    impl Drop for Raw {
+        fn drop(&mut self) {
+            let _ = disable_raw_mode();
+            let _ = writeln!(std::io::stderr());
+        }
+    }
+    let mut stderr = std::io::stderr();
+    write!(stderr, "{prompt}")?;
+    stderr.flush()?;
+    enable_raw_mode()?;
+    let _raw = Raw;
+    let mut line = String::new();
+    loop {
+        let Event::Key(key) = read()? else { continue };
+        if key.kind == KeyEventKind::Release {
+            continue;
+        }
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Enter => return Ok(line),
+            KeyCode::Backspace => {
+                line.pop();
+            }
+            KeyCode::Char('c' | 'd') if control => {
+                return Err(std::io::Error::other("interrupted"));
+            }
+            KeyCode::Char('u') if control => line.clear(),
+            KeyCode::Char(c) if !control => line.push(c),
+            _ => {}
+        }
+    }
+}
+
+/// A file that is made for a secret before there is one, for its owner alone.
+#[derive(Debug)]
+pub(crate) struct SecretFile {
+    file: std::fs::File,
+    path: std::path::PathBuf,
+}
+
+impl SecretFile {
+    /// Makes the file; one that is there is not touched.
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| unwritable(path, &error))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Writes the secret.
+    pub(crate) fn write(mut self, secret: &str) -> Result<(), Failure> {
+        self.file
+            .write_all(format!("{secret}\n").as_bytes())
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| unwritable(&self.path, &error))
+    }
+
+    /// There will be no secret.
+    pub(crate) fn remove(self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(
+        "CLI0030",
+        format!("cannot write {}: {error}", path.display()),
+        "give a file that is not there yet, in a folder that can be written",
+    )
+}
+
 /// Asks for the name of what is to be deleted, unless `yes` was given.
 pub(crate) fn confirm(yes: bool, what: &str, name: &str) -> Result<(), Failure> {
     if yes {
@@ -164,6 +271,29 @@ mod tests {
             document(&dir.path().join("none")).unwrap_err().code,
             "CLI0013"
         );
+    }
+
+    #[test]
+    fn a_password_of_a_file_ends_before_its_line_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("p");
+        std::fs::write(&path, "two words \r\n").unwrap();
+        assert_eq!(new_password(Some(&path), "alice").unwrap(), "two words ");
+        assert_eq!(new_password(None, "alice").unwrap_err().code, "CLI0018");
+    }
+
+    #[test]
+    fn a_secret_is_written_for_its_owner_alone_and_over_nothing() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s");
+        SecretFile::create(&path).unwrap().write("x").unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(SecretFile::create(&path).unwrap_err().code, "CLI0030");
+        let other = dir.path().join("t");
+        SecretFile::create(&other).unwrap().remove();
+        assert!(!other.exists());
     }
 
     #[test]

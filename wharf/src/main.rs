@@ -77,6 +77,11 @@ async fn command(cli: &Cli) -> Result<u8, Failure> {
         Command::Watch(command) => commands::watch::run(&client, command).await,
         Command::Alert(command) => commands::alert::run(&client, command).await,
         Command::Services(args) => commands::services::run(&client, args).await,
+        Command::User(command) => commands::user::run(&client, command).await,
+        Command::Token(command) => commands::token::run(&client, command).await,
+        Command::Config(command) => commands::config::run(&client, command).await,
+        Command::Channel(command) => commands::channel::run(&client, command).await,
+        Command::Events(args) => commands::events::run(&client, args).await,
         Command::Api(args) => commands::api::run(&client, args).await,
         // Handled above; the compiler cannot know.
         Command::Up(_)

@@ -13,10 +13,18 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) director: String,
-    pub(crate) username: String,
-    pub(crate) password: String,
+    pub(crate) login: Login,
     pub(crate) ca_file: PathBuf,
     pub(crate) output: Output,
+}
+
+/// How one proves who one is.
+#[derive(Clone)]
+pub(crate) enum Login {
+    /// As a user.
+    Password { username: String, password: String },
+    /// With a token, which knows its user.
+    Token(String),
 }
 
 /// Settles the settings from the command line and the user's profiles.
@@ -26,12 +34,12 @@ pub(crate) fn settle(args: &GlobalArgs) -> Result<Settings, Failure> {
 
 /// The same with another profile where none is named.
 pub(crate) fn settle_for(args: &GlobalArgs, default: &str) -> Result<Settings, Failure> {
-    let password = match &args.password_file {
-        Some(path) => Some(read_password(path)?),
-        None => std::env::var("WHARF_PASSWORD")
-            .ok()
-            .filter(|text| !text.is_empty()),
+    let secret = |file: &Option<PathBuf>, variable: &str| match file {
+        Some(path) => read_secret(path).map(Some),
+        None => Ok(std::env::var(variable).ok().filter(|text| !text.is_empty())),
     };
+    let token = secret(&args.token_file, "WHARF_TOKEN")?;
+    let password = secret(&args.password_file, "WHARF_PASSWORD")?;
     let name = args.profile.as_deref().unwrap_or(default);
     let stored = match profile::folder() {
         Some(folder) => profile::read(&folder, name)?,
@@ -44,11 +52,12 @@ pub(crate) fn settle_for(args: &GlobalArgs, default: &str) -> Result<Settings, F
             "run `wharf up`, which writes one, or name another with --profile",
         ));
     }
-    merge(args, password, stored)
+    merge(args, token, password, stored)
 }
 
 fn merge(
     args: &GlobalArgs,
+    token: Option<String>,
     password: Option<String>,
     stored: Option<Profile>,
 ) -> Result<Settings, Failure> {
@@ -71,18 +80,24 @@ fn merge(
             .filter(|_| same_user)
             .map(|profile| profile.password.clone())
     });
+    let login = match token {
+        Some(token) => Login::Token(token),
+        None => Login::Password {
+            username: args
+                .username
+                .clone()
+                .or_else(|| stored.as_ref().map(|profile| profile.username.clone()))
+                .ok_or_else(|| missing("user", "--username"))?,
+            password: password.ok_or_else(|| missing("password", "--password-file"))?,
+        },
+    };
     Ok(Settings {
         director: args
             .director
             .clone()
             .or_else(|| stored.as_ref().map(|profile| profile.director.clone()))
             .ok_or_else(|| missing("director", "--director"))?,
-        username: args
-            .username
-            .clone()
-            .or_else(|| stored.as_ref().map(|profile| profile.username.clone()))
-            .ok_or_else(|| missing("user", "--username"))?,
-        password: password.ok_or_else(|| missing("password", "--password-file"))?,
+        login,
         ca_file: args
             .ca_file
             .clone()
@@ -92,7 +107,7 @@ fn merge(
     })
 }
 
-fn read_password(path: &Path) -> Result<String, Failure> {
+fn read_secret(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Failure::new(
             "CLI0005",
@@ -113,6 +128,7 @@ mod tests {
             profile: None,
             username: None,
             password_file: None,
+            token_file: None,
             ca_file: None,
             output: Output::Table,
         }
@@ -134,10 +150,19 @@ mod tests {
             director: Some("h:2".into()),
             ..args()
         };
-        let settings = merge(&args, None, Some(stored())).unwrap();
+        let settings = merge(&args, None, None, Some(stored())).unwrap();
         assert_eq!(settings.director, "h:2");
-        assert_eq!(settings.username, "admin");
-        assert_eq!(settings.password, "secret");
+        let Login::Password { username, password } = settings.login else {
+            panic!("the profile has a password");
+        };
+        assert_eq!((username.as_str(), password.as_str()), ("admin", "secret"));
+    }
+
+    #[test]
+    fn a_token_stands_for_its_user_whatever_password_is_known() {
+        let token = Some("t".to_owned());
+        let settings = merge(&args(), token, Some("p".into()), Some(stored())).unwrap();
+        assert!(matches!(settings.login, Login::Token(token) if token == "t"));
     }
 
     #[test]
@@ -146,7 +171,7 @@ mod tests {
             username: Some("eve".into()),
             ..args()
         };
-        let failure = merge(&args, None, Some(stored()))
+        let failure = merge(&args, None, None, Some(stored()))
             .err()
             .expect("no password is known");
         assert_eq!(failure.code, "CLI0005");
@@ -154,7 +179,9 @@ mod tests {
 
     #[test]
     fn without_anything_the_hint_names_the_command_that_helps() {
-        let failure = merge(&args(), None, None).err().expect("nothing is set");
+        let failure = merge(&args(), None, None, None)
+            .err()
+            .expect("nothing is set");
         assert!(failure.hint.contains("wharf up"), "{failure}");
     }
 }

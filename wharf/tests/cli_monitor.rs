@@ -343,7 +343,7 @@ async fn an_edited_watch_takes_no_ones_change_away_and_no_text_is_lost() {
 fn normal(lab: &Lab, text: &str) -> String {
     let mut text = lab.normal(text);
     for (shape, mark) in [
-        (r"\b\d+\.\d+\b", "<version>"),
+        (r#"(version"?:?\s+"?)\d+\.\d+\b"#, "$1<version>"),
         (r"\b[0-9a-f]{16,64}\b", "<id>"),
         (r#"("duration_ms": )\d+"#, "$1<ms>"),
         (r"took \d+ ms", "took <ms> ms"),

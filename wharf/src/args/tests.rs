@@ -133,3 +133,24 @@ fn no_secret_can_be_given_as_an_argument() {
         }
     }
 }
+
+#[test]
+fn the_guide_names_every_command() {
+    let guide = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/cli.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let table = guide.split("## Commands").nth(1).unwrap();
+    let table = table.split("## ").next().unwrap();
+    for (name, command) in commands() {
+        let words: Vec<&str> = name.split(' ').skip(1).collect();
+        let row = table.lines().find(|line| {
+            words.iter().all(|word| {
+                line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+                    .any(|found| found == *word)
+            })
+        });
+        assert!(
+            row.is_some() || command.has_subcommands(),
+            "no row of the guide's commands has `{name}`"
+        );
+    }
+}

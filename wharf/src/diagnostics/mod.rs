@@ -24,7 +24,9 @@ use crate::{
     args::{DiagnosticsArgs, GlobalArgs},
     client::Client,
     failure::Failure,
-    print, settings, up,
+    print,
+    settings::{self, Login},
+    up,
 };
 
 /// Rows of a list that are asked for at once, and at most in all.
@@ -52,9 +54,12 @@ pub(crate) async fn run(global: &GlobalArgs, args: &DiagnosticsArgs) -> Result<u
     let mut archive = Archive::default();
     let settings = settings::settle_for(global, up::profile_name(&args.platform.name));
     if let Ok(settings) = &settings {
-        archive
-            .redactor
-            .know_login(&settings.username, &settings.password);
+        match &settings.login {
+            Login::Password { username, password } => {
+                archive.redactor.know_login(username, password);
+            }
+            Login::Token(token) => archive.redactor.know(token),
+        }
     }
     for variable in ["WHARF_PASSWORD", "WHARF_TOKEN"] {
         if let Ok(secret) = std::env::var(variable) {

@@ -14,7 +14,7 @@ use crate::{
     client::{Client, StoreClient},
     failure::{EXIT_UNHEALTHY, Failure},
     profile::Profile,
-    settings::Settings,
+    settings::{Login, Settings},
 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -30,8 +30,10 @@ pub(super) async fn healthy(
 ) -> Result<(), Failure> {
     let client = Client::new(&Settings {
         director: admin.director.clone(),
-        username: admin.username.clone(),
-        password: admin.password.clone(),
+        login: Login::Password {
+            username: admin.username.clone(),
+            password: admin.password.clone(),
+        },
         ca_file: admin.ca_file.clone(),
         output: Output::Table,
     })?;

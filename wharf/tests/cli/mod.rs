@@ -54,9 +54,9 @@ impl Lab {
 
     /// The same on files that the test has changed.
     pub async fn start_on(files: Files) -> Self {
-        let process = Process::start(&files).await;
-        let mut allocator = HandAllocator::connect(&files, &process).await;
-        let mut proxy = HandProxy::connect(&files, &process, 0).await;
+        let lab = Self::director_on(files).await;
+        let mut allocator = HandAllocator::connect(&lab.files, &lab.process).await;
+        let mut proxy = HandProxy::connect(&lab.files, &lab.process, 0).await;
         allocator
             .send(Report::Containers(v1::ContainerObservations {
                 full: true,
@@ -71,18 +71,23 @@ impl Lab {
             "proxy by hand",
             async move { while proxy.obey_one().await {} },
         );
+        lab.healthy("system").await;
+        lab
+    }
+
+    /// A director that nobody has connected to.
+    pub async fn director_on(files: Files) -> Self {
+        let process = Process::start(&files).await;
         let ca_file = files.dir.path().join("ca.pem");
         let password_file = files.dir.path().join("password");
         std::fs::write(&ca_file, files.authority.certificate_pem()).unwrap();
         std::fs::write(&password_file, format!("{PASSWORD}\n")).unwrap();
-        let lab = Self {
+        Self {
             files,
             process,
             ca_file,
             password_file,
-        };
-        lab.healthy("system").await;
-        lab
+        }
     }
 
     pub fn channel(&self) -> Channel {
