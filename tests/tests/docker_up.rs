@@ -96,6 +96,10 @@ fn a_the_platform_is_healthy_and_its_roles_run_as_containers() {
         );
     }
     assert!(names.contains("storage-0"), "no storage node runs: {names}");
+    assert!(
+        names.contains("monitoring-0"),
+        "no monitoring node runs: {names}"
+    );
 }
 
 #[test]

@@ -471,6 +471,51 @@ mod tests {
     }
 
     #[test]
+    fn a_monitoring_node_is_confined_and_listens_on_its_port_of_the_hosts_network() {
+        let mut platform = platform();
+        let assigned = v1::AssignedInstance {
+            engine: "monitor".into(),
+            port: 18001,
+            ..Default::default()
+        };
+        for (address, listen) in [
+            ("127.0.0.1", "127.0.0.1:18001"),
+            ("fd00::1", "[fd00::1]:18001"),
+        ] {
+            platform.advertised_address = address.into();
+            let body = instance_body(&InstanceContainer {
+                platform: &platform,
+                directory: Path::new("/d/instances/1"),
+                assigned: &assigned,
+                generation: 4,
+                image_id: "sha256:1",
+                limits: Limits {
+                    memory_bytes: 1 << 28,
+                    nano_cpus: 5,
+                    pids: 6,
+                    open_files: 7,
+                },
+                cpu_quota: true,
+                pids_limit: true,
+            });
+            let command = body.cmd.unwrap();
+            assert_eq!(command[..2], ["run", "monitor"]);
+            let flag = command.iter().position(|word| word == "--listen").unwrap();
+            assert_eq!(command[flag + 1], listen);
+            assert_eq!(
+                body.hostname, None,
+                "the engine refuses it on the host's network"
+            );
+            let host = body.host_config.unwrap();
+            assert_eq!(host.network_mode.as_deref(), Some("host"));
+            assert_eq!(host.port_bindings, None);
+            assert_eq!(host.readonly_rootfs, Some(true));
+            assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
+            assert_eq!(host.memory, Some(1 << 28));
+        }
+    }
+
+    #[test]
     fn a_taken_port_is_told_from_other_failures() {
         let taken = "driver failed programming external connectivity: Bind for 127.0.0.1:18000 failed: port is already allocated";
         assert_eq!(start_error(taken, "127.0.0.1", 18000).code(), "ALL0012");
