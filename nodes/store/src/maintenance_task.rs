@@ -88,15 +88,18 @@ fn seal(index: &Index) {
 struct Ages(HashMap<u64, Instant>);
 
 impl Ages {
-    /// The table that has waited for longest, when that is too long. `waiting`: those that hold rows
-    /// now; others are forgotten.
+    /// The table that has waited for longest, when that is too long; one that stays where it was, as
+    /// on a full disk, waits as long again. `waiting`: those that hold rows now; others are forgotten.
     fn due(&mut self, now: Instant, waiting: &[u64]) -> Option<u64> {
         self.0.retain(|table, _| waiting.contains(table));
         for table in waiting {
             self.0.entry(*table).or_insert(now);
         }
-        let (table, since) = self.0.iter().min_by_key(|(_, since)| **since)?;
-        (now.saturating_duration_since(*since) >= OLDEST).then_some(*table)
+        let (table, since) = self.0.iter_mut().min_by_key(|(_, since)| **since)?;
+        (now.saturating_duration_since(*since) >= OLDEST).then(|| {
+            *since = now;
+            *table
+        })
     }
 }
 
@@ -165,10 +168,13 @@ mod tests {
         // Sealed: its rows wait under another number now.
         assert_eq!(ages.due(at(301), &[8, 9]), None);
         assert_eq!(ages.due(at(400), &[8, 9]), Some(8));
+        // One that could not be sealed does not keep the others from it.
+        assert_eq!(ages.due(at(601), &[8, 9]), Some(9));
+        assert_eq!(ages.due(at(602), &[8, 9]), None);
+        assert_eq!(ages.due(at(700), &[8, 9]), Some(8));
         // One that was emptied and filled again under the same number starts anew.
-        assert_eq!(ages.due(at(450), &[8]), Some(8));
-        assert_eq!(ages.due(at(500), &[]), None);
-        assert_eq!(ages.due(at(800), &[8, 9]), None);
+        assert_eq!(ages.due(at(800), &[]), None);
+        assert_eq!(ages.due(at(1000), &[8, 9]), None);
         assert!(ages.0.len() == 2, "{ages:?}");
     }
 
