@@ -1,6 +1,6 @@
 //! Bad days of a host, made for real: no engine, an engine that is silent, ports that are taken, a
-//! disk that is full. `wharf up` and `wharf status` say which it is and what to do, and what was
-//! refused leaves nothing behind.
+//! disk that is full, a container that cannot be started. `wharf up` and `wharf status` say which it
+//! is and what to do, and what was refused leaves nothing behind.
 
 // A test fails by panicking and tells its figures.
 #![allow(
@@ -12,10 +12,12 @@
 
 use std::{
     net::TcpListener,
+    path::Path,
     process::{Command, Output},
     time::{Duration, Instant},
 };
 
+use serde_json::json;
 use wharf_tests::{
     patience::wait_for,
     platform::Platform,
@@ -131,4 +133,42 @@ fn an_engine_that_falls_silent_is_a_problem_in_status_and_no_command_hangs() {
     );
     must(Command::new("kill").args(["-CONT", &engine]));
     platform.wait_healthy();
+}
+
+#[test]
+fn a_container_that_the_engine_cannot_start_is_made_anew_and_its_data_stays() {
+    let platform = Platform::up("unstartable");
+    let host = &platform.host;
+    let document = "/kept/_doc/1";
+    platform.with_system(|system| {
+        let answer = system.json("PUT", document, &json!({"kept": true}));
+        assert!(answer.is_ok(), "{answer:?}");
+    });
+    for role in ["resource-name=storage", "role=proxy"] {
+        let filter = format!("label=io.wharfinger.{role}");
+        let list = ["ps", "--no-trunc", "--quiet", "--filter", &filter];
+        let of_role = || must(&mut host.docker(&list)).trim().to_owned();
+        let broken = of_role();
+        let layer = "{{.GraphDriver.Data.UpperDir}}";
+        let upper = must(&mut host.docker(&["inspect", "--format", layer, &broken]));
+        let upper = Path::new(upper.trim());
+        assert!(upper.is_dir(), "no layer of its own: {}", upper.display());
+        // Its writable layer is gone, as after a disk that lost it: no start can succeed again.
+        std::fs::remove_dir_all(upper).expect("a layer that can be removed");
+        must(&mut host.docker(&["kill", &broken]));
+        let next = wait_for(
+            &format!("another container of the {role}"),
+            Duration::from_secs(90),
+            || match of_role() {
+                now if now.is_empty() || now == broken => Err(now),
+                now => Ok(now),
+            },
+        );
+        assert!(!next.contains('\n'), "more than one {role}: {next}");
+        platform.wait_healthy();
+    }
+    platform.with_system(|system| {
+        let (status, answer) = system.call("GET", document, "").expect("an answer");
+        assert_eq!(status, 200, "the data did not stay: {answer}");
+    });
 }
