@@ -73,7 +73,7 @@ fn floor(app: &App) -> u64 {
 }
 
 fn seal(index: &Index) {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     match index.shard.seal() {
         Ok(true) => {
             tracing::debug!(index = %index.name, ms = started.elapsed().as_millis() as u64, "sealed")
