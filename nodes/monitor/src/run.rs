@@ -97,10 +97,8 @@ pub(crate) async fn run(
         query: &query,
     };
     let mut alerts = slot.alerts.lock().await;
-    if slot.entry().is_none() {
-        // Deleted meanwhile, and its alerts with it: they must not come back.
-        return None;
-    }
+    // Deleted meanwhile, and its alerts with it: they must not come back.
+    slot.entry()?;
     let before = alerts.clone();
     let (mut record, run) = match &answer {
         Ok(answer) => {
