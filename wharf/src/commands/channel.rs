@@ -17,8 +17,11 @@ use crate::{
     print::{self, Table},
 };
 
-/// Short words of the document for those of the contract.
-const WORDS: [(&str, &str, &[(&str, &str)]); 2] = [
+/// A word of a channel's document and the contract's name for it.
+type Word = (&'static str, &'static str);
+
+/// By kind and field: the words that its document may use.
+const WORDS: [(&str, &str, &[Word]); 2] = [
     (
         "webhook",
         "format",
