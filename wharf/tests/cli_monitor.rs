@@ -344,6 +344,8 @@ fn normal(lab: &Lab, text: &str) -> String {
     let mut text = lab.normal(text);
     for (shape, mark) in [
         (r#"(version"?:?\s+"?)\d+\.\d+\b"#, "$1<version>"),
+        // A run is named by its watch and its time.
+        (r"(nobody-logs-)[0-9a-f]{11,}", "$1<run>"),
         (r"\b[0-9a-f]{16,64}\b", "<id>"),
         (r#"("duration_ms": )\d+"#, "$1<ms>"),
         (r"took \d+ ms", "took <ms> ms"),
