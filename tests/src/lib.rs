@@ -13,6 +13,7 @@ pub mod account;
 pub mod chaos;
 pub mod elastic;
 pub mod feed;
+pub mod hook;
 pub mod patience;
 pub mod platform;
 pub mod testbed;
