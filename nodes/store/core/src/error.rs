@@ -26,6 +26,9 @@ struct Parts {
 /// What operations here answer.
 pub type EsResult<T> = Result<T, EsError>;
 
+/// How a refusal of what this store has not ends.
+const UNSUPPORTED: &str = " is not supported by this store";
+
 impl EsError {
     /// An error of any type.
     #[must_use]
@@ -99,10 +102,13 @@ impl EsError {
     /// 400: understood, but this store does not do it. Names the thing.
     #[must_use]
     pub fn unsupported(what: impl AsRef<str>) -> Self {
-        Self::illegal_argument(format!(
-            "[{}] is not supported by this store",
-            what.as_ref()
-        ))
+        Self::illegal_argument(format!("[{}]{UNSUPPORTED}", what.as_ref()))
+    }
+
+    /// Whether the request is well formed and only asks for what this store has not.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        self.reason().ends_with(UNSUPPORTED)
     }
 
     /// 400: a mapping or a document that does not fit.

@@ -340,15 +340,16 @@ pub(super) fn live_count(app: &App, expression: &str, options: NameOptions) -> E
     Ok(count)
 }
 
-/// `GET|POST [{index}/]_msearch`.
+/// `GET|POST [{index}/]_msearch`. One that is malformed refuses them all, as in OpenSearch; one that
+/// asks for what this store has not is refused alone.
 pub(super) fn msearch(app: &App, call: &Call, default: Option<&str>) -> EsResult<Reply> {
     let started = std::time::Instant::now();
     let options = render_options(call)?;
     let base = call.name_options(NameOptions::default())?;
     let mut lines = call.body()?.split(|b| *b == b'\n');
-    let mut responses = Vec::new();
+    let mut searches = Vec::new();
     while let Some(header) = lines.next() {
-        if header.is_empty() && responses.is_empty() && call.received.bytes.is_empty() {
+        if header.is_empty() && searches.is_empty() && call.received.bytes.is_empty() {
             break;
         }
         let Some(body) = lines.next() else {
@@ -359,86 +360,106 @@ pub(super) fn msearch(app: &App, call: &Call, default: Option<&str>) -> EsResult
                 "The msearch request must be terminated by a newline [\\n]",
             ));
         };
-        if responses.len() >= MAX_MSEARCH {
+        if searches.len() >= MAX_MSEARCH {
             return Err(EsError::illegal_argument(format!(
                 "more than {MAX_MSEARCH} searches in one request"
             )));
         }
-        let one = msearch_one(app, header, body, default, base, options);
-        responses.push(match one {
-            Ok(reply) => reply,
-            Err(error) => error.body(),
+        searches.push(match OneSearch::read(header, body, default, base) {
+            Err(error) if !error.is_unsupported() => return Err(error),
+            read => read,
         });
     }
-    if responses.is_empty() {
+    if searches.is_empty() {
         return Err(EsError::action_request_validation(
             "Validation Failed: 1: no requests added;",
         ));
     }
+    let responses: Vec<Value> = searches
+        .into_iter()
+        .map(|read| {
+            read.and_then(|search| search.run(app, options))
+                .unwrap_or_else(|error| error.body())
+        })
+        .collect();
     Ok(Reply::json(json!({
         "took": started.elapsed().as_millis() as u64,
         "responses": responses,
     })))
 }
 
-fn msearch_one(
-    app: &App,
-    header: &[u8],
-    body: &[u8],
-    default: Option<&str>,
-    base: NameOptions,
-    render: RenderOptions,
-) -> EsResult<Value> {
-    let started = std::time::Instant::now();
-    let header = if header.iter().all(u8::is_ascii_whitespace) {
-        json!({})
-    } else {
-        parse_json(header)?
-    };
-    let mut names = base;
-    let mut expression = default.unwrap_or("_all").to_owned();
-    for (key, value) in header.as_object().into_iter().flatten() {
-        let flag = || {
-            value
-                .as_bool()
-                .or_else(|| value.as_str()?.parse().ok())
-                .unwrap_or(false)
+/// One search of an `_msearch`.
+struct OneSearch {
+    expression: String,
+    names: NameOptions,
+    request: SearchRequest,
+}
+
+impl OneSearch {
+    fn read(
+        header: &[u8],
+        body: &[u8],
+        default: Option<&str>,
+        base: NameOptions,
+    ) -> EsResult<Self> {
+        let header = if header.iter().all(u8::is_ascii_whitespace) {
+            json!({})
+        } else {
+            parse_json(header)?
         };
-        match (key.as_str(), value) {
-            ("index" | "indices", Value::String(one)) => expression.clone_from(one),
-            ("index" | "indices", Value::Array(many)) => {
-                let all: Vec<&str> = many.iter().filter_map(Value::as_str).collect();
-                if !all.is_empty() {
-                    expression = all.join(",");
+        let mut names = base;
+        let mut expression = default.unwrap_or("_all").to_owned();
+        for (key, value) in header.as_object().into_iter().flatten() {
+            let flag = || {
+                value
+                    .as_bool()
+                    .or_else(|| value.as_str()?.parse().ok())
+                    .unwrap_or(false)
+            };
+            match (key.as_str(), value) {
+                ("index" | "indices", Value::String(one)) => expression.clone_from(one),
+                ("index" | "indices", Value::Array(many)) => {
+                    let all: Vec<&str> = many.iter().filter_map(Value::as_str).collect();
+                    if !all.is_empty() {
+                        expression = all.join(",");
+                    }
+                }
+                ("ignore_unavailable", _) => names.ignore_unavailable = flag(),
+                ("allow_no_indices", _) => names.allow_no_indices = flag(),
+                ("expand_wildcards", Value::String(text)) => names = names.expand(text)?,
+                (
+                    "index"
+                    | "indices"
+                    | "expand_wildcards"
+                    | "search_type"
+                    | "preference"
+                    | "routing"
+                    | "request_cache"
+                    | "max_concurrent_shard_requests"
+                    | "ccs_minimize_roundtrips",
+                    _,
+                ) => {}
+                (other, _) => {
+                    return Err(EsError::illegal_argument(format!(
+                        "key [{other}] is not supported in the metadata section"
+                    )));
                 }
             }
-            ("ignore_unavailable", _) => names.ignore_unavailable = flag(),
-            ("allow_no_indices", _) => names.allow_no_indices = flag(),
-            ("expand_wildcards", Value::String(text)) => names = names.expand(text)?,
-            (
-                "index"
-                | "indices"
-                | "expand_wildcards"
-                | "search_type"
-                | "preference"
-                | "routing"
-                | "request_cache"
-                | "max_concurrent_shard_requests"
-                | "ccs_minimize_roundtrips",
-                _,
-            ) => {}
-            (other, _) => {
-                return Err(EsError::illegal_argument(format!(
-                    "key [{other}] is not supported in the metadata section"
-                )));
-            }
         }
+        Ok(Self {
+            expression,
+            names,
+            request: SearchRequest::parse(&parse_json(body)?, &UrlParams::default())?,
+        })
     }
-    let request = SearchRequest::parse(&parse_json(body)?, &UrlParams::default())?;
-    let held = hold(app, &expression, names)?;
-    let mut answer = run(&held, &request, app.catalog.now_ms(), render, started)?;
-    answer["status"] = json!(200);
-    Ok(answer)
+
+    fn run(&self, app: &App, render: RenderOptions) -> EsResult<Value> {
+        let started = std::time::Instant::now();
+        let held = hold(app, &self.expression, self.names)?;
+        let mut answer = run(&held, &self.request, app.catalog.now_ms(), render, started)?;
+        answer["status"] = json!(200);
+        Ok(answer)
+    }
 }
 
 /// `GET|POST [{index}/]_field_caps`.

@@ -71,6 +71,16 @@ async fn a_data_stream_is_made_by_its_template_and_searched_and_aggregated() {
     let msearch = store.bulk("/_msearch", &msearch).await;
     assert_eq!(msearch.body["responses"][0]["hits"]["total"]["value"], 31);
     assert_eq!(msearch.body["responses"][1]["status"], 404);
+    // One malformed search refuses all; one that asks for what there is not here refuses itself.
+    let beside = |body: &str| format!("{{\"index\":\"logs-*\"}}\n{search}\n{{}}\n{body}\n");
+    let malformed = beside(r#"{"query":{"nonsense":{}}}"#);
+    let malformed = store.bulk("/_msearch", &malformed).await;
+    assert_eq!(malformed.status, 400, "{}", malformed.text);
+    assert!(malformed.text.contains("nonsense"), "{}", malformed.text);
+    let lacking = beside(r#"{"highlight":{"fields":{"*":{}}}}"#);
+    let lacking = store.bulk("/_msearch", &lacking).await;
+    assert_eq!(lacking.body["responses"][0]["hits"]["total"]["value"], 31);
+    assert_eq!(lacking.body["responses"][1]["status"], 400);
     let caps = store.get("/logs-*/_field_caps?fields=host.*,took").await;
     assert_eq!(caps.body["fields"]["took"]["long"]["aggregatable"], true);
     let indices = store
