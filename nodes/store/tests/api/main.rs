@@ -6,6 +6,7 @@
 mod access;
 mod aliases;
 mod bad_input;
+mod bounds;
 mod client;
 mod clients;
 mod documents;
