@@ -91,8 +91,8 @@ fn planted(path: &str, text: &str) -> Vec<Source> {
     }]
 }
 
-/// Package name to its dependencies: normal and build ones, then with dev ones.
-fn dependencies() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
+/// What cargo says of the packages of the workspace.
+fn packages() -> Vec<serde_json::Value> {
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -106,8 +106,32 @@ fn dependencies() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
         .expect("cargo prints its metadata");
     let metadata: serde_json::Value =
         serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    metadata["packages"]
+        .as_array()
+        .expect("packages is a list")
+        .clone()
+}
+
+/// Package name to its folder from the root, like `director/core/`.
+fn folders() -> BTreeMap<String, String> {
+    packages()
+        .iter()
+        .map(|package| {
+            let manifest = package["manifest_path"].as_str().expect("a path");
+            let folder = Path::new(manifest)
+                .parent()
+                .and_then(|folder| folder.strip_prefix(root()).ok())
+                .expect("a package is below the root");
+            let name = package["name"].as_str().expect("a name").to_owned();
+            (name, format!("{}/", folder.display()))
+        })
+        .collect()
+}
+
+/// Package name to its dependencies: normal and build ones, then with dev ones.
+fn dependencies() -> BTreeMap<String, (BTreeSet<String>, BTreeSet<String>)> {
     let mut found = BTreeMap::new();
-    for package in metadata["packages"].as_array().expect("packages is a list") {
+    for package in packages() {
         let mut normal = BTreeSet::new();
         let mut all = BTreeSet::new();
         for dependency in package["dependencies"]
@@ -274,10 +298,45 @@ fn cores_have_no_clock_no_files_no_sockets_no_randomness_and_no_log() {
     }
 }
 
+/// Whether code names the crate `raft`, and not a module of ours of that name.
+fn names_the_raft_crate(code: &str) -> bool {
+    let pattern = |text: &str| regex::Regex::new(text).expect("a pattern");
+    let import = pattern(r"\buse\s+([^;]+);");
+    // Ours are reached from `crate`, `self`, `super` or a package, which come first.
+    let first = pattern(r"^(?:::)?\s*raft\b");
+    let itself = pattern(r"\braft\s*(?:[,}]|$|::\s*\{\s*self\b)");
+    let (mut theirs, mut ours) = (false, pattern(r"\bmod\s+raft\b").is_match(code));
+    for found in import.captures_iter(code) {
+        let tree = found[1].trim();
+        let named = match tree.trim_start_matches("::").strip_prefix('{') {
+            Some(group) => outermost(group).any(|branch| first.is_match(branch)),
+            None => first.is_match(tree),
+        };
+        theirs |= named;
+        // Where our module is in scope, `raft::x` in an expression is of it.
+        ours |= !named && itself.is_match(tree);
+    }
+    let root = if ours { "::" } else { "(?:::)?" };
+    let path = pattern(&format!(
+        r"(?:^|[^\w:>]){root}raft::|\bextern\s+crate\s+raft\b"
+    ));
+    theirs || path.is_match(&import.replace_all(code, ""))
+}
+
+/// The branches of a `use` group, without those nested in them.
+fn outermost(group: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    group
+        .split(move |c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            c == ',' && depth == 0
+        })
+        .map(str::trim)
+}
+
 fn quarantine_breaches(sources: &[Source]) -> Vec<String> {
     type Allowed = fn(&str) -> bool;
-    let rules: [(&str, Allowed); 5] = [
-        ("raft::", |path| path.starts_with("director/src/raft/")),
+    let rules: [(&str, Allowed); 4] = [
         ("sled::", |path| {
             path.starts_with("director/src/raft/storage")
         }),
@@ -295,20 +354,19 @@ fn quarantine_breaches(sources: &[Source]) -> Vec<String> {
         .filter(|source| !source.path.starts_with("tests/"))
     {
         let code = code(&source.text);
+        if !source.path.starts_with("director/src/raft/") && names_the_raft_crate(&code) {
+            breaches.push(format!("{} names the crate raft", source.path));
+        }
         for (word, allowed) in rules {
             if allowed(&source.path) {
                 continue;
             }
             let named = code.match_indices(word).any(|(at, _)| {
-                let line = code[..at].rsplit('\n').next().unwrap_or("");
                 let before = code[..at].chars().next_back();
-                // `crate::raft::` and `wharf_director::raft::` are our own module.
                 !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')
-                    && !line.contains("::raft::")
                     || word == "tokio::spawn"
             });
-            let own = word == "raft::" && source.path.starts_with("director/");
-            if named && !own {
+            if named {
                 breaches.push(format!("{} names {word}", source.path));
             }
         }
@@ -330,6 +388,36 @@ fn heavy_libraries_stay_where_they_can_be_replaced() {
             quarantine_breaches(&planted).len(),
             1,
             "`{text}` in the proxy must be seen"
+        );
+    }
+    for text in [
+        "use raft::RawNode;",
+        "use raft as consensus;",
+        "use ::raft::RawNode;",
+        "use {\n    bytes::{Buf, Bytes},\n    raft::{Config, RawNode},\n};",
+        "extern crate raft;",
+        "fn f(node: &raft::Config) {}",
+        "mod raft;\nfn f(node: &::raft::Config) {}",
+    ] {
+        assert_eq!(
+            quarantine_breaches(&planted("director/src/leader/x.rs", text)).len(),
+            1,
+            "`{text}` in the director beside its Raft member must be seen"
+        );
+        let inside = quarantine_breaches(&planted("director/src/raft/x.rs", text));
+        assert!(inside.is_empty(), "`{text}` is in its place: {inside:?}");
+    }
+    for text in [
+        "use crate::raft::{Halt, StateMachine};",
+        "use crate::{\n    codes,\n    raft::{Handle, ProposeError},\n};",
+        "use crate::raft;\nfn f(handle: raft::Handle) {}",
+        "fn f(handle: crate::raft::Handle) {}",
+        "mod raft;\nfn f(handle: raft::Handle) {}",
+    ] {
+        let breaches = quarantine_breaches(&planted("director/src/leader/x.rs", text));
+        assert!(
+            breaches.is_empty(),
+            "`{text}` is our own module: {breaches:?}"
         );
     }
 }
@@ -382,14 +470,66 @@ fn files_are_short_say_what_they_are_and_have_telling_names() {
     );
 }
 
+fn map_breaches(map: &str, folders: &BTreeMap<String, String>) -> Vec<String> {
+    let section = map
+        .split("\n## ")
+        .find_map(|section| section.strip_prefix("Code map\n"))
+        .unwrap_or("");
+    let rows: Vec<(&str, &str, &str)> = section
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix('|')?.splitn(3, '|').map(str::trim);
+            let name = cells.next()?.strip_prefix('`')?.strip_suffix('`')?;
+            let folder = cells.next()?.trim_matches('`');
+            Some((name, folder, cells.next()?.trim_end_matches('|').trim()))
+        })
+        .collect();
+    let mut breaches = Vec::new();
+    for (package, folder) in folders {
+        let lines: Vec<_> = rows.iter().filter(|row| row.0 == package).collect();
+        match lines[..] {
+            [(_, at, holds)] if at == folder && !holds.is_empty() => {}
+            _ => breaches.push(format!(
+                "{package} in `{folder}` has not one line that says so and what it holds: {lines:?}"
+            )),
+        }
+    }
+    for (name, ..) in rows.iter().filter(|row| !folders.contains_key(row.0)) {
+        breaches.push(format!("{name} has a line and is no package"));
+    }
+    breaches
+}
+
 #[test]
-fn the_code_map_names_every_package() {
+fn the_code_map_has_a_line_for_every_package() {
     let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md exists");
-    for package in dependencies().keys() {
-        assert!(
-            map.contains(&format!("`{package}`")),
-            "ARCHITECTURE.md does not name {package}"
-        );
+    let breaches = map_breaches(&map, &folders());
+    assert!(breaches.is_empty(), "the code map: {breaches:#?}");
+    let one = BTreeMap::from([("a".into(), "x/a/".into())]);
+    let table = |rows: &str| format!("# A\n\n## Code map\n\n|---|---|---|\n{rows}\n");
+    assert!(map_breaches(&table("| `a` | `x/a/` | all |"), &one).is_empty());
+    for (rows, fault) in [
+        ("", "no line"),
+        (
+            "The package `a` is in `x/a/`.",
+            "named outside of the table",
+        ),
+        ("| `a` | `x/` | all |", "another folder"),
+        ("| `a` | `x/a/` | |", "nothing said"),
+        (
+            "| `a` | `x/a/` | all |\n| `a` | `x/a/` | all |",
+            "two lines",
+        ),
+        (
+            "| `a` | `x/a/` | all |\n| `b` | `b/` | all |",
+            "no such package",
+        ),
+        (
+            "\n## Else\n\n| `a` | `x/a/` | all |",
+            "a line of another table",
+        ),
+    ] {
+        assert_eq!(map_breaches(&table(rows), &one).len(), 1, "{fault} is seen");
     }
     for walk in ["The walk of \"create deployment\"", "The walk of a sample"] {
         assert!(map.contains(walk), "ARCHITECTURE.md lacks `{walk}`");
