@@ -328,12 +328,14 @@ fn f_a_deployment_is_created_used_and_deleted_with_wait() {
 fn g_bad_requests_are_refused_with_a_code_and_a_field_and_leave_nothing() {
     let host = platform();
     let before = host.wharf_json(&["deployment", "list"]);
+    let long = "n".repeat(10_000);
     for (arguments, field) in [
         (vec!["--name", "x", "--template", "nope"], "template"),
         (vec!["--name", "x", "--memory-mib", "99999999"], "size"),
         (vec!["--name", "x", "--alias", "system"], "alias"),
         (vec!["--name", "x", "--alias", "Not A Label"], "alias"),
         (vec!["--name", ""], "name"),
+        (vec!["--name", &long], "name: "),
     ] {
         let mut all = vec!["deployment", "create"];
         all.extend(&arguments);
@@ -346,8 +348,20 @@ fn g_bad_requests_are_refused_with_a_code_and_a_field_and_leave_nothing() {
         );
         assert_eq!(said.matches("error ").count(), 1, "told once: {said}");
     }
-    let unknown = run(&mut host.wharf(&["plan", "show", &"0".repeat(32)]));
-    assert_eq!(unknown.status.code(), Some(3));
+    for noun in ["plan", "template", "container", "allocator", "deployment"] {
+        let unknown = run(&mut host.wharf(&[noun, "show", &"0".repeat(32)]));
+        let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+        assert_eq!(
+            unknown.status.code(),
+            Some(3),
+            "an unknown {noun} is not found: {said}"
+        );
+        assert!(
+            said.contains("error DIR0008") && said.contains(noun) && said.contains("what to do: "),
+            "unknown {noun}: DIR0008 with a hint was expected, not: {said}"
+        );
+        assert_eq!(said.matches("error ").count(), 1, "told once: {said}");
+    }
     assert_eq!(host.wharf_json(&["deployment", "list"]), before);
 }
 
