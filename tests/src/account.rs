@@ -35,6 +35,13 @@ pub fn document_breaches(
     breaches
 }
 
+/// A search must see every document that was acknowledged before it was sent.
+#[must_use]
+pub fn search_breach(acknowledged: u64, seen: u64) -> Option<String> {
+    (seen < acknowledged)
+        .then(|| format!("{acknowledged} documents were acknowledged, a search saw {seen}"))
+}
+
 /// Lines that were written must be stored once each. Gives every breach.
 #[must_use]
 pub fn line_breaches(written: &BTreeSet<u64>, stored: &BTreeMap<u64, u64>) -> Vec<String> {
@@ -161,6 +168,13 @@ mod tests {
                 "{planted:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_search_that_saw_less_than_was_acknowledged_is_seen() {
+        assert_eq!(search_breach(5, 5), None);
+        assert_eq!(search_breach(5, 6), None, "more may have been taken since");
+        assert!(search_breach(5, 4).is_some_and(|breach| breach.contains("saw 4")));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    account::search_breach,
     elastic::Elastic,
     patience::wait_for,
     testbed::{Host, run},
@@ -124,11 +125,7 @@ pub fn search(store: &Elastic, books: &Mutex<Books>, stop: &AtomicBool) {
             let seen = answer["hits"]["total"]["value"].as_u64().unwrap_or(0);
             let mut books = books.lock().expect("the books");
             books.searches += 1;
-            if seen < before {
-                books.short.push(format!(
-                    "{before} documents were acknowledged, a search saw {seen}"
-                ));
-            }
+            books.short.extend(search_breach(before, seen));
         }
         thread::sleep(RETRY);
     }
