@@ -414,3 +414,27 @@ fn a_damaged_segment_is_told_and_never_answers_wrong() {
     }
     assert!(errors > 0);
 }
+
+/// A client that tries again may be told that its document exists only once that is durable: the
+/// conflict's ticket is behind the one of the document.
+#[test]
+fn a_conflict_has_to_wait_for_the_document_that_it_tells_of() {
+    let world = World::new();
+    let doc = Doc::new(1);
+    let source = doc.source();
+    let create = [Write {
+        id: Some("1"),
+        document: Some((&source, &doc as &dyn Fill)),
+        condition: Condition::Create,
+    }];
+    let (_, first) = world.shard.write(&world.journal, &create, 0);
+    let (outcomes, second) = world.shard.write(&world.journal, &create, 0);
+    assert!(matches!(
+        outcomes.as_slice(),
+        [Err(WriteError::Exists { .. })]
+    ));
+    let second = second.unwrap().expect("something to wait for");
+    second.wait().unwrap();
+    assert_eq!(world.journal.next_seq(), 1, "the document is durable");
+    first.unwrap().unwrap().wait().unwrap();
+}
