@@ -6,6 +6,7 @@ pub mod access;
 pub mod alerting;
 pub mod coded;
 pub mod ids;
+pub mod join_token;
 pub mod json;
 pub mod listing;
 pub mod methods;
