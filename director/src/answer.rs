@@ -120,6 +120,14 @@ impl From<ProposalError> for Status {
                 "the outcome of the change is unknown",
                 again,
             ),
+            ProposalError::Raft(ProposeError::ChangePending | ProposeError::Behind { .. }) => {
+                coded_status(
+                    Code::Aborted,
+                    codes::CHANGE_PENDING,
+                    "another change of the directors is under way",
+                    again,
+                )
+            }
             other => internal(other),
         }
     }

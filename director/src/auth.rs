@@ -18,10 +18,13 @@ use std::{
 
 use axum::body::Body;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{Request, Response, header::AUTHORIZATION, request::Parts};
 use tonic::{Code, Status};
-use tower::{Layer, Service};
-use wharf_director_core::state::{Role as CoreRole, State};
+use tower::{Layer, Service, ServiceExt as _};
+use wharf_director_core::{
+    refusal::codes as core_codes,
+    state::{Role as CoreRole, State},
+};
 use wharf_proto::{
     DESCRIPTORS,
     access::{AccessError, access_table},
@@ -35,14 +38,13 @@ use wharf_runtime::{
 use crate::{
     answer::{coded_status, not_leading},
     codes,
+    deadline::{deadline, late},
     director::Director,
     login_body::while_login_stands,
     logins::LoginError,
-    tokens,
+    relay, tokens,
 };
 
-/// A unary call is given up after this even when the client would wait longer.
-const LONGEST_CALL: Duration = Duration::from_secs(60);
 /// Bytes of an authorization header at most.
 const HEADER_BYTES: usize = 4 * 1024;
 
@@ -220,11 +222,14 @@ pub struct Gate<S> {
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-impl<S, B> Service<Request<B>> for Gate<S>
+impl<S> Service<Request<Body>> for Gate<S>
 where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
     S::Future: Send,
-    B: Send + 'static,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -234,50 +239,83 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Answer {
-        let next = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, next);
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        let inner = self.inner.clone();
         let director = Arc::clone(&self.director);
         let rules = self.rules.clone();
         Box::pin(async move {
-            let (head, body) = request.into_parts();
-            let admitted = admit(&director, &rules, &head).await;
-            let (principal, streams) = match admitted {
-                Ok(admitted) => admitted,
+            let (mut head, body) = request.into_parts();
+            let rule = match rules.of(head.uri.path()) {
+                Ok(rule) => rule,
+                Err(status) => return Ok(status.into_http()),
+            };
+            let passed_on = match relay::unwrap(&director, &mut head) {
+                Ok(passed_on) => passed_on,
                 Err(status) => return Ok(status.into_http()),
             };
             let limit = deadline(&head.headers);
-            let login = principal.login.clone();
-            let mut request = Request::from_parts(head, body);
-            request.extensions_mut().insert(principal);
-            let answer = inner.call(request);
-            if streams {
-                let answer = answer.await?;
-                return Ok(match login {
-                    Some(login) => answer.map(|body| while_login_stands(director, login, body)),
-                    None => answer,
-                });
-            }
-            match tokio::time::timeout(limit, answer).await {
-                Ok(answer) => answer,
-                Err(_) => Ok(coded_status(
-                    Code::DeadlineExceeded,
-                    codes::DEADLINE,
-                    "the deadline passed before there was an answer",
-                    "retry a change with the same request id",
+            let here = |head: Parts, body: Body| {
+                answer_here(
+                    inner.clone(),
+                    Arc::clone(&director),
+                    rule,
+                    limit,
+                    head,
+                    body,
                 )
-                .into_http()),
+            };
+            if passed_on || !relay::may_be_passed_on(&director, head.uri.path()) {
+                return Ok(here(head, body).await);
             }
+            Ok(if rule.streams {
+                relay::stream(&director, head, body, here).await
+            } else {
+                relay::unary(&director, head, body, limit, here).await
+            })
         })
     }
 }
 
-async fn admit(
-    director: &Director,
-    rules: &Rules,
-    head: &http::request::Parts,
-) -> Result<(Principal, bool), Status> {
-    let rule = rules.of(head.uri.path())?;
+/// Admits a call and answers it on this director.
+async fn answer_here<S>(
+    inner: S,
+    director: Arc<Director>,
+    rule: &Rule,
+    limit: Duration,
+    head: Parts,
+    body: Body,
+) -> Response<Body>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Send,
+    S::Future: Send,
+{
+    let principal = match admit(&director, rule, &head).await {
+        Ok(principal) => principal,
+        Err(status) => return status.into_http(),
+    };
+    let login = principal.login.clone();
+    let mut request = Request::from_parts(head, body);
+    request.extensions_mut().insert(principal);
+    // Nothing fails here: the type says so.
+    let answer = async {
+        inner
+            .oneshot(request)
+            .await
+            .unwrap_or_else(|never| match never {})
+    };
+    if rule.streams {
+        let answer = answer.await;
+        return match login {
+            Some(login) => answer.map(|body| while_login_stands(director, login, body)),
+            None => answer,
+        };
+    }
+    tokio::time::timeout(limit, answer)
+        .await
+        .unwrap_or_else(|_| late().into_http())
+}
+
+async fn admit(director: &Director, rule: &Rule, head: &Parts) -> Result<Principal, Status> {
     let admits = |caller: Caller| rule.callers.contains(&caller);
     if admits(Caller::Anyone) {
         let principal = Principal {
@@ -286,28 +324,34 @@ async fn admit(
             identity: None,
             login: None,
         };
-        return Ok((principal, rule.streams));
+        return Ok(principal);
     }
     let identity = head.extensions.get::<PeerIdentity>();
     let address = address(&head.extensions);
     let principal = match identity {
-        Some(PeerIdentity(identity)) => role(director, identity)?,
-        None => user(director, &head.headers, address).await?,
+        Some(PeerIdentity(identity)) => role(director, identity)
+            .inspect_err(|status| director.refused_calls.note(identity, status, address))?,
+        None => user(director, head, address).await?,
     };
     if principal.callers.iter().any(|caller| admits(*caller)) {
-        return Ok((principal, rule.streams));
+        return Ok(principal);
     }
     let callers: Vec<&str> = rule
         .callers
         .iter()
         .map(|caller| caller.as_str_name().trim_start_matches("CALLER_"))
         .collect();
-    Err(coded_status(
+    let status = coded_status(
         Code::PermissionDenied,
         codes::FORBIDDEN,
         format!("{} may not do this", principal.name),
         &format!("it is for: {}", callers.join(", ").to_lowercase()),
-    ))
+    );
+    // What a person may not do is no attack; a role's certificate in other hands is.
+    if let Some(identity) = &principal.identity {
+        director.refused_calls.note(identity, &status, address);
+    }
+    Err(status)
 }
 
 fn role(director: &Director, identity: &Identity) -> Result<Principal, Status> {
@@ -318,6 +362,21 @@ fn role(director: &Director, identity: &Identity) -> Result<Principal, Status> {
         _ => None,
     };
     match caller {
+        Some(_)
+            if identity.role == ROLE_DIRECTOR
+                && director
+                    .published
+                    .state()
+                    .removed_directors
+                    .contains(identity.id.as_str()) =>
+        {
+            Err(coded_status(
+                Code::PermissionDenied,
+                core_codes::DIRECTOR_REMOVED,
+                format!("the director {} was removed from the platform", identity.id),
+                "install it anew with a token: it gets another id",
+            ))
+        }
         Some(caller) if identity.platform == director.config.platform.platform_id => {
             Ok(Principal {
                 name: format!("{}/{}", identity.role, identity.id),
@@ -352,15 +411,12 @@ pub(crate) fn wrong(message: &str) -> Status {
     )
 }
 
-async fn user(
-    director: &Director,
-    headers: &HeaderMap,
-    address: IpAddr,
-) -> Result<Principal, Status> {
-    if !director.leads() {
+async fn user(director: &Director, head: &Parts, address: IpAddr) -> Result<Principal, Status> {
+    if !director.leads() && !relay::reads_state(head.uri.path()) {
         return Err(not_leading());
     }
-    let header = headers
+    let header = head
+        .headers
         .get(AUTHORIZATION)
         .ok_or_else(|| wrong("there are no credentials"))?;
     let credentials =
@@ -396,7 +452,7 @@ async fn check(
         Credentials::Token(text) => {
             let state = director.published.state();
             let Some((token, roles)) = tokens::find(&state, text, director.now_ms()) else {
-                director.refused_logins.note(None, address);
+                note_refused(director, None, address);
                 return Err(wrong("the token is wrong, has expired or was taken back"));
             };
             Ok(Login {
@@ -406,6 +462,13 @@ async fn check(
                 token_id: Some(token.id.clone()),
             })
         }
+    }
+}
+
+/// The leader tells of refused logins; what another director refuses it passes on to the leader.
+fn note_refused(director: &Director, username: Option<&str>, address: IpAddr) {
+    if director.leads() {
+        director.refused_logins.note(username, address);
     }
 }
 
@@ -433,11 +496,11 @@ pub async fn check_password(
             token_id: None,
         }),
         Err(LoginError::Wrong) => {
-            director.refused_logins.note(known, address);
+            note_refused(director, known, address);
             Err(wrong("user name or password is wrong"))
         }
         Err(LoginError::Wait { ms }) => {
-            director.refused_logins.note(known, address);
+            note_refused(director, known, address);
             Err(coded_status(
                 Code::ResourceExhausted,
                 codes::TOO_MANY_GUESSES,
@@ -481,30 +544,6 @@ fn basic(header: &[u8]) -> Option<(String, String)> {
     Some((username.to_owned(), password.to_owned()))
 }
 
-/// gRPC's own header: up to eight digits and a unit.
-fn deadline(headers: &HeaderMap) -> Duration {
-    headers
-        .get("grpc-timeout")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| {
-            let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-            if number.len() > 8 {
-                return None;
-            }
-            let number: u64 = number.parse().ok()?;
-            Some(match unit {
-                "H" => Duration::from_secs(number * 3600),
-                "M" => Duration::from_secs(number * 60),
-                "S" => Duration::from_secs(number),
-                "m" => Duration::from_millis(number),
-                "u" => Duration::from_micros(number),
-                "n" => Duration::from_nanos(number),
-                _ => return None,
-            })
-        })
-        .map_or(LONGEST_CALL, |asked| asked.min(LONGEST_CALL))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -530,28 +569,10 @@ mod tests {
         assert!(credentials(b"Bearer ").is_none() && credentials(b"Digest x").is_none());
     }
 
-    #[test]
-    fn a_deadline_is_the_clients_but_bounded() {
-        let of = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("grpc-timeout", text.parse().unwrap());
-            deadline(&headers)
-        };
-        assert_eq!(of("250m"), Duration::from_millis(250));
-        assert_eq!(of("99999999H"), LONGEST_CALL);
-        assert_eq!(of("S"), LONGEST_CALL);
-        assert_eq!(of("1x"), LONGEST_CALL);
-    }
-
     proptest::proptest! {
         #[test]
         fn no_header_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
             let _ = credentials(&bytes);
-            if let Ok(value) = http::HeaderValue::from_bytes(&bytes) {
-                let mut headers = HeaderMap::new();
-                headers.insert("grpc-timeout", value);
-                let _ = deadline(&headers);
-            }
         }
     }
 }

@@ -5,14 +5,15 @@
 use tokio::sync::Semaphore;
 use wharf_director_core::{
     apply::deployment::credentials_secret,
-    command::{Body, BootstrapPlatform, CreateDeployment},
+    command::{Body, BootstrapPlatform, CreateDeployment, RaiseFeatureLevel},
     deployment::{
         expand::{DeploymentRequest, expand},
         validate::SYSTEM_ALIAS,
     },
-    refusal::Refusal,
-    state::{DeploymentUser, State},
+    refusal::{Refusal, RefusalKind},
+    state::{DeploymentUser, FEATURE_LEVEL, State},
 };
+use wharf_proto::ids::DeploymentId;
 use wharf_runtime::{random, task};
 
 use crate::{
@@ -41,6 +42,10 @@ pub enum BootstrapError {
 /// When a command is refused or leadership is lost; try again while leading.
 pub async fn ensure(director: &Director) -> Result<(), BootstrapError> {
     let config = &director.config;
+    // Who joined a platform never sets one up.
+    let Some(first) = &config.bootstrap else {
+        return Ok(());
+    };
     if director.published.state().platform.is_none() {
         let body = Body::BootstrapPlatform(BootstrapPlatform {
             platform_id: config.platform_id.clone(),
@@ -48,18 +53,28 @@ pub async fn ensure(director: &Director) -> Result<(), BootstrapError> {
             domain: config.platform.domain.clone(),
             proxy_https_port: config.platform.ports.proxy_https,
             director_id: config.director_id.clone(),
-            admin_username: config.bootstrap.admin_username.clone(),
-            admin_password_hash: config.bootstrap.admin_password_hash.clone(),
+            admin_username: first.admin_username.clone(),
+            admin_password_hash: first.admin_password_hash.clone(),
         });
         director.proposer.own(body).await?;
         tracing::info!(platform = %config.platform_id, "the platform was set up");
+    }
+    // Every member must know what the level brings; a sole one does.
+    let alone = director.raft.status().borrow().membership.all().len() == 1;
+    let level = director.published.state().feature_level;
+    if alone && level < FEATURE_LEVEL {
+        let body = Body::RaiseFeatureLevel(RaiseFeatureLevel {
+            level: FEATURE_LEVEL,
+        });
+        director.proposer.own(body).await?;
+        tracing::info!(from = level, to = FEATURE_LEVEL, "the feature level rose");
     }
     if director.published.state().system_deployment().is_none() {
         let fresh = FreshCredentials::generate().await?;
         let request = DeploymentRequest {
             name: SYSTEM_ALIAS.to_owned(),
             alias: SYSTEM_ALIAS.to_owned(),
-            template_id: config.bootstrap.system_template.clone(),
+            template_id: first.system_template.clone(),
             system_owned: true,
             ..DeploymentRequest::default()
         };
@@ -98,6 +113,35 @@ impl FreshCredentials {
     }
 }
 
+impl FreshCredentials {
+    /// The user that a deployment's instances are to accept.
+    #[must_use]
+    pub fn user(&self) -> DeploymentUser {
+        DeploymentUser {
+            username: self.credentials.username.clone(),
+            password_hash: self.hash.clone(),
+            roles: vec!["superuser".to_owned()],
+        }
+    }
+
+    /// The credentials, sealed as those of a deployment.
+    ///
+    /// # Errors
+    /// When they cannot be sealed.
+    pub fn sealed(&self, director: &Director, id: &DeploymentId) -> Result<String, Refusal> {
+        let name = credentials_secret(id);
+        self.credentials
+            .seal(&director.key, &name)
+            .map_err(|error| {
+                Refusal::new(
+                    RefusalKind::FailedPrecondition,
+                    crate::codes::SEALED,
+                    error.to_string(),
+                )
+            })
+    }
+}
+
 /// The command for a request, its credentials sealed under the deployment's own name.
 ///
 /// # Errors
@@ -108,29 +152,14 @@ pub fn create_body(
     request: &DeploymentRequest,
     fresh: &FreshCredentials,
 ) -> Result<CreateDeployment, Refusal> {
-    let user = DeploymentUser {
-        username: fresh.credentials.username.clone(),
-        password_hash: fresh.hash.clone(),
-        roles: vec!["superuser".to_owned()],
-    };
     let mut body = expand(
         state,
         &director.catalog,
         request,
-        vec![user],
+        vec![fresh.user()],
         String::new(),
         &mut random::bytes::<16>,
     )?;
-    let name = credentials_secret(&body.deployment_id);
-    body.sealed_credentials = fresh
-        .credentials
-        .seal(&director.key, &name)
-        .map_err(|error| {
-            Refusal::new(
-                wharf_director_core::refusal::RefusalKind::FailedPrecondition,
-                crate::codes::SEALED,
-                error.to_string(),
-            )
-        })?;
+    body.sealed_credentials = fresh.sealed(director, &body.deployment_id)?;
     Ok(body)
 }

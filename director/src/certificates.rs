@@ -1,8 +1,8 @@
 //! Certificates that the director issues: instances' identities, the leaf of each route, roles'
 //! renewals, its own. Those of instances and routes are kept sealed in the state, so that every
 //! leader sends the same; a new one is made when the names change or the last third of its life
-//! begins. Invariants: names are decided here, never by who asks; a renewed certificate changes no
-//! spec hash. Not here: TLS (`wharf_runtime::tls`), who gets them (`sessions/`).
+//! begins, or another authority is to issue. Invariants: names are decided here, never by who asks; the
+//! authority that issues is the one of the state; a renewed certificate changes no spec hash. Not here: TLS (`wharf_runtime::tls`), who gets them (`sessions/`).
 
 use std::{
     collections::HashMap,
@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use wharf_director_core::{
     command::{Body, PutSecret},
     reconcile::{assignment::AssignedSpec, route::RouteEntry},
-    state::State,
+    state::{CaRecord, State},
     template::MONITORING,
 };
 use wharf_proto::ids::AllocatorId;
 use wharf_runtime::{
     data_dir::read_limited,
-    tls::{Authority, Identity, KeyedCert, LeafSpec, ROLE_INSTANCE, TlsError},
+    tls::{Authority, CaCerts, Identity, KeyedCert, LeafSpec, ROLE_INSTANCE, TlsError},
 };
 
 use crate::{
@@ -28,6 +28,8 @@ use crate::{
     secrets::{PlatformKey, SecretError},
 };
 
+/// What the first line of the authority's file begins with, once it was changed.
+const GENERATION: &str = "generation ";
 /// The authority's file is not larger.
 const FILE_BYTES: u64 = 64 * 1024;
 
@@ -65,7 +67,12 @@ struct Known {
 
 /// Issues and remembers.
 pub struct Certificates {
-    authority: Arc<Authority>,
+    /// What its file held at the start: it counts until the state names another.
+    held: Arc<Authority>,
+    trusted: CaCerts,
+    generation: u64,
+    /// The state's, opened.
+    opened: Mutex<Option<Arc<Authority>>>,
     platform_id: String,
     key: PlatformKey,
     known: Mutex<HashMap<String, Known>>,
@@ -75,9 +82,7 @@ pub struct Certificates {
 
 impl std::fmt::Debug for Certificates {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Certificates")
-            .field(&self.authority)
-            .finish()
+        f.debug_tuple("Certificates").field(&self.held).finish()
     }
 }
 
@@ -98,7 +103,14 @@ impl Certificates {
             .ok_or_else(missing)?;
         let pem = String::from_utf8(bytes).map_err(|_| missing())?;
         Ok(Self {
-            authority: Arc::new(Authority::from_pem(&pem)?),
+            held: Arc::new(Authority::from_pem(&pem)?),
+            trusted: CaCerts::from_pem(&pem)?,
+            generation: pem
+                .lines()
+                .next()
+                .and_then(|line| line.strip_prefix(GENERATION)?.parse().ok())
+                .unwrap_or(0),
+            opened: Mutex::default(),
             platform_id: platform_id.to_owned(),
             key,
             known: Mutex::default(),
@@ -106,10 +118,79 @@ impl Certificates {
         })
     }
 
-    /// The authority.
+    /// Whom this director trusts when it starts, and of which generation that is.
     #[must_use]
-    pub fn authority(&self) -> &Arc<Authority> {
-        &self.authority
+    pub fn at_start(&self) -> (&CaCerts, u64) {
+        (&self.trusted, self.generation)
+    }
+
+    /// The authority that issues.
+    ///
+    /// # Errors
+    /// When the state's cannot be opened.
+    pub fn signer(&self, state: &State) -> Result<Arc<Authority>, CertificateError> {
+        let Some(record) = &state.authority else {
+            return Ok(Arc::clone(&self.held));
+        };
+        let sha256 = &record.issuing.sha256;
+        let mut opened = lock(&self.opened);
+        let known = [Some(&self.held), opened.as_ref()];
+        let known = known.into_iter().flatten();
+        if let Some(known) = known
+            .into_iter()
+            .find(|known| known.fingerprint_hex() == *sha256)
+        {
+            return Ok(Arc::clone(known));
+        }
+        let name = format!("authority/{sha256}");
+        let bytes = self.key.open(&name, &record.issuing.sealed)?;
+        let pem = String::from_utf8(bytes).map_err(|_| SecretError::Sealed(name.clone()))?;
+        let authority = Arc::new(Authority::from_pem(&pem)?);
+        if authority.fingerprint_hex() != *sha256 {
+            return Err(SecretError::Sealed(name).into());
+        }
+        *opened = Some(Arc::clone(&authority));
+        Ok(authority)
+    }
+
+    /// An authority as the state keeps it.
+    ///
+    /// # Errors
+    /// When it cannot be sealed.
+    pub fn sealed(&self, authority: &Authority) -> Result<CaRecord, CertificateError> {
+        let sha256 = authority.fingerprint_hex();
+        let name = format!("authority/{sha256}");
+        Ok(CaRecord {
+            sealed: self.key.seal(&name, authority.to_pem().as_bytes())?,
+            certificate_pem: authority.certificate_pem().to_owned(),
+            sha256,
+        })
+    }
+
+    /// The certificates that are trusted, PEM.
+    #[must_use]
+    pub fn ca_pem(&self, state: &State) -> String {
+        match &state.authority {
+            Some(record) => record.bundle_pem(),
+            None => self.held.certificate_pem().to_owned(),
+        }
+    }
+
+    /// What a director's own file holds: the authority that issues with its key, then the others that
+    /// are trusted; the first line names the generation. Secret.
+    ///
+    /// # Errors
+    /// When the state's cannot be opened.
+    pub fn file(&self, state: &State) -> Result<String, CertificateError> {
+        let signer = self.signer(state)?.to_pem();
+        Ok(match &state.authority {
+            None => signer,
+            Some(record) => {
+                let other = record.other.as_ref();
+                let other = other.map_or("", |other| other.certificate_pem.as_str());
+                format!("{GENERATION}{}\n{signer}{other}", record.generation)
+            }
+        })
     }
 
     /// The certificate of an instance, PEM: key, then chain.
@@ -125,9 +206,23 @@ impl Certificates {
         now_ms: u64,
     ) -> Result<Arc<str>, CertificateError> {
         let mut hosts = vec!["localhost".to_owned()];
-        if let Some(allocator) = state.allocators.get(allocator_id) {
-            hosts.push(allocator.address.clone());
-        }
+        // While it goes elsewhere it runs at both places, with one identity for both.
+        let instance = state.instances.get(spec.instance_id.as_str());
+        let claimed = instance
+            .and_then(|one| one.claim.as_ref())
+            .filter(|claim| claim.stage.runs())
+            .and_then(|claim| claim.berth.as_ref());
+        let places = instance
+            .and_then(|one| one.berth.as_ref())
+            .into_iter()
+            .chain(claimed)
+            .map(|berth| &berth.allocator_id);
+        hosts.extend(
+            places
+                .chain(std::iter::once(allocator_id))
+                .filter_map(|id| state.allocators.get(id))
+                .map(|allocator| allocator.address.clone()),
+        );
         hosts.extend(names(
             state,
             &spec.alias,
@@ -174,7 +269,11 @@ impl Certificates {
         let now = i64::try_from(now_ms).unwrap_or(i64::MAX);
         hosts.sort_unstable();
         hosts.dedup();
-        let good = |known: &Known| known.hosts == hosts && !known.cert.needs_renewal(now);
+        let signer = self.signer(state)?;
+        let issuer = Some(signer.fingerprint_hex());
+        let good = |known: &Known| {
+            known.hosts == hosts && !known.cert.needs_renewal(now) && known.cert.issuer() == issuer
+        };
         if let Some(known) = self.known(state, name).filter(good) {
             return Ok(known.pem);
         }
@@ -190,7 +289,7 @@ impl Certificates {
         for host in &hosts {
             spec = spec.with_host(host);
         }
-        let cert = self.authority.issue(&spec, now)?;
+        let cert = signer.issue(&spec, now)?;
         let kept = Kept {
             hosts: hosts.clone(),
             pem: cert.to_pem().to_owned(),

@@ -29,5 +29,17 @@ pub const CERTIFICATE: &str = "DIR0071";
 pub const SEALED: &str = "DIR0072";
 /// The method does not exist.
 pub const NO_METHOD: &str = "DIR0073";
+/// The director is the only one with a vote.
+pub const LAST_VOTER: &str = "DIR0082";
+/// Another change of the directors is under way.
+pub const CHANGE_PENDING: &str = "DIR0083";
+/// Leadership cannot be handed over.
+pub const TRANSFER: &str = "DIR0084";
+/// A token by which a host wants to join is unknown.
+pub const UNKNOWN_TOKEN: &str = "DIR0074";
+/// Too many tokens from an address were refused.
+pub const TOO_MANY_TOKENS: &str = "DIR0075";
+/// A connection to the roles' port showed no certificate that is trusted.
+pub const HANDSHAKE: &str = "DIR0076";
 /// An error of the director.
 pub const INTERNAL: &str = "DIR0079";

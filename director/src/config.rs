@@ -10,7 +10,7 @@ use std::{
 use wharf_proto::ids::{DirectorId, IdError, PlatformId};
 use wharf_runtime::{
     platform_file::{PlatformFile, PlatformFileError},
-    role_files::DirectorBootstrap,
+    role_files::{DirectorBootstrap, DirectorJoin},
 };
 
 /// Why the data directory gives no configuration.
@@ -41,8 +41,8 @@ pub struct Config {
     pub platform: PlatformFile,
     /// The platform's id, checked.
     pub platform_id: PlatformId,
-    /// The first commands of a fresh log.
-    pub bootstrap: DirectorBootstrap,
+    /// The first commands of a fresh log; none on a director that joined a platform.
+    pub bootstrap: Option<DirectorBootstrap>,
     /// This director's id, checked.
     pub director_id: DirectorId,
     /// Where users' clients connect.
@@ -51,6 +51,9 @@ pub struct Config {
     pub internal_listen: SocketAddr,
     /// Loopback: health and metrics.
     pub metrics_listen: SocketAddr,
+    /// It ends with [`RunError::Removed`](crate::RunError::Removed) once it was removed: no allocator is
+    /// beside it that would end it.
+    pub ends_when_removed: bool,
 }
 
 impl std::fmt::Debug for Config {
@@ -70,7 +73,15 @@ impl Config {
     /// When one is missing or damaged; the message says what to do.
     pub fn from_data_dir(data_dir: &Path) -> Result<Self, ConfigError> {
         let platform = PlatformFile::read(data_dir)?;
-        let bootstrap = DirectorBootstrap::read(data_dir)?;
+        let joins = DirectorJoin::path(data_dir).exists();
+        let (bootstrap, director_id, file) = if joins {
+            let own = DirectorJoin::read(data_dir)?;
+            (None, own.director_id, "director/join.json")
+        } else {
+            let own = DirectorBootstrap::read(data_dir)?;
+            let id = own.director_id.clone();
+            (Some(own), id, "director/bootstrap.json")
+        };
         let platform_id = platform
             .platform_id
             .parse()
@@ -78,13 +89,9 @@ impl Config {
                 file: "platform.json",
                 source,
             })?;
-        let director_id = bootstrap
-            .director_id
+        let director_id = director_id
             .parse()
-            .map_err(|source| ConfigError::Id {
-                file: "director/bootstrap.json",
-                source,
-            })?;
+            .map_err(|source| ConfigError::Id { file, source })?;
         let bind: IpAddr = platform
             .bind_address
             .parse()
@@ -98,6 +105,7 @@ impl Config {
             metrics_listen: SocketAddr::from(([127, 0, 0, 1], platform.ports.director_metrics)),
             platform,
             bootstrap,
+            ends_when_removed: false,
         })
     }
 

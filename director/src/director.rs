@@ -1,16 +1,19 @@
 //! What every part of a running director shares: state, proposer, leader's memory, keys. Made once
 //! in `lib.rs`. Holds no logic of its own beyond who leads. Not here: tasks, services.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
-use wharf_director_core::template::TemplateCatalog;
-use wharf_runtime::{clock::Clock, task::Shutdown, telemetry::LogLevel};
+use wharf_director_core::{state::DirectorFacts, template::TemplateCatalog};
+use wharf_runtime::{
+    clock::Clock, followed_authority::FollowedAuthority, task::Shutdown, telemetry::LogLevel,
+};
 
 use crate::{
     api::streams::StreamTable, auth::Login, certificates::Certificates, config::Config,
     event_log::SharedEvents, logins::Logins, machine::Published, observations::Observatory,
-    propose::Proposer, raft::Handle, refused_logins::RefusedLogins, secrets::PlatformKey,
+    peers::Peers, propose::Proposer, raft::Handle, refused_calls::RefusedCalls,
+    refused_logins::RefusedLogins, secrets::PlatformKey,
 };
 
 /// A token that expires ends its streams within this.
@@ -28,16 +31,32 @@ pub struct Director {
     pub published: Arc<Published>,
     /// The way to change it.
     pub proposer: Proposer,
+    /// The other directors.
+    pub peers: Arc<Peers>,
+    /// Where this director is and what it runs.
+    pub facts: DirectorFacts,
+    /// Where this start moved a log that could not be opened.
+    pub moved_aside: Option<PathBuf>,
+    /// Whether another director said that this one was removed.
+    pub told_removed: watch::Sender<bool>,
+    /// One change of the group at a time.
+    pub changing: tokio::sync::Mutex<()>,
     /// The leader's memory.
     pub seen: Observatory,
     /// Seals secrets.
     pub key: PlatformKey,
+    /// Whom this director trusts, whose certificate it is to have.
+    pub authority: Arc<FollowedAuthority>,
+    /// What this director says of itself may be different now.
+    pub restated: tokio::sync::Notify,
     /// Issues certificates.
     pub certificates: Certificates,
     /// Checks passwords.
     pub logins: Logins,
     /// Logins that were refused and are not told yet.
     pub refused_logins: RefusedLogins,
+    /// Calls of roles that were refused and are not told yet.
+    pub refused_calls: RefusedCalls,
     /// What happened.
     pub events: SharedEvents,
     /// Shipped templates.

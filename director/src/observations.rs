@@ -10,7 +10,10 @@ use std::{
 };
 
 use tokio::sync::watch;
-use wharf_director_core::observe::Observations;
+use wharf_director_core::{
+    authority::{AuthorityReport, AuthorityReports},
+    observe::Observations,
+};
 use wharf_proto::{
     ids::{AllocatorId, ProxyId},
     v1,
@@ -45,6 +48,7 @@ struct Memory {
     core: Arc<Observations>,
     hosts: BTreeMap<AllocatorId, HostSeen>,
     proxies: BTreeMap<ProxyId, ProxySeen>,
+    authorities: AuthorityReports,
     sessions: BTreeMap<String, (u64, Shutdown)>,
     next_session: u64,
 }
@@ -91,6 +95,12 @@ impl Observatory {
     #[must_use]
     pub fn core(&self) -> Arc<Observations> {
         Arc::clone(&self.lock().core)
+    }
+
+    /// Which authorities roles follow whose session is open.
+    #[must_use]
+    pub fn authorities(&self) -> AuthorityReports {
+        self.lock().authorities.clone()
     }
 
     /// Wakes when something changed that decisions follow from.
@@ -176,6 +186,7 @@ impl Observatory {
             seen.image_id = facts.image_id.chars().take(128).collect();
         }
         memory.hosts.entry(id.clone()).or_default().facts = facts;
+        memory.authorities.allocators.remove(id);
         drop(memory);
         self.changed(true);
         ticket
@@ -200,6 +211,12 @@ impl Observatory {
         let before = (seen.applied_generation, seen.image_id.clone());
         seen.take_heartbeat(beat, now_ms);
         let decisive = before != (seen.applied_generation, seen.image_id.clone());
+        let told = beat.authority.as_ref().map(AuthorityReport::from);
+        let decisive = decisive || memory.authorities.allocators.get(id) != told.as_ref();
+        match told {
+            Some(told) => drop(memory.authorities.allocators.insert(id.clone(), told)),
+            None => drop(memory.authorities.allocators.remove(id)),
+        }
         if let Some(facts) = &beat.facts {
             memory.hosts.entry(id.clone()).or_default().facts = Some(facts.clone());
         }
@@ -276,6 +293,7 @@ impl Observatory {
             return;
         }
         memory.sessions.remove(&ticket.key);
+        memory.authorities.allocators.remove(id);
         if let Some(seen) = Arc::make_mut(&mut memory.core).allocators.get_mut(id) {
             seen.connected = false;
             seen.since_ms = now_ms;
@@ -297,6 +315,7 @@ impl Observatory {
         seen.since_ms = now_ms;
         seen.heard_ms = now_ms;
         seen.table_generation = hello.held_generation;
+        memory.authorities.proxies.remove(id);
         memory.proxies.entry(id.clone()).or_default().version =
             hello.version.chars().take(64).collect();
         drop(memory);
@@ -317,6 +336,12 @@ impl Observatory {
         seen.heard_ms = now_ms;
         let decisive = seen.table_generation != beat.table_generation;
         seen.table_generation = beat.table_generation;
+        let told = beat.authority.as_ref().map(AuthorityReport::from);
+        let decisive = decisive || memory.authorities.proxies.get(id) != told.as_ref();
+        match told {
+            Some(told) => drop(memory.authorities.proxies.insert(id.clone(), told)),
+            None => drop(memory.authorities.proxies.remove(id)),
+        }
         memory.proxies.entry(id.clone()).or_default().beat = beat;
         drop(memory);
         self.changed(decisive);
@@ -329,6 +354,7 @@ impl Observatory {
             return;
         }
         memory.sessions.remove(&ticket.key);
+        memory.authorities.proxies.remove(id);
         if let Some(seen) = Arc::make_mut(&mut memory.core).proxies.get_mut(id) {
             seen.connected = false;
             seen.since_ms = now_ms;

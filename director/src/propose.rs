@@ -13,7 +13,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use wharf_director_core::{
-    apply::remembered,
+    apply::{level, remembered},
     command::{Body, Command, CommandError},
     outcome::{Outcome, OutcomeError},
     refusal::Refusal,
@@ -24,7 +24,7 @@ use wharf_runtime::clock::Clock;
 
 use crate::{
     machine::Published,
-    raft::{Handle, ProposeError},
+    raft::{Handle, MemberChange, ProposeError},
 };
 
 /// The actor of the leader's own commands.
@@ -152,7 +152,41 @@ impl Proposer {
         self.propose(&command).await
     }
 
+    /// Changes the Raft group together with the records of its directors. A repeated request gets the
+    /// first answer.
+    ///
+    /// # Errors
+    /// See [`ProposalError`].
+    pub async fn change_group(
+        &self,
+        actor: &str,
+        asked: Option<&Asked>,
+        changes: Vec<MemberChange>,
+        body: Body,
+    ) -> Result<Outcome, ProposalError> {
+        if let Some(asked) = asked
+            && let Some(first) = remembered(&self.published.state(), &asked.request_id)
+            && first.digest == asked.digest
+        {
+            return Ok(first.outcome.clone().accepted()?);
+        }
+        let request_id = asked.map(|asked| asked.request_id.clone());
+        let mut command = Command::new(self.now_ms(), actor, request_id, body);
+        if let Some(asked) = asked {
+            command = command.asked(asked.digest.as_str());
+        }
+        if changes.is_empty() {
+            return self.propose(&command).await;
+        }
+        let bytes = command.encode()?;
+        let proposed = tokio::time::timeout(PATIENCE, self.raft.change_membership(changes, bytes));
+        let outcome = proposed.await.map_err(|_| ProposalError::Late)??;
+        Ok(Outcome::decode(&outcome.bytes)?.accepted()?)
+    }
+
     async fn propose(&self, command: &Command) -> Result<Outcome, ProposalError> {
+        // In the log it would stop members that do not know it.
+        level::check(&self.published.state(), &command.body)?;
         let bytes = command.encode()?;
         let proposed = tokio::time::timeout(PATIENCE, self.raft.propose(bytes));
         let outcome = proposed.await.map_err(|_| ProposalError::Late)??;

@@ -28,15 +28,17 @@ use wharf_proto::{
 use wharf_runtime::{
     health_server::{Health, HealthServer},
     metrics::Metrics,
-    net::{Limits, serve_tls},
+    net::{Limits, OnRefused, serve_tls},
     task::Shutdown,
 };
 use wharf_services::v1::{
     allocator_session_server::AllocatorSessionServer, allocators_server::AllocatorsServer,
     channels_server::ChannelsServer, containers_server::ContainersServer,
-    deployments_server::DeploymentsServer, enrollment_server::EnrollmentServer,
-    events_server::EventsServer, plans_server::PlansServer, platform_server::PlatformServer,
-    proxies_server::ProxiesServer, raft_transport_server::RaftTransportServer,
+    deployments_server::DeploymentsServer, directors_server::DirectorsServer,
+    enrollment_server::EnrollmentServer, events_server::EventsServer,
+    instances_server::InstancesServer, placement_server::PlacementServer,
+    plans_server::PlansServer, platform_server::PlatformServer, proxies_server::ProxiesServer,
+    raft_transport_server::RaftTransportServer, repositories_server::RepositoriesServer,
     route_session_server::RouteSessionServer, settings_server::SettingsServer,
     streams_server::StreamsServer, templates_server::TemplatesServer, tokens_server::TokensServer,
     users_server::UsersServer,
@@ -45,15 +47,19 @@ use wharf_services::v1::{
 use crate::{
     api::{
         MAX_MESSAGE, allocators::AllocatorsApi, channels::ChannelsApi, containers::ContainersApi,
-        deployments::DeploymentsApi, enrollment::EnrollmentApi, events::EventsApi, plans::PlansApi,
+        deployments::DeploymentsApi, directors::DirectorsApi, enrollment::EnrollmentApi,
+        events::EventsApi, instances::InstancesApi, placement::PlacementApi, plans::PlansApi,
         platform::PlatformApi, proxies::ProxiesApi, raft_transport::RaftTransportApi,
-        settings::SettingsApi, streams::StreamsApi, templates::TemplatesApi, tokens::TokensApi,
-        users::UsersApi, views::View,
+        repositories::RepositoriesApi, settings::SettingsApi, streams::StreamsApi,
+        templates::TemplatesApi, tokens::TokensApi, users::UsersApi, views::View,
     },
     auth::{GateLayer, Rules},
     director::Director,
     sessions::{MAX_REPORT, allocators::AllocatorSessions, proxies::RouteSessions},
 };
+
+/// Largest message of a host that joins: two certificate requests, a token, names.
+const MAX_ENROLL: usize = 128 * 1024;
 
 /// Why the services cannot be put together; the binary was built wrongly.
 #[derive(Debug, thiserror::Error)]
@@ -81,22 +87,7 @@ pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, Se
     let reflection = reflection.build_v1()?;
     // The gate alone decides what is served; health is that of answering at all.
     let (_, health) = tonic_health::server::health_reporter();
-    let limit = MAX_MESSAGE;
-    let routes = Routes::new(health)
-        .add_service(reflection)
-        .add_service(DeploymentsServer::new(DeploymentsApi(of())).max_decoding_message_size(limit))
-        .add_service(PlansServer::new(PlansApi(of())).max_decoding_message_size(limit))
-        .add_service(TemplatesServer::new(TemplatesApi(of())).max_decoding_message_size(limit))
-        .add_service(AllocatorsServer::new(AllocatorsApi(of())).max_decoding_message_size(limit))
-        .add_service(ProxiesServer::new(ProxiesApi(of())).max_decoding_message_size(limit))
-        .add_service(ContainersServer::new(ContainersApi(of())).max_decoding_message_size(limit))
-        .add_service(PlatformServer::new(PlatformApi(of())).max_decoding_message_size(limit))
-        .add_service(UsersServer::new(UsersApi(of())).max_decoding_message_size(limit))
-        .add_service(TokensServer::new(TokensApi(of())).max_decoding_message_size(limit))
-        .add_service(SettingsServer::new(SettingsApi(of())).max_decoding_message_size(limit))
-        .add_service(ChannelsServer::new(ChannelsApi(of())).max_decoding_message_size(limit))
-        .add_service(EventsServer::new(EventsApi(of())).max_decoding_message_size(limit))
-        .add_service(StreamsServer::new(StreamsApi(of())).max_decoding_message_size(limit));
+    let routes = for_people(director, Routes::new(health).add_service(reflection));
     // The last layer is the outermost: refusals of the gate are gRPC-web too.
     Ok(routes
         .into_axum_router()
@@ -104,21 +95,50 @@ pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, Se
         .layer(GrpcWebLayer::new()))
 }
 
-/// The gRPC services for roles.
+/// Adds what the contracts have for people.
+fn for_people(director: &Arc<Director>, routes: Routes) -> Routes {
+    let of = || Arc::clone(director);
+    let limit = MAX_MESSAGE;
+    routes
+        .add_service(DeploymentsServer::new(DeploymentsApi(of())).max_decoding_message_size(limit))
+        .add_service(PlansServer::new(PlansApi(of())).max_decoding_message_size(limit))
+        .add_service(TemplatesServer::new(TemplatesApi(of())).max_decoding_message_size(limit))
+        .add_service(AllocatorsServer::new(AllocatorsApi(of())).max_decoding_message_size(limit))
+        .add_service(InstancesServer::new(InstancesApi(of())).max_decoding_message_size(limit))
+        .add_service(PlacementServer::new(PlacementApi(of())).max_decoding_message_size(limit))
+        .add_service(ProxiesServer::new(ProxiesApi(of())).max_decoding_message_size(limit))
+        .add_service(ContainersServer::new(ContainersApi(of())).max_decoding_message_size(limit))
+        .add_service(PlatformServer::new(PlatformApi(of())).max_decoding_message_size(limit))
+        .add_service(UsersServer::new(UsersApi(of())).max_decoding_message_size(limit))
+        .add_service(TokensServer::new(TokensApi(of())).max_decoding_message_size(limit))
+        .add_service(
+            EnrollmentServer::new(EnrollmentApi::new(of())).max_decoding_message_size(MAX_ENROLL),
+        )
+        .add_service(SettingsServer::new(SettingsApi(of())).max_decoding_message_size(limit))
+        .add_service(ChannelsServer::new(ChannelsApi(of())).max_decoding_message_size(limit))
+        .add_service(
+            RepositoriesServer::new(RepositoriesApi(of())).max_decoding_message_size(limit),
+        )
+        .add_service(EventsServer::new(EventsApi(of())).max_decoding_message_size(limit))
+        .add_service(StreamsServer::new(StreamsApi(of())).max_decoding_message_size(limit))
+        .add_service(DirectorsServer::new(DirectorsApi(of())).max_decoding_message_size(limit))
+}
+
+/// The gRPC services for roles, and those for people that another director passes on.
 pub fn internal_routes(director: &Arc<Director>, rules: Rules) -> Router {
     let of = || Arc::clone(director);
-    Routes::new(
+    let routes = Routes::new(
         AllocatorSessionServer::new(AllocatorSessions(of())).max_decoding_message_size(MAX_REPORT),
-    )
-    .add_service(
-        RouteSessionServer::new(RouteSessions(of())).max_decoding_message_size(MAX_MESSAGE),
-    )
-    .add_service(EnrollmentServer::new(EnrollmentApi(of())).max_decoding_message_size(MAX_MESSAGE))
-    .add_service(
-        RaftTransportServer::new(RaftTransportApi(of())).max_decoding_message_size(MAX_REPORT),
-    )
-    .into_axum_router()
-    .layer(GateLayer::new(of(), rules))
+    );
+    for_people(director, routes)
+        .add_service(
+            RouteSessionServer::new(RouteSessions(of())).max_decoding_message_size(MAX_MESSAGE),
+        )
+        .add_service(
+            RaftTransportServer::new(RaftTransportApi(of())).max_decoding_message_size(MAX_REPORT),
+        )
+        .into_axum_router()
+        .layer(GateLayer::new(of(), rules))
 }
 
 /// What is not gRPC.
@@ -126,6 +146,7 @@ pub fn rest_routes(director: &Arc<Director>) -> Router {
     Router::new()
         .route("/", get(front_page))
         .route("/api/health", get(health))
+        .route("/api/ca", get(authorities))
         .fallback(nothing_here)
         .with_state(Arc::clone(director))
 }
@@ -138,20 +159,35 @@ async fn front_page(Shared(director): Shared<Arc<Director>>) -> String {
     )
 }
 
+/// The certificates that are trusted, for clients that verify this very connection with one of them.
+async fn authorities(Shared(director): Shared<Arc<Director>>) -> Response {
+    let pem = director.certificates.ca_pem(&director.published.state());
+    ([(CONTENT_TYPE, "application/x-pem-file")], pem).into_response()
+}
+
 async fn health(Shared(director): Shared<Arc<Director>>) -> Response {
-    let leads = director.leads();
+    // One that follows passes calls on.
+    let ready = director.leads() || follows(&director);
     let body = json!({
-        "ready": leads,
+        "ready": ready,
+        "leads": director.leads(),
         "platform_id": director.config.platform_id.to_string(),
         "director_id": director.config.director_id.to_string(),
         "version": env!("CARGO_PKG_VERSION"),
     });
-    let status = if leads {
+    let status = if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
     (status, Json(body)).into_response()
+}
+
+/// Whether it knows a leader beside itself.
+fn follows(director: &Director) -> bool {
+    let status = director.raft.status();
+    let status = status.borrow();
+    status.leader.is_some_and(|leader| leader != status.member)
 }
 
 async fn nothing_here() -> Response {
@@ -195,13 +231,22 @@ pub async fn serve_internal(
     listener: TcpListener,
     tls: Arc<ServerConfig>,
     grpc: Router,
+    director: Arc<Director>,
     shutdown: Shutdown,
 ) {
     let factory = move |_: &_| {
         let grpc = grpc.clone();
         service_fn(move |request: Request<Incoming>| answer(grpc.clone(), request))
     };
-    serve_tls(listener, tls, factory, shutdown, Limits::default()).await;
+    let limits = Limits {
+        on_refused: Some(OnRefused::new(move |from, reason| {
+            director.refused_calls.note_handshake(reason, from.ip());
+        })),
+        // Another director passes on many sessions over one connection.
+        max_streams: 10_000,
+        ..Limits::default()
+    };
+    serve_tls(listener, tls, factory, shutdown, limits).await;
 }
 
 async fn answer(
@@ -253,6 +298,8 @@ pub fn health_server(director: &Arc<Director>) -> HealthServer {
             // A follower that knows a leader does its work, too.
             healthy: shared.leads() || (status.leader.is_some() && !status.serving),
             details: json!({
+                "member": status.member,
+                "moved_aside": shared.moved_aside.as_ref().map(|path| path.display().to_string()),
                 "leads": shared.leads(),
                 "term": status.term,
                 "applied": status.applied,

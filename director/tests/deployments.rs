@@ -148,6 +148,7 @@ async fn a_deployment_is_placed_started_routed_and_removed_again() {
     let request = v1::DeleteDeploymentRequest {
         mutation: mutation(),
         deployment: "system".into(),
+        dry_run: false,
     };
     let refused = deployments
         .delete_deployment(call(request))
@@ -157,6 +158,7 @@ async fn a_deployment_is_placed_started_routed_and_removed_again() {
     let request = v1::DeleteDeploymentRequest {
         mutation: mutation(),
         deployment: "team-logs".into(),
+        dry_run: false,
     };
     deployments.delete_deployment(call(request)).await.unwrap();
     obey_until(&mut allocator, &mut proxy, "logs is gone", || async {

@@ -1,13 +1,14 @@
 //! Channels and the platform's own messages, over a real webhook, with a director that is killed on
-//! the way; events of containers.
+//! the way; events of containers; a stream whose reader falls behind.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod platform;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use platform::{
@@ -18,11 +19,12 @@ use tokio::{
     net::TcpListener,
 };
 use tonic::{Code, transport::Channel};
+use wharf_director::{api::streams::StreamsApi, auth::Principal};
 use wharf_proto::{coded, times::timestamp, v1, v1::allocator_report::Report};
-use wharf_runtime::task::Tasks;
+use wharf_runtime::{random, task::Tasks};
 use wharf_services::v1::{
     channels_client::ChannelsClient, deployments_client::DeploymentsClient,
-    events_client::EventsClient, settings_client::SettingsClient,
+    events_client::EventsClient, settings_client::SettingsClient, streams_server::Streams as _,
 };
 
 /// A receiver of webhooks: what was posted, with its key.
@@ -155,6 +157,7 @@ async fn tell(allocator: &HandAllocator, running: bool) {
     });
     let report = v1::InstanceObservations {
         generation: allocator.generation,
+        set_aside: Vec::new(),
         instances: instances.collect(),
     };
     allocator.send(Report::Instances(report)).await;
@@ -453,4 +456,91 @@ async fn containers_that_come_restart_and_go_are_events_with_their_reason() {
         .send(report(false, vec![], vec!["d".repeat(64)]))
         .await;
     until_seen(&channel, subject, "container_vanished").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_falls_behind_is_told_so_and_gets_all_again() {
+    let files = Files::new();
+    let process = Process::start(&files).await;
+    let _allocator = HandAllocator::connect(&files, &process).await;
+    // Asked in this process: a connection would read ahead for the reader.
+    let api = StreamsApi(Arc::clone(&process.running().director));
+    let of_admin = |message| {
+        let mut request = call(message);
+        request.extensions_mut().insert(Principal {
+            name: "admin".into(),
+            callers: vec![v1::Caller::PlatformAdmin],
+            identity: None,
+            login: None,
+        });
+        request
+    };
+    let stream_id = random::new_id();
+    let watch = v1::WatchRequest {
+        stream_id: stream_id.clone(),
+        topics: vec![],
+        resume_version: 0,
+    };
+    let mut request = tonic::Request::new(watch);
+    *request.extensions_mut() = of_admin(v1::SubscribeRequest::default())
+        .extensions()
+        .clone();
+    let mut events = api.watch(request).await.unwrap().into_inner().into_inner();
+    // What is shown anew is sent anew, so the queue fills while nobody reads.
+    let sets = [
+        vec![v1::Topic::Status as i32, v1::Topic::Allocators as i32],
+        vec![v1::Topic::Deployments as i32, v1::Topic::Plans as i32],
+    ];
+    let show = async |topics: &[i32]| {
+        let request = v1::SubscribeRequest {
+            stream_id: stream_id.clone(),
+            topics: topics.to_vec(),
+        };
+        api.subscribe(of_admin(request)).await.unwrap();
+    };
+    for topics in sets.iter().cycle() {
+        let before = events.len();
+        if before == events.max_capacity() {
+            break;
+        }
+        show(topics).await;
+        eventually("what is shown anew arrives", || async {
+            (events.len() > before).then_some(())
+        })
+        .await;
+    }
+    // More than the queue takes, and a reader that takes nothing for longer than it may.
+    for topics in &sets {
+        show(topics).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    let told = tokio::time::timeout(Duration::from_secs(30), async {
+        let mut last = 0;
+        loop {
+            let event = events.recv().await.unwrap().unwrap();
+            assert_eq!(event.version, last + 1, "an event is missing or doubled");
+            last = event.version;
+            if let Some(v1::watch_event::Event::Skipped(told)) = event.event {
+                break told.topics;
+            }
+        }
+    })
+    .await
+    .expect("a slow reader is told that events were skipped");
+    assert!(sets.contains(&told), "{told:?} were never shown together");
+    let [_, shown] = &sets;
+    let mut again = BTreeSet::new();
+    tokio::time::timeout(Duration::from_secs(30), async {
+        while !shown.iter().all(|topic| again.contains(topic)) {
+            again.extend(match events.recv().await.unwrap().unwrap().event {
+                Some(v1::watch_event::Event::Status(_)) => Some(v1::Topic::Status as i32),
+                Some(v1::watch_event::Event::Allocator(_)) => Some(v1::Topic::Allocators as i32),
+                Some(v1::watch_event::Event::Deployment(_)) => Some(v1::Topic::Deployments as i32),
+                Some(v1::watch_event::Event::Plan(_)) => Some(v1::Topic::Plans as i32),
+                _ => None,
+            });
+        }
+    })
+    .await
+    .expect("a slow reader gets all of what is shown again");
 }

@@ -404,6 +404,46 @@ async fn an_open_stream_ends_when_its_user_is_changed_disabled_or_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_filter_that_no_log_takes_is_refused_by_name_and_kept_nowhere() {
+    let files = Files::new();
+    let process = Process::start(&files).await;
+    let channel = files.channel(process.admin, None);
+    let mut platform = PlatformClient::new(channel.clone());
+    let mut settings = SettingsClient::new(channel);
+    let set = |value: &str| v1::SetSettingRequest {
+        mutation: mutation(),
+        key: "log.proxy".into(),
+        value: value.into(),
+    };
+    for wrong in ["nonsense", "info,loud", "wharf_proxy=loud", "a=b=c", ""] {
+        let request = v1::SetLogLevelRequest {
+            mutation: mutation(),
+            role: "proxy".into(),
+            filter: wrong.into(),
+        };
+        let by_level = platform.set_log_level(call(request)).await.unwrap_err();
+        let by_setting = settings.set_setting(call(set(wrong))).await.unwrap_err();
+        for (status, field) in [(by_level, "filter"), (by_setting, "value")] {
+            let info = coded::decode(status.details()).unwrap();
+            assert_eq!(status.code(), Code::InvalidArgument, "`{wrong}`");
+            assert_eq!(
+                (info.code.as_str(), info.field.as_str()),
+                ("DIR0030", field)
+            );
+        }
+    }
+    let request = v1::GetSettingRequest {
+        key: "log.proxy".into(),
+    };
+    let kept = settings.get_setting(call(request)).await.unwrap();
+    assert!(!kept.into_inner().set, "a refused filter was kept");
+    let right = settings
+        .set_setting(call(set("info,wharf_proxy=debug")))
+        .await;
+    assert_eq!(right.unwrap().into_inner().value, "info,wharf_proxy=debug");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_are_checked_shown_and_act_and_refused_logins_are_events() {
     let files = Files::new();
     let process = Process::start(&files).await;

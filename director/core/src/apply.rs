@@ -4,11 +4,28 @@
 //! proposals can race).
 
 pub mod allocator;
+mod allocator_change;
+pub mod authority;
+mod berth;
+mod cancel;
+mod change;
 pub mod channel;
 pub mod deployment;
+pub mod director;
+pub mod engineless;
+pub mod enrollment;
+mod finish;
+mod instance;
+pub mod level;
+mod lost_host;
+mod moving;
+mod operation;
 pub mod plan;
 pub mod platform;
+pub(crate) mod relocation;
+pub mod repository;
 pub mod user;
+pub mod vacate;
 
 use std::sync::Arc;
 
@@ -44,7 +61,7 @@ pub fn apply(state: &mut State, command: &Command) -> Outcome {
         }
         return reused(id).into();
     }
-    let outcome = dispatch(state, &command.body).unwrap_or_else(Outcome::Refused);
+    let outcome = dispatch(state, &command.body, &command.actor).unwrap_or_else(Outcome::Refused);
     if command.body.audited() && outcome != Outcome::Unchanged {
         audit(state, command, &outcome);
     }
@@ -61,14 +78,28 @@ pub fn remembered<'a>(state: &'a State, id: &RequestId) -> Option<&'a Remembered
     state.requests.get(id).map(Arc::as_ref)
 }
 
-fn dispatch(state: &mut State, body: &Body) -> Result<Outcome, Refusal> {
+fn dispatch(state: &mut State, body: &Body, actor: &str) -> Result<Outcome, Refusal> {
+    level::check(state, body)?;
     match body {
         Body::BootstrapPlatform(body) => platform::bootstrap(state, body),
         Body::RaiseFeatureLevel(body) => platform::raise_feature_level(state, body),
-        Body::CreateDeployment(body) => deployment::create(state, body),
-        Body::DeleteDeployment(body) => deployment::delete(state, body),
-        Body::UpgradeDeployment(body) => deployment::upgrade(state, body),
-        Body::ExtendDeployment(body) => deployment::extend(state, body),
+        Body::AdmitDirector(body) => director::admit(state, body),
+        Body::DescribeDirector(body) => director::describe(state, body),
+        Body::RemoveDirector(body) => director::remove(state, body),
+        Body::CreateDeployment(body) => deployment::create(state, body, actor),
+        Body::DeleteDeployment(body) => deployment::delete(state, body, actor),
+        Body::UpgradeDeployment(body) => deployment::upgrade(state, body, actor),
+        Body::ExtendDeployment(body) => deployment::extend(state, body, actor),
+        Body::ChangeDeployment(body) => operation::change(state, body, actor),
+        Body::SetInstanceRouting(body) => instance::set_routing(state, body),
+        Body::SetHostLossPolicy(body) => instance::set_host_loss(state, body),
+        Body::NoteLeased(body) => instance::note_leased(state, body),
+        Body::NoteSetAside(body) => instance::note_set_aside(state, body),
+        Body::BeginVacate(body) => vacate::begin(state, body, actor),
+        Body::VacateInstance(body) => vacate::begin_move(state, body, actor),
+        Body::SettleVacate(body) => vacate::settle(state, body),
+        Body::CancelVacate(body) => vacate::cancel(state, body),
+        Body::CancelPlan(body) => cancel::cancel(state, body),
         Body::AdoptPlan(body) => plan::adopt(state, body),
         Body::SupersedePlan(body) => plan::supersede(state, body),
         Body::NotePlan(body) => plan::note(state, body),
@@ -76,7 +107,7 @@ fn dispatch(state: &mut State, body: &Body) -> Result<Outcome, Refusal> {
         Body::StepTransition(body) => plan::step(state, body),
         Body::PlanEnded(body) => plan::ended(state, body),
         Body::RegisterAllocator(body) => allocator::register(state, body),
-        Body::UpdateAllocator(body) => allocator::update(state, body),
+        Body::UpdateAllocator(body) => allocator_change::update(state, body),
         Body::ForgetAllocator(body) => allocator::forget(state, body),
         Body::RegisterProxy(body) => allocator::register_proxy(state, body),
         Body::ForgetProxy(body) => allocator::forget_proxy(state, body),
@@ -87,13 +118,23 @@ fn dispatch(state: &mut State, body: &Body) -> Result<Outcome, Refusal> {
         Body::DeleteUser(body) => user::delete(state, body),
         Body::CreateToken(body) => user::create_token(state, body),
         Body::RevokeToken(body) => user::revoke_token(state, body),
+        Body::CreateEnrollmentToken(body) => enrollment::create_token(state, body),
+        Body::RevokeEnrollmentToken(body) => enrollment::revoke_token(state, body),
+        Body::EnrollHost(body) => enrollment::enroll(state, body),
+        Body::ForgetHost(body) => enrollment::forget(state, body),
         Body::PutChannel(body) => channel::put(state, body),
         Body::DeleteChannel(body) => channel::delete(state, body),
+        Body::PutRepository(body) => repository::put(state, body),
+        Body::DeleteRepository(body) => repository::delete(state, body),
+        Body::SetSnapshotPolicy(body) => repository::set_policy(state, body),
+        Body::RequestSnapshot(body) => repository::request(state, body),
+        Body::NoteSnapshot(body) => repository::note(state, body),
         Body::RecordAlerts(body) => channel::record(state, body),
         Body::SettleAlert(body) => channel::settle(state, body),
         Body::PutSecret(body) => platform::put_secret(state, body),
         Body::RemoveSecret(body) => platform::remove_secret(state, body),
         Body::ReportHealthTransition(body) => platform::report_health(state, body),
+        Body::ChangeAuthority(body) => authority::change(state, body, actor),
         Body::NoteAudit(_) => Ok(Outcome::Done),
     }
 }
@@ -110,20 +151,27 @@ fn reused(id: &RequestId) -> Refusal {
 
 fn audit(state: &mut State, command: &Command, outcome: &Outcome) {
     let action = match &command.body {
-        Body::NoteAudit(note) => cut(&note.action, 64).to_owned(),
-        body => body.name().to_owned(),
+        Body::NoteAudit(note) => note.action.as_str(),
+        body => body.name(),
     };
+    let result = match outcome {
+        Outcome::Refused(refusal) => refusal.code.as_str(),
+        _ => "done",
+    };
+    let (subject, detail) = (command.body.subject(), command.body.detail());
+    write(state, &command.actor, action, &subject, result, &detail);
+}
+
+/// Writes a line of the audit log.
+fn write(state: &mut State, actor: &str, action: &str, subject: &str, result: &str, detail: &str) {
     let entry = AuditEntry {
         number: state.audit_next,
         at_ms: state.now_ms,
-        actor: cut(&command.actor, ACTOR_BYTES).to_owned(),
-        action,
-        subject: cut(&command.body.subject(), 256).to_owned(),
-        result: match outcome {
-            Outcome::Refused(refusal) => refusal.code.clone(),
-            _ => "done".to_owned(),
-        },
-        detail: cut(&command.body.detail(), DETAIL_BYTES).to_owned(),
+        actor: cut(actor, ACTOR_BYTES).to_owned(),
+        action: cut(action, 64).to_owned(),
+        subject: cut(subject, 256).to_owned(),
+        result: result.to_owned(),
+        detail: cut(detail, DETAIL_BYTES).to_owned(),
     };
     state.audit_next = state.audit_next.saturating_add(1);
     state.audit.push_back(Arc::new(entry));

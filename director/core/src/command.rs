@@ -3,11 +3,17 @@
 //! skips one. Not here: what each does (`apply/`).
 
 pub mod allocator;
+pub mod authority;
 pub mod channel;
 pub mod deployment;
+pub mod director;
+pub mod enrollment;
+pub mod instance;
 pub mod plan;
 pub mod platform;
+pub mod repository;
 pub mod user;
+pub mod vacate;
 
 use std::collections::BTreeSet;
 
@@ -17,20 +23,28 @@ use wharf_proto::ids::RequestId;
 
 pub use self::{
     allocator::{ForgetAllocator, ForgetProxy, RegisterAllocator, RegisterProxy, UpdateAllocator},
+    authority::ChangeAuthority,
     channel::{DeleteChannel, PutChannel, RecordAlerts, SettleAlert},
     deployment::{
-        CreateDeployment, DeleteDeployment, ExtendDeployment, NewInstance, NewResource,
-        UpgradeDeployment,
+        ChangeDeployment, CreateDeployment, DeleteDeployment, DeploymentChange, ExtendDeployment,
+        NewInstance, NewResource, UpgradeDeployment,
     },
+    director::{AdmitDirector, DescribeDirector, RemoveDirector},
+    enrollment::{CreateEnrollmentToken, EnrollHost, ForgetHost, RevokeEnrollmentToken},
+    instance::{NoteLeased, NoteSetAside, SetHostLossPolicy, SetInstanceRouting},
     plan::{
-        AdoptPlan, InstanceChange, NewBerth, NewStep, NotePlan, PlanEnded, StartAttempt,
-        StepTransition, SupersedePlan,
+        AdoptPlan, CancelPlan, InstanceChange, NewBerth, NewClaim, NewStep, NotePlan, PlanEnded,
+        Restored, StartAttempt, StepTransition, SupersedePlan,
     },
     platform::{
         BootstrapPlatform, NoteAudit, PublishRoutes, PutSecret, RaiseFeatureLevel, RemoveSecret,
         ReportHealthTransition, SetSetting,
     },
+    repository::{
+        DeleteRepository, NoteSnapshot, PutRepository, RequestSnapshot, SetSnapshotPolicy,
+    },
     user::{CreateToken, CreateUser, DeleteUser, RevokeToken, UpdateUser},
+    vacate::{BeginVacate, CancelVacate, SettleVacate, VacateInstance},
 };
 use crate::state::{Role, hex};
 
@@ -70,6 +84,12 @@ pub enum Body {
     BootstrapPlatform(BootstrapPlatform),
     /// Raises the feature level.
     RaiseFeatureLevel(RaiseFeatureLevel),
+    /// A director becomes a member with an empty log.
+    AdmitDirector(AdmitDirector),
+    /// A member says where it is and what it runs.
+    DescribeDirector(DescribeDirector),
+    /// A director leaves for good.
+    RemoveDirector(RemoveDirector),
     /// Makes a deployment and its first plan.
     CreateDeployment(Box<CreateDeployment>),
     /// Asks for a deployment's deletion and makes the plan for it.
@@ -78,6 +98,27 @@ pub enum Body {
     UpgradeDeployment(UpgradeDeployment),
     /// Makes a plan that adds resources and completes what is undone.
     ExtendDeployment(Box<ExtendDeployment>),
+    /// Makes a plan that resizes, restarts, terminates, restores a deployment, resets its password
+    /// or applies an earlier plan again.
+    ChangeDeployment(Box<ChangeDeployment>),
+    /// Proxies send requests to an instance no more, or again.
+    SetInstanceRouting(SetInstanceRouting),
+    /// Says what becomes of storage nodes whose host is lost.
+    SetHostLossPolicy(SetHostLossPolicy),
+    /// An allocator's instances serve under a lease.
+    NoteLeased(NoteLeased),
+    /// An allocator set data aside.
+    NoteSetAside(NoteSetAside),
+    /// A host is to be emptied.
+    BeginVacate(BeginVacate),
+    /// Makes the plan that moves one instance of a vacate.
+    VacateInstance(VacateInstance),
+    /// Takes over into a vacate what has become of its plans.
+    SettleVacate(SettleVacate),
+    /// Ends a vacate by request.
+    CancelVacate(CancelVacate),
+    /// Ends a plan by request.
+    CancelPlan(CancelPlan),
     /// Adopts a pending plan with its placements and steps, if its parent is still current.
     AdoptPlan(Box<AdoptPlan>),
     /// Ends a pending plan whose parent is no longer current.
@@ -114,10 +155,28 @@ pub enum Body {
     CreateToken(CreateToken),
     /// Takes a token back.
     RevokeToken(RevokeToken),
+    /// Makes a token by which hosts join.
+    CreateEnrollmentToken(CreateEnrollmentToken),
+    /// Takes such a token back.
+    RevokeEnrollmentToken(RevokeEnrollmentToken),
+    /// A host joins.
+    EnrollHost(EnrollHost),
+    /// A host left.
+    ForgetHost(ForgetHost),
     /// Makes or replaces a channel.
     PutChannel(PutChannel),
     /// Removes a channel.
     DeleteChannel(DeleteChannel),
+    /// Makes or replaces a repository.
+    PutRepository(PutRepository),
+    /// Forgets a repository.
+    DeleteRepository(DeleteRepository),
+    /// Says where and how often storage nodes keep snapshots.
+    SetSnapshotPolicy(SetSnapshotPolicy),
+    /// Asks storage nodes for a snapshot now.
+    RequestSnapshot(RequestSnapshot),
+    /// A storage node told of its last snapshot.
+    NoteSnapshot(NoteSnapshot),
     /// Keeps what alerts have become.
     RecordAlerts(RecordAlerts),
     /// A message of an alert was sent or given up.
@@ -128,6 +187,8 @@ pub enum Body {
     RemoveSecret(RemoveSecret),
     /// A subject became well or unwell.
     ReportHealthTransition(ReportHealthTransition),
+    /// Changes the platform's certificate authority, one phase at a time.
+    ChangeAuthority(Box<ChangeAuthority>),
     /// Writes a line of the audit log and nothing else (a secret was read).
     NoteAudit(NoteAudit),
 }
@@ -139,10 +200,34 @@ impl Body {
         match self {
             Self::BootstrapPlatform(_) => "bootstrap_platform",
             Self::RaiseFeatureLevel(_) => "raise_feature_level",
+            Self::AdmitDirector(_) => "admit_director",
+            Self::DescribeDirector(_) => "describe_director",
+            Self::RemoveDirector(_) => "remove_director",
             Self::CreateDeployment(_) => "create_deployment",
             Self::DeleteDeployment(_) => "delete_deployment",
             Self::UpgradeDeployment(_) => "upgrade_deployment",
             Self::ExtendDeployment(_) => "extend_deployment",
+            Self::ChangeDeployment(body) => match body.change {
+                DeploymentChange::Resize { .. } => "resize_deployment",
+                DeploymentChange::Restart { .. } => "restart_deployment",
+                DeploymentChange::Terminate => "terminate_deployment",
+                DeploymentChange::Restore => "restore_deployment",
+                DeploymentChange::Reapply { .. } => "reapply_plan",
+                DeploymentChange::ResetPassword { .. } => "reset_password",
+                DeploymentChange::Move { .. } => "move_instance",
+                DeploymentChange::Pause { .. } => "pause_instance",
+                DeploymentChange::Resume { .. } => "resume_instance",
+            },
+            Self::SetInstanceRouting(body) if body.stopped => "stop_routing",
+            Self::SetInstanceRouting(_) => "start_routing",
+            Self::SetHostLossPolicy(_) => "set_host_loss_policy",
+            Self::NoteLeased(_) => "note_leased",
+            Self::NoteSetAside(_) => "note_set_aside",
+            Self::BeginVacate(_) => "vacate_allocator",
+            Self::VacateInstance(_) => "vacate_instance",
+            Self::SettleVacate(_) => "vacate_ended",
+            Self::CancelVacate(_) => "cancel_vacate",
+            Self::CancelPlan(_) => "cancel_plan",
             Self::AdoptPlan(_) => "adopt_plan",
             Self::SupersedePlan(_) => "supersede_plan",
             Self::NotePlan(_) => "note_plan",
@@ -161,14 +246,25 @@ impl Body {
             Self::DeleteUser(_) => "delete_user",
             Self::CreateToken(_) => "create_token",
             Self::RevokeToken(_) => "revoke_token",
+            Self::CreateEnrollmentToken(_) => "create_enrollment_token",
+            Self::RevokeEnrollmentToken(_) => "revoke_enrollment_token",
+            Self::EnrollHost(_) => "enroll_host",
+            Self::ForgetHost(_) => "forget_host",
             Self::PutChannel(body) if body.create => "create_channel",
             Self::PutChannel(_) => "update_channel",
             Self::DeleteChannel(_) => "delete_channel",
+            Self::PutRepository(body) if body.create => "create_repository",
+            Self::PutRepository(_) => "update_repository",
+            Self::DeleteRepository(_) => "delete_repository",
+            Self::SetSnapshotPolicy(_) => "set_snapshot_policy",
+            Self::RequestSnapshot(_) => "take_snapshot",
+            Self::NoteSnapshot(_) => "note_snapshot",
             Self::RecordAlerts(_) => "record_alerts",
             Self::SettleAlert(_) => "settle_alert",
             Self::PutSecret(_) => "put_secret",
             Self::RemoveSecret(_) => "remove_secret",
             Self::ReportHealthTransition(_) => "report_health_transition",
+            Self::ChangeAuthority(body) => body.name(),
             Self::NoteAudit(_) => "note_audit",
         }
     }
@@ -179,10 +275,23 @@ impl Body {
         match self {
             Self::BootstrapPlatform(body) => format!("platform/{}", body.platform_id),
             Self::RaiseFeatureLevel(_) => "platform".to_owned(),
+            Self::AdmitDirector(body) => format!("director/{}", body.director_id),
+            Self::DescribeDirector(body) => format!("director/{}", body.director_id),
+            Self::RemoveDirector(body) => format!("director/{}", body.director_id),
             Self::CreateDeployment(body) => format!("deployment/{}", body.deployment_id),
             Self::DeleteDeployment(body) => format!("deployment/{}", body.deployment_id),
             Self::UpgradeDeployment(body) => format!("deployment/{}", body.deployment_id),
             Self::ExtendDeployment(body) => format!("deployment/{}", body.deployment_id),
+            Self::ChangeDeployment(body) => format!("deployment/{}", body.deployment_id),
+            Self::SetInstanceRouting(body) => format!("instance/{}", body.instance_id),
+            Self::SetHostLossPolicy(body) => format!("deployment/{}", body.deployment_id),
+            Self::NoteLeased(body) => format!("allocator/{}", body.allocator_id),
+            Self::NoteSetAside(body) => format!("allocator/{}", body.allocator_id),
+            Self::BeginVacate(body) => format!("allocator/{}", body.allocator_id),
+            Self::VacateInstance(body) => format!("instance/{}", body.instance_id),
+            Self::SettleVacate(body) => format!("vacate/{}", body.vacate_id),
+            Self::CancelVacate(body) => format!("vacate/{}", body.vacate_id),
+            Self::CancelPlan(body) => format!("plan/{}", body.plan_id),
             Self::AdoptPlan(body) => format!("plan/{}", body.plan_id),
             Self::SupersedePlan(body) => format!("plan/{}", body.plan_id),
             Self::NotePlan(body) => format!("plan/{}", body.plan_id),
@@ -201,13 +310,23 @@ impl Body {
             Self::DeleteUser(body) => format!("user/{}", body.username),
             Self::CreateToken(body) => format!("token/{}", body.id),
             Self::RevokeToken(body) => format!("token/{}", body.id),
+            Self::CreateEnrollmentToken(body) => format!("token/{}", body.id),
+            Self::RevokeEnrollmentToken(body) => format!("token/{}", body.id),
+            Self::EnrollHost(body) => format!("host/{}", body.host),
+            Self::ForgetHost(body) => format!("allocator/{}", body.allocator_id),
             Self::PutChannel(body) => format!("channel/{}", body.name),
             Self::DeleteChannel(body) => format!("channel/{}", body.name),
+            Self::PutRepository(body) => format!("repository/{}", body.name),
+            Self::DeleteRepository(body) => format!("repository/{}", body.name),
+            Self::SetSnapshotPolicy(body) => format!("deployment/{}", body.deployment_id),
+            Self::RequestSnapshot(body) => format!("deployment/{}", body.deployment_id),
+            Self::NoteSnapshot(body) => format!("instance/{}", body.instance_id),
             Self::RecordAlerts(_) => "alerts".to_owned(),
             Self::SettleAlert(body) => format!("alert/{}", body.id),
             Self::PutSecret(body) => format!("secret/{}", body.name),
             Self::RemoveSecret(body) => format!("secret/{}", body.name),
             Self::ReportHealthTransition(body) => format!("{}/{}", body.subject_kind, body.subject),
+            Self::ChangeAuthority(_) => "authority".to_owned(),
             Self::NoteAudit(body) => body.subject.clone(),
         }
     }
@@ -217,6 +336,7 @@ impl Body {
     pub fn detail(&self) -> String {
         match self {
             Self::NoteAudit(body) => body.detail.clone(),
+            Self::ChangeAuthority(body) => body.detail(),
             Self::SetSetting(body) => match &body.value {
                 Some(value) => format!("set to `{value}`"),
                 None => "back to its default".to_owned(),
@@ -237,13 +357,62 @@ impl Body {
                 }
                 changes.join("; ")
             }
+            Self::AdmitDirector(body) => format!("as member {}", body.member),
+            Self::DescribeDirector(body) => format!(
+                "{}, version {}",
+                body.facts.internal_address, body.facts.build
+            ),
             Self::CreateToken(body) => format!(
                 "`{}` of {}, roles: {}",
                 body.name,
                 body.username,
                 role_names(&body.roles)
             ),
+            Self::CreateEnrollmentToken(body) => body.summary(),
+            Self::EnrollHost(body) => body.summary(),
+            Self::UpdateAllocator(body) => body.summary(),
+            Self::BeginVacate(body) => body.summary(),
+            Self::VacateInstance(body) => {
+                format!("vacate {}, plan {}", body.vacate_id, body.plan_id)
+            }
+            Self::SettleVacate(body) => body.end.clone(),
             Self::PutChannel(body) => format!("{} to {}", body.kind, body.host),
+            Self::PutRepository(body) => format!("{} at {}", body.kind, body.location),
+            Self::SetSnapshotPolicy(body) => body.summary(),
+            Self::SetHostLossPolicy(body) => body.on_host_loss.as_str().to_owned(),
+            Self::CancelPlan(body) => body.reason.clone(),
+            Self::NoteSetAside(body) => {
+                let ids: Vec<String> = body.instance_ids.iter().map(ToString::to_string).collect();
+                ids.join(", ")
+            }
+            Self::ChangeDeployment(body) => match &body.change {
+                DeploymentChange::Resize { sizes } => {
+                    let sizes: Vec<String> = sizes
+                        .iter()
+                        .map(|(kind, size)| format!("{kind} to {size}"))
+                        .collect();
+                    sizes.join("; ")
+                }
+                DeploymentChange::Restart { instances } => instances.join(", "),
+                DeploymentChange::Reapply { of_plan } => format!("the plan {of_plan}"),
+                DeploymentChange::Move { moves } => {
+                    let moves: Vec<String> = moves
+                        .iter()
+                        .map(|wish| {
+                            format!(
+                                "{} ({}: {})",
+                                wish.instance_id,
+                                wish.cause.as_str(),
+                                wish.reason
+                            )
+                        })
+                        .collect();
+                    moves.join("; ")
+                }
+                DeploymentChange::Pause { instance_id }
+                | DeploymentChange::Resume { instance_id } => instance_id.to_string(),
+                _ => String::new(),
+            },
             _ => String::new(),
         }
     }
@@ -252,6 +421,9 @@ impl Body {
     /// it out, which the plan records itself.
     #[must_use]
     pub const fn audited(&self) -> bool {
+        if let Self::SettleVacate(body) = self {
+            return !body.end.is_empty();
+        }
         !matches!(
             self,
             Self::NotePlan(_)
@@ -261,6 +433,9 @@ impl Body {
                 | Self::ReportHealthTransition(_)
                 | Self::RecordAlerts(_)
                 | Self::SettleAlert(_)
+                | Self::NoteLeased(_)
+                | Self::NoteSnapshot(_)
+                | Self::VacateInstance(_)
         )
     }
 

@@ -1,28 +1,34 @@
 //! A small platform for tests: a state, and allocators and proxies that do what they are told, as
-//! the leader would see them. Faults are fields. Only compiled for tests.
+//! the leader would see them. Faults are fields. Only compiled for tests. Not here: what the hosts do
+//! (`fixture/hosts`).
+
+pub(crate) mod hosts;
+pub(crate) mod repository;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use wharf_proto::ids::{AllocatorId, DeploymentId, InstanceId, PlanId, PlatformId, ProxyId};
 
+use self::hosts::Hosts;
 use crate::{
-    apply::apply,
+    apply::{apply, deployment::credentials_secret},
     command::{
-        Body, BootstrapPlatform, Command, CreateDeployment, DeleteDeployment, ExtendDeployment,
-        RegisterAllocator, RegisterProxy,
+        Body, BootstrapPlatform, CancelPlan, ChangeDeployment, Command, CreateDeployment,
+        DeleteDeployment, DeploymentChange, ExtendDeployment, RaiseFeatureLevel, RegisterAllocator,
+        RegisterProxy,
     },
-    deployment::expand::{DeploymentRequest, expand, missing},
-    observe::{
-        AllocatorObservation, Health, InstanceExit, InstanceObservation, InstanceState,
-        Observations, ProxyObservation,
+    deployment::{
+        expand::{DeploymentRequest, expand, missing},
+        resize,
     },
+    observe::{AllocatorObservation, Observations, ProxyObservation},
     outcome::Outcome,
     placement::CapacityIndex,
-    plan::{attempt, planner, step::PORT_TAKEN, upgrade},
-    reconcile::{assignment, route},
+    plan::{attempt, planner, upgrade},
+    reconcile::{assignment, lease, route, snapshots},
     refusal::Refusal,
     size::{GIB, MIB, Size},
-    state::{PlanRecord, PortRange, State},
+    state::{InstanceRecord, PlanRecord, PortRange, State},
     template::{InstanceConfiguration, Template, TemplateCatalog, TemplateResource},
 };
 
@@ -95,12 +101,23 @@ pub(crate) fn register(number: u64, zone: &str, capacity: Size) -> RegisterAlloc
         zone: zone.to_owned(),
         tags: BTreeMap::new(),
         capacity,
-        address: "127.0.0.1".to_owned(),
+        address: hosts::address(number),
         ports: PortRange {
             start: 18_000,
             end: 18_099,
         },
         held_generation: 0,
+    }
+}
+
+/// What an instance says of the credentials that it was given.
+fn credentials(state: &State, spec: &assignment::AssignedSpec) -> String {
+    let deployment = &state.deployments[spec.deployment_id.as_str()];
+    if spec.resource_kind == "monitoring" {
+        let name = credentials_secret(&deployment.id);
+        state.secrets[&name].version.to_string()
+    } else {
+        assignment::users_digest(deployment)
     }
 }
 
@@ -114,9 +131,13 @@ pub(crate) struct World {
     pub(crate) taken_ports: BTreeSet<u16>,
     /// Containers exit at once.
     pub(crate) crashing: bool,
+    /// Data directories that hosts have removed.
+    pub(crate) removed_data: usize,
+    /// Storage nodes whose data went although they were healthy once and nobody deletes them.
+    pub(crate) lost_data: Vec<InstanceId>,
     next_id: u64,
-    /// What each allocator has.
-    held: BTreeMap<AllocatorId, BTreeMap<InstanceId, InstanceObservation>>,
+    /// What its hosts do and have.
+    pub(crate) hosts: Hosts,
 }
 
 impl World {
@@ -128,8 +149,10 @@ impl World {
             catalog: TemplateCatalog::new([template(1, 1)]).unwrap(),
             taken_ports: BTreeSet::new(),
             crashing: false,
+            removed_data: 0,
+            lost_data: Vec::new(),
             next_id: 1_000_000,
-            held: BTreeMap::new(),
+            hosts: Hosts::default(),
         };
         world.ok(Body::BootstrapPlatform(BootstrapPlatform {
             platform_id: PlatformId::from_bytes(bytes(1)),
@@ -139,6 +162,9 @@ impl World {
             director_id: wharf_proto::ids::DirectorId::from_bytes(bytes(2)),
             admin_username: "admin".to_owned(),
             admin_password_hash: "$argon2id$x".to_owned(),
+        }));
+        world.ok(Body::RaiseFeatureLevel(RaiseFeatureLevel {
+            level: crate::state::FEATURE_LEVEL,
         }));
         world
     }
@@ -289,6 +315,54 @@ impl World {
         plan_id
     }
 
+    /// Asks for a change of a deployment.
+    pub(crate) fn change(
+        &mut self,
+        id: &DeploymentId,
+        change: DeploymentChange,
+    ) -> Result<PlanId, Refusal> {
+        let plan_id = PlanId::from_bytes(self.id());
+        let body = ChangeDeployment {
+            deployment_id: id.clone(),
+            plan_id: plan_id.clone(),
+            expected_version: 0,
+            change,
+        };
+        self.apply(Body::ChangeDeployment(Box::new(body)))
+            .accepted()
+            .map(|_| plan_id)
+    }
+
+    /// Asks for other sizes, with what a size does not name kept.
+    pub(crate) fn resize(
+        &mut self,
+        id: &DeploymentId,
+        kind: &str,
+        asked: Size,
+    ) -> Result<PlanId, Refusal> {
+        let asked = [(kind.to_owned(), asked)].into();
+        let deployment = &self.state.deployments[id];
+        let sizes = resize::complete(&self.state, &self.catalog, deployment, &asked)?;
+        self.change(id, DeploymentChange::Resize { sizes })
+    }
+
+    pub(crate) fn cancel(&mut self, plan_id: &PlanId) -> Result<(), Refusal> {
+        let body = CancelPlan {
+            reason: String::new(),
+            plan_id: plan_id.clone(),
+        };
+        self.apply(Body::CancelPlan(body)).accepted().map(|_| ())
+    }
+
+    /// The instance of that name.
+    pub(crate) fn instance(&self, id: &DeploymentId, name: &str) -> &InstanceRecord {
+        let deployment = &self.state.deployments[id];
+        self.state
+            .deployment_instances(deployment)
+            .find(|instance| instance.name == name)
+            .unwrap()
+    }
+
     pub(crate) fn plan(&self, id: &PlanId) -> &PlanRecord {
         &self.state.plans[id]
     }
@@ -298,63 +372,22 @@ impl World {
         let mut index = CapacityIndex::build(&self.state, |id| self.observed.connected(id));
         let mut bodies = planner::plan_all(&self.state, &self.observed, &mut index, self.now_ms);
         bodies.extend(attempt::run_all(&self.state, &self.observed, self.now_ms).commands);
+        bodies.extend(lease::told(&self.state, &self.observed));
+        bodies.extend(snapshots::told(&self.state, &self.observed));
         bodies.extend(route::content(&self.state, &self.observed).publish(&self.state));
         bodies
     }
 
-    /// Allocators and proxies do what they are told and report it.
-    pub(crate) fn obey(&mut self) {
-        for (id, seen) in &mut self.observed.allocators {
-            if !seen.connected {
-                continue;
+    /// Collectors of connected hosts ship with the credentials that are handed out.
+    pub(crate) fn obey_collectors(&mut self) {
+        let Some(system) = self.state.system_deployment() else {
+            return;
+        };
+        let version = self.state.secrets[&credentials_secret(&system.id)].version;
+        for seen in self.observed.allocators.values_mut() {
+            if seen.connected {
+                seen.collectors.get_or_insert_default().credentials_version = version;
             }
-            let Some(assigned) = self.state.assignments.get(id) else {
-                continue;
-            };
-            let content = assignment::content(&self.state, id);
-            let held = self.held.entry(id.clone()).or_default();
-            for gone in &content.remove {
-                held.remove(gone.as_str());
-            }
-            for spec in &content.instances {
-                let instance = held.entry(spec.instance_id.parse().unwrap()).or_default();
-                let taken = self.taken_ports.contains(&spec.port);
-                *instance = InstanceObservation {
-                    container_id: if taken { String::new() } else { "c".repeat(64) },
-                    state: match (spec.run, taken || self.crashing) {
-                        (false, _) => InstanceState::Stopped,
-                        (true, true) => InstanceState::Failed,
-                        (true, false) => InstanceState::Running,
-                    },
-                    health: if spec.run && !taken && !self.crashing {
-                        Health::Healthy
-                    } else {
-                        Health::Unhealthy
-                    },
-                    error_code: if taken {
-                        PORT_TAKEN.to_owned()
-                    } else {
-                        String::new()
-                    },
-                    port: spec.port,
-                    spec_hash: spec.spec_hash.clone(),
-                    data_present: true,
-                    last_exit: self.crashing.then(|| InstanceExit {
-                        code: 3,
-                        out_of_memory: false,
-                        at_ms: 5,
-                        log_tail: vec!["cannot open the journal".to_owned()],
-                    }),
-                    ..Default::default()
-                };
-            }
-            seen.reported = true;
-            seen.reported_generation = assigned.generation;
-            seen.applied_generation = assigned.generation;
-            seen.instances = held.clone();
-        }
-        for seen in self.observed.proxies.values_mut() {
-            seen.table_generation = self.state.routes.generation;
         }
     }
 

@@ -3,17 +3,19 @@
 //! from the leader's start at the earliest: a new leader gives everybody a grace. Not here: who is
 //! told (the shell).
 
+mod instance;
+pub mod snapshots;
+
 use wharf_proto::{times, v1};
 
+pub use self::instance::{InstanceView, instance, is_held_back};
 use crate::{
     command::{Body, ReportHealthTransition},
-    observe::{Health, InstanceState, Observations},
-    plan::step::describe,
+    failure,
+    observe::{Health, Observations},
     refusal::codes,
     settings,
-    state::{
-        AllocatorRecord, DeploymentRecord, InstanceRecord, PlanKind, ResourceRecord, State, Want,
-    },
+    state::{AllocatorRecord, DeploymentRecord, PlanKind, ResourceRecord, State},
 };
 
 /// How long the loss of documents stays a problem.
@@ -43,17 +45,6 @@ impl Graces {
             plan_ms: settings::duration_ms(state, "health.plan_grace_seconds"),
         }
     }
-}
-
-/// An instance as users see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceView {
-    /// What it does.
-    pub state: v1::InstanceState,
-    /// How it is.
-    pub health: Health,
-    /// Why it is not healthy; empty when it is.
-    pub reason: String,
 }
 
 /// A deployment as users see it.
@@ -103,76 +94,6 @@ fn seconds(ms: u64) -> u64 {
     ms / 1000
 }
 
-/// How an instance is.
-#[must_use]
-pub fn instance(
-    state: &State,
-    observed: &Observations,
-    instance: &InstanceRecord,
-    graces: &Graces,
-    now_ms: u64,
-) -> InstanceView {
-    let view = |state, health, reason: String| InstanceView {
-        state,
-        health,
-        reason,
-    };
-    let Some(berth) = &instance.berth else {
-        return view(
-            v1::InstanceState::Pending,
-            Health::Unknown,
-            "not yet placed".to_owned(),
-        );
-    };
-    if instance.want == Want::Reserved {
-        return view(
-            v1::InstanceState::Pending,
-            Health::Unknown,
-            "not yet started".to_owned(),
-        );
-    }
-    let host = state
-        .allocators
-        .get(&berth.allocator_id)
-        .map_or(berth.allocator_id.as_str(), |known| known.host.as_str());
-    if let Some(silence_ms) = observed.allocator_silence_ms(&berth.allocator_id, now_ms)
-        && silence_ms > graces.allocator_ms
-    {
-        return view(
-            v1::InstanceState::Lost,
-            Health::Unknown,
-            format!(
-                "the allocator on {host} has been silent for {} s",
-                seconds(silence_ms)
-            ),
-        );
-    }
-    let Some(seen) = observed.instance(&berth.allocator_id, &instance.id) else {
-        return view(
-            v1::InstanceState::Pending,
-            Health::Unknown,
-            format!("the allocator on {host} has not yet reported it"),
-        );
-    };
-    let word = match seen.state {
-        InstanceState::Unknown => v1::InstanceState::Unspecified,
-        InstanceState::Pending => v1::InstanceState::Pending,
-        InstanceState::Starting => v1::InstanceState::Starting,
-        InstanceState::Running => v1::InstanceState::Running,
-        InstanceState::Stopped => v1::InstanceState::Stopped,
-        InstanceState::Failed => v1::InstanceState::Failed,
-    };
-    match (seen.state, seen.health) {
-        (InstanceState::Running, Health::Healthy) => view(word, Health::Healthy, String::new()),
-        (InstanceState::Running, Health::Degraded) => view(word, Health::Degraded, describe(seen)),
-        (InstanceState::Running | InstanceState::Starting, Health::Unknown)
-        | (InstanceState::Unknown | InstanceState::Pending, _) => {
-            view(word, Health::Unknown, describe(seen))
-        }
-        _ => view(word, Health::Unhealthy, describe(seen)),
-    }
-}
-
 fn sum(healths: &[Health]) -> Health {
     let healthy = healths
         .iter()
@@ -215,12 +136,30 @@ pub fn deployment(
     graces: &Graces,
     now_ms: u64,
 ) -> DeploymentView {
+    if record.terminated && record.pending_plan.is_none() {
+        let problems = record
+            .last_error
+            .iter()
+            .map(|error| format!("{}: {}", error.code, error.message))
+            .collect();
+        return DeploymentView {
+            health: Health::Unknown,
+            problems,
+        };
+    }
     let mut problems = Vec::new();
     let mut healths = Vec::new();
     for known in state.deployment_instances(record) {
         let view = instance(state, observed, known, graces, now_ms);
         if view.health != Health::Healthy {
             problems.push(format!("{}: {}", known.name, view.reason));
+        } else if known.routing_stopped {
+            problems.push(format!(
+                "{}: proxies send it nothing, by request",
+                known.name
+            ));
+            healths.push(Health::Degraded);
+            continue;
         } else if !known.routed && record.pending_plan.is_none() {
             problems.push(format!("{}: proxies send no requests to it", known.name));
             healths.push(Health::Unhealthy);
@@ -228,6 +167,7 @@ pub fn deployment(
         }
         healths.push(view.health);
     }
+    snapshots::texts(state, observed, record, now_ms, &mut problems);
     if let Some(error) = &record.last_error {
         problems.insert(0, format!("{}: {}", error.code, error.message));
     }
@@ -236,6 +176,38 @@ pub fn deployment(
         health = Health::Unhealthy;
     }
     DeploymentView { health, problems }
+}
+
+/// Whether a deployment is as it is wanted: healthy, or stopped by request.
+#[must_use]
+pub fn is_as_wanted(
+    state: &State,
+    observed: &Observations,
+    record: &DeploymentRecord,
+    graces: &Graces,
+    now_ms: u64,
+) -> bool {
+    (record.pending_plan.is_none() && stopped_by_request(state, record))
+        || deployment(state, observed, record, graces, now_ms).health == Health::Healthy
+        || only_held_back(state, observed, record, graces, now_ms)
+}
+
+/// Whether nothing is wrong but what somebody asked for: instances that are paused or get no requests.
+fn only_held_back(
+    state: &State,
+    observed: &Observations,
+    record: &DeploymentRecord,
+    graces: &Graces,
+    now_ms: u64,
+) -> bool {
+    let (held, others): (Vec<_>, Vec<_>) = state
+        .deployment_instances(record)
+        .partition(|known| is_held_back(known));
+    !held.is_empty()
+        && others.iter().all(|known| {
+            known.routed
+                && instance(state, observed, known, graces, now_ms).health == Health::Healthy
+        })
 }
 
 /// What is wrong with the platform, worst first.
@@ -289,6 +261,8 @@ pub fn problems(state: &State, observed: &Observations, now_ms: u64) -> Vec<Prob
     for record in state.deployments.values() {
         deployment_problems(state, observed, record, &graces, now_ms, &mut all);
     }
+    failure::problems::add(state, observed, now_ms, &mut all);
+    snapshots::add(state, observed, now_ms, &mut all);
     for problem in &mut all {
         let key = format!("{}/{}", problem.subject_kind, problem.subject_id);
         if let Some(known) = state.health.get(&key)
@@ -470,15 +444,20 @@ fn deployment_problems(
                 3,
             ));
         }
-        // What a plan is changing is not yet a problem, and a deletion never is.
+        // What a plan is changing is not yet a problem, and what is to stop never is.
         let young = now_ms.saturating_sub(since_ms) <= graces.plan_ms;
-        if young || plan.kind == PlanKind::Delete {
+        if young || matches!(plan.kind, PlanKind::Delete | PlanKind::Terminate) {
             return;
         }
+    } else if stopped_by_request(state, record) {
+        return;
     }
     let view = deployment(state, observed, record, graces, now_ms);
     let amnesty = now_ms.saturating_sub(observed.leader_since_ms) <= graces.allocator_ms;
-    if view.health == Health::Healthy || (view.health == Health::Unknown && amnesty) {
+    if view.health == Health::Healthy
+        || (view.health == Health::Unknown && amnesty)
+        || only_held_back(state, observed, record, graces, now_ms)
+    {
         return;
     }
     let word = match view.health {
@@ -497,6 +476,14 @@ fn deployment_problems(
         now_ms,
         u8::from(!record.system_owned),
     ));
+}
+
+/// Whether nothing runs because nobody wants it to: terminated, or its first plan was cancelled.
+fn stopped_by_request(state: &State, record: &DeploymentRecord) -> bool {
+    let nowhere = state
+        .deployment_instances(record)
+        .all(|instance| instance.berth.is_none());
+    record.terminated || (nowhere && record.last_error.is_none())
 }
 
 /// The commands that record what became well or unwell since the last record: transitions only.

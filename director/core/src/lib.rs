@@ -3,9 +3,11 @@
 //! Raft, sessions and the API. Entry points: `command::Command`, `apply::apply`, `state::State`.
 
 pub mod apply;
+pub mod authority;
 pub mod command;
 pub mod deployment;
 pub mod events;
+pub mod failure;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod health;
@@ -21,3 +23,4 @@ pub mod settings;
 pub mod size;
 pub mod state;
 pub mod template;
+pub mod vacate;

@@ -2,14 +2,22 @@
 //! so that every service, stream and façade shows the same. Not here: what only the shell knows
 //! (a host's facts, a proxy's counters), which it adds.
 
-use wharf_proto::{ids::PlanId, times, v1};
+mod snapshots;
+
+use std::collections::BTreeSet;
+
+use wharf_proto::{
+    ids::{AllocatorId, PlanId},
+    times, v1,
+};
 
 use crate::{
     health::{self, Graces},
-    observe::{InstanceExit, Observations},
+    observe::{CopyStage, InstanceExit, Observations},
+    plan::diff,
     state::{
-        AllocatorRecord, DeploymentRecord, InstanceRecord, PlanRecord, ProxyRecord, ResourceRecord,
-        State, StepRecord,
+        AllocatorRecord, ClaimStage, DeploymentRecord, InstanceRecord, PlanRecord, ProxyRecord,
+        ResourceRecord, State, StepRecord, VacateStatus,
     },
 };
 
@@ -21,9 +29,9 @@ fn id_text(id: Option<&PlanId>) -> String {
     id.map(ToString::to_string).unwrap_or_default()
 }
 
-/// A plan with its steps.
+/// A plan with its steps and what it wants to be different.
 #[must_use]
-pub fn plan(record: &PlanRecord) -> v1::Plan {
+pub fn plan(state: &State, record: &PlanRecord) -> v1::Plan {
     v1::Plan {
         id: record.id.to_string(),
         deployment_id: record.deployment_id.to_string(),
@@ -37,6 +45,9 @@ pub fn plan(record: &PlanRecord) -> v1::Plan {
         error_code: record.error_code.clone(),
         steps: record.steps.iter().map(step).collect(),
         version: record.version,
+        actor: record.actor.clone(),
+        cancelling: record.undo_from.is_some() && !record.status.ended(),
+        changes: diff::of_plan(state, record),
     }
 }
 
@@ -102,6 +113,9 @@ pub fn deployment(
         current_plan_id: id_text(record.current_plan.as_ref()),
         endpoint: endpoint(state, &record.alias),
         deleting: record.deleting,
+        terminated: record.terminated,
+        on_host_loss: record.on_host_loss.as_str().to_owned(),
+        snapshots: snapshots::deployment(state, observed, record),
     }
 }
 
@@ -164,6 +178,105 @@ fn instance(
     }
 }
 
+/// An instance with where it lies, and how far it is on its way elsewhere.
+#[must_use]
+pub fn placed_instance(
+    state: &State,
+    observed: &Observations,
+    record: &InstanceRecord,
+    now_ms: u64,
+) -> v1::PlacedInstance {
+    let graces = Graces::of(state);
+    let deployment = state.deployments.get(&record.deployment_id);
+    let pending = deployment
+        .and_then(|known| known.pending_plan.as_ref())
+        .filter(|id| {
+            state.plans.get(*id).is_some_and(|plan| {
+                let steps = plan.steps.iter();
+                plan.steps.is_empty()
+                    || steps
+                        .map(|step| step.instance_id.as_ref())
+                        .any(|id| id.is_none_or(|id| *id == record.id))
+            })
+        });
+    v1::PlacedInstance {
+        instance: Some(instance(state, observed, record, &graces, now_ms)),
+        deployment_id: record.deployment_id.to_string(),
+        deployment_name: deployment
+            .map(|known| known.name.clone())
+            .unwrap_or_default(),
+        resource_kind: state
+            .resources
+            .get(&record.resource_id)
+            .map(|known| known.kind.clone())
+            .unwrap_or_default(),
+        host: record
+            .berth
+            .as_ref()
+            .map(|berth| host(state, &berth.allocator_id))
+            .unwrap_or_default(),
+        paused: record.paused,
+        routing_stopped: record.routing_stopped,
+        plan_id: id_text(pending),
+        copy: copy_progress(observed, record),
+    }
+}
+
+fn host(state: &State, id: &AllocatorId) -> String {
+    let known = state.allocators.get(id);
+    known.map(|known| known.host.clone()).unwrap_or_default()
+}
+
+fn copy_progress(observed: &Observations, record: &InstanceRecord) -> Option<v1::CopyProgress> {
+    let claim = record.claim.as_ref()?;
+    let (here, there) = (record.berth.as_ref()?, claim.berth.as_ref()?);
+    let (from, to) = match claim.stage {
+        ClaimStage::Copying | ClaimStage::TakingOver => (here, there),
+        ClaimStage::Retiring => (there, here),
+        ClaimStage::Held | ClaimStage::Replacing | ClaimStage::Leaving => return None,
+    };
+    let seen = observed
+        .instance(&to.allocator_id, &record.id)
+        .and_then(|seen| seen.copy.clone())
+        .unwrap_or_default();
+    Some(v1::CopyProgress {
+        from_allocator_id: from.allocator_id.to_string(),
+        to_allocator_id: to.allocator_id.to_string(),
+        bytes_done: seen.bytes_done,
+        bytes_total: seen.bytes_total,
+        stage: if claim.stage == ClaimStage::Retiring {
+            CopyStage::Serving.as_str().to_owned()
+        } else {
+            seen.stage.as_str().to_owned()
+        },
+        pause_ms: seen.pause_ms,
+    })
+}
+
+/// Data that replacements left on hosts, as the hosts tell.
+#[must_use]
+pub fn set_aside(state: &State, observed: &Observations) -> Vec<v1::SetAsideCopy> {
+    let all = observed.allocators.iter();
+    all.flat_map(|(id, seen)| seen.set_aside.iter().map(move |data| (id, data)))
+        .map(|(id, data)| {
+            let instance = state.instances.get(&data.instance_id);
+            let deployment =
+                instance.and_then(|instance| state.deployments.get(&instance.deployment_id));
+            v1::SetAsideCopy {
+                instance_id: data.instance_id.to_string(),
+                instance_name: instance.map(|one| one.name.clone()).unwrap_or_default(),
+                deployment_id: deployment.map(|one| one.id.to_string()).unwrap_or_default(),
+                deployment_name: deployment.map(|one| one.name.clone()).unwrap_or_default(),
+                allocator_id: id.to_string(),
+                host: host(state, id),
+                path: data.path.clone(),
+                bytes: data.bytes,
+                set_aside_at: time(data.set_aside_ms),
+            }
+        })
+        .collect()
+}
+
 fn exit(exit: &InstanceExit) -> v1::InstanceExit {
     v1::InstanceExit {
         exit_code: exit.code,
@@ -214,7 +327,36 @@ pub fn allocator(
                 hint: problem.hint.clone(),
             })
             .collect(),
+        roles: roles(state, record),
+        version: record.version,
+        vacate_id: state
+            .vacates
+            .values()
+            .find(|one| one.status == VacateStatus::Running && one.allocator_id == record.id)
+            .map(|one| one.id.clone())
+            .unwrap_or_default(),
     }
+}
+
+/// What the allocator's host is: as it joined or was set, or as it was brought up.
+fn roles(state: &State, record: &AllocatorRecord) -> Vec<String> {
+    let joined = state.hosts.get(&record.id).map(|host| &host.roles);
+    let mut roles: BTreeSet<&str> = match joined {
+        Some(roles) => roles.iter().map(|role| role.as_str()).collect(),
+        None => ["allocator"].into(),
+    };
+    let here = |host: &str| host == record.host;
+    if joined.is_none() && state.proxies.values().any(|proxy| here(&proxy.host)) {
+        roles.insert("proxy");
+    }
+    if state
+        .directors
+        .values()
+        .any(|director| here(&director.facts.host))
+    {
+        roles.insert("director");
+    }
+    roles.into_iter().map(str::to_owned).collect()
 }
 
 /// A proxy; the shell adds counters and version.
@@ -251,7 +393,7 @@ mod tests {
             message.resources[0].instances[0].state(),
             v1::InstanceState::Running
         );
-        let message = plan(world.plan(&plan_id));
+        let message = plan(&world.state, world.plan(&plan_id));
         let steps: Vec<&str> = message
             .steps
             .iter()

@@ -15,6 +15,10 @@ use crate::refusal::cut;
 pub const INSTANCES_PER_REPORT: usize = 4_000;
 /// Problems of one host that are read from a heartbeat.
 pub const PROBLEMS_PER_HOST: usize = 32;
+mod snapshot;
+
+pub use self::snapshot::{RestoreObservation, RestoreStage, SnapshotObservation};
+
 /// Bytes kept of a text from a report.
 pub const TEXT_BYTES: usize = 2_000;
 /// Log lines kept of an exit.
@@ -56,6 +60,8 @@ pub struct AllocatorObservation {
     pub image_since_ms: u64,
     /// State of its collectors, when they run.
     pub collectors: Option<CollectorObservation>,
+    /// Data that replacements left there.
+    pub set_aside: Vec<SetAsideData>,
 }
 
 /// What was seen of a host's collectors.
@@ -71,6 +77,8 @@ pub struct CollectorObservation {
     pub spool_bytes: u64,
     /// The last error; empty when none.
     pub last_error: String,
+    /// The version of the credentials that they ship with; zero: they do not say.
+    pub credentials_version: u64,
     /// When the number of shipped documents grew last; kept by whoever holds the session.
     pub shipped_grew_ms: u64,
     /// When the number of dropped documents grew last; zero: never.
@@ -173,6 +181,105 @@ pub struct InstanceObservation {
     pub image_id: String,
     /// Its data directory exists.
     pub data_present: bool,
+    /// Which users a storage node has in force, which version of the credentials a monitoring node
+    /// uses; empty: it does not say.
+    pub credentials: String,
+    /// How far its data has come, while it is brought here from another host.
+    pub copy: Option<CopyObservation>,
+    /// The snapshots that it takes.
+    pub snapshot: Option<SnapshotObservation>,
+    /// How far it is with its last snapshot, while it begins from one.
+    pub restore: Option<RestoreObservation>,
+}
+
+/// How far a copy has come, as the node that makes it says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CopyObservation {
+    /// Its stage.
+    pub stage: CopyStage,
+    /// Bytes that are there.
+    pub bytes_done: u64,
+    /// Bytes that there are, as far as is known.
+    pub bytes_total: u64,
+    /// For how long the switch held writes back.
+    pub pause_ms: u64,
+    /// What it waits for, or why it failed.
+    pub reason: String,
+}
+
+/// The stage of a copy.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CopyStage {
+    /// Nothing was said that is known.
+    #[default]
+    Unknown,
+    /// The first pass.
+    Copying,
+    /// What came since.
+    CatchingUp,
+    /// What is left is taken over within the pause of a switch.
+    Ready,
+    /// The switch.
+    Switching,
+    /// The old place has given up.
+    Serving,
+    /// Given up.
+    Failed,
+}
+
+impl CopyStage {
+    /// The stable name; empty when it is not known.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "",
+            Self::Copying => "copying",
+            Self::CatchingUp => "catching_up",
+            Self::Ready => "ready",
+            Self::Switching => "switching",
+            Self::Serving => "serving",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn parse(text: &str) -> Self {
+        [
+            Self::Copying,
+            Self::CatchingUp,
+            Self::Ready,
+            Self::Switching,
+            Self::Serving,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|stage| stage.as_str() == text)
+        .unwrap_or_default()
+    }
+}
+
+impl From<&v1::CopyObservation> for CopyObservation {
+    fn from(seen: &v1::CopyObservation) -> Self {
+        Self {
+            stage: CopyStage::parse(&seen.stage),
+            bytes_done: seen.bytes_done,
+            bytes_total: seen.bytes_total,
+            pause_ms: seen.pause_ms,
+            reason: cut(&seen.reason, TEXT_BYTES).to_owned(),
+        }
+    }
+}
+
+/// Data of an instance that a replacement left on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAsideData {
+    /// Whose.
+    pub instance_id: InstanceId,
+    /// Folder on the host.
+    pub path: String,
+    /// Bytes.
+    pub bytes: u64,
+    /// Since when.
+    pub set_aside_ms: u64,
 }
 
 impl Observations {
@@ -231,6 +338,19 @@ impl AllocatorObservation {
             .take(INSTANCES_PER_REPORT)
             .filter_map(|seen| Some((seen.instance_id.parse().ok()?, seen.into())))
             .collect();
+        self.set_aside = report
+            .set_aside
+            .iter()
+            .take(INSTANCES_PER_REPORT)
+            .filter_map(|seen| {
+                Some(SetAsideData {
+                    instance_id: seen.instance_id.parse().ok()?,
+                    path: cut(&seen.path, TEXT_BYTES).to_owned(),
+                    bytes: seen.bytes,
+                    set_aside_ms: seen.set_aside_at.as_ref().map_or(0, times::millis),
+                })
+            })
+            .collect();
     }
 
     /// Takes what a hello or a heartbeat says of the host.
@@ -271,6 +391,7 @@ impl AllocatorObservation {
                 dropped: status.dropped_documents,
                 spool_bytes: status.spool_bytes,
                 last_error: cut(&status.last_error, TEXT_BYTES).to_owned(),
+                credentials_version: status.credentials_version,
                 shipped_grew_ms: grew(
                     status.shipped_documents,
                     before.as_ref().map(|seen| seen.shipped),
@@ -325,6 +446,10 @@ impl From<&v1::InstanceObservation> for InstanceObservation {
             spec_hash: cut(&seen.spec_hash, 64).to_owned(),
             image_id: cut(&seen.image_id, 128).to_owned(),
             data_present: seen.data_present,
+            credentials: cut(&seen.credentials, 64).to_owned(),
+            copy: seen.copy.as_ref().map(Into::into),
+            snapshot: seen.snapshot.as_ref().map(Into::into),
+            restore: seen.restore.as_ref().map(Into::into),
         }
     }
 }

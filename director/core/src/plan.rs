@@ -3,7 +3,13 @@
 //! it gives none; a command that was overtaken is refused by apply and does no harm.
 
 pub mod attempt;
+pub mod diff;
+pub mod layout;
+mod password;
 pub mod planner;
+pub mod preview;
+pub mod relocation;
+pub mod restoring;
 pub mod step;
 pub mod upgrade;
 
@@ -24,6 +30,8 @@ pub struct Timeouts {
     pub stop_ms: u64,
     /// To remove container and data.
     pub remove_ms: u64,
+    /// Without progress of a copy.
+    pub copy_ms: u64,
 }
 
 impl Timeouts {
@@ -37,11 +45,26 @@ impl Timeouts {
             route_ms: settings::duration_ms(state, "plan.route_timeout_seconds"),
             stop_ms: settings::duration_ms(state, "plan.stop_timeout_seconds"),
             remove_ms: settings::duration_ms(state, "plan.remove_timeout_seconds"),
+            copy_ms: settings::duration_ms(state, "plan.copy_timeout_seconds"),
         }
     }
 }
 
 #[cfg(test)]
+mod cancel_tests;
+#[cfg(test)]
 mod extend_tests;
 #[cfg(test)]
+mod move_properties;
+#[cfg(test)]
+mod move_tests;
+#[cfg(test)]
+mod operation_properties;
+#[cfg(test)]
+mod operation_tests;
+#[cfg(test)]
+mod restore_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torn_tests;

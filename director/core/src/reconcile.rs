@@ -3,7 +3,10 @@
 
 pub mod assignment;
 pub mod destination;
+pub mod host_roles;
+pub mod lease;
 pub mod route;
+pub mod snapshots;
 
 #[cfg(test)]
 mod tests;

@@ -196,6 +196,12 @@ pub mod codes {
     pub const CHANNEL_USED: &str = "DIR0035";
     /// A token is wrong, or there are too many.
     pub const TOKEN: &str = "DIR0036";
+    /// The deployment is terminated.
+    pub const TERMINATED: &str = "DIR0037";
+    /// Nothing would be different.
+    pub const NOTHING_TO_DO: &str = "DIR0038";
+    /// A disk cannot become smaller.
+    pub const DISK_SHRINK: &str = "DIR0039";
     /// The page size is out of range.
     pub const PAGE_SIZE: &str = "DIR0040";
     /// The page token is not one of ours.
@@ -204,6 +210,40 @@ pub mod codes {
     pub const FILTER: &str = "DIR0042";
     /// The order cannot be read.
     pub const ORDER: &str = "DIR0043";
+    /// The plan has ended, or removes data already: it cannot be cancelled.
+    pub const PLAN_CANCEL: &str = "DIR0044";
+    /// The plan cannot be applied again.
+    pub const PLAN_REAPPLY: &str = "DIR0045";
+    /// There is no instance that this could be done to.
+    pub const NO_INSTANCE: &str = "DIR0046";
+    /// An instance cannot be moved so.
+    pub const MOVE: &str = "DIR0090";
+    /// What becomes of a lost host's data cannot be so.
+    pub const HOST_LOSS: &str = "DIR0091";
+    /// An instance is paused, or is not.
+    pub const PAUSED: &str = "DIR0092";
+    /// Data could not be brought to another host.
+    pub const PLAN_COPY: &str = "DIR0093";
+    /// An allocator cannot be changed so.
+    pub const ALLOCATOR_CHANGE: &str = "DIR0094";
+    /// A host cannot be emptied so.
+    pub const VACATE: &str = "DIR0095";
+    /// A repository is wrong, or exists.
+    pub const REPOSITORY: &str = "DIR0096";
+    /// A repository is used by deployments.
+    pub const REPOSITORY_USED: &str = "DIR0097";
+    /// Snapshots cannot be kept or taken so.
+    pub const SNAPSHOT_POLICY: &str = "DIR0098";
+    /// What a director says of itself is wrong, or there are too many.
+    pub const DIRECTOR: &str = "DIR0080";
+    /// The director was removed.
+    pub const DIRECTOR_REMOVED: &str = "DIR0081";
+    /// A token by which hosts join cannot be made so.
+    pub const ENROLLMENT_TOKEN: &str = "DIR0047";
+    /// A token by which hosts join is used, expired or revoked.
+    pub const TOKEN_SPENT: &str = "DIR0048";
+    /// A token does not carry the role.
+    pub const TOKEN_ROLE: &str = "DIR0049";
     /// A plan found no room in time.
     pub const PLAN_NO_ROOM: &str = "DIR0060";
     /// An instance did not start in time.
@@ -220,6 +260,14 @@ pub mod codes {
     pub const PLAN_PORT: &str = "DIR0066";
     /// The plan was replaced by the deletion of its deployment.
     pub const PLAN_REPLACED: &str = "DIR0067";
+    /// A new password was not taken in time.
+    pub const PLAN_PASSWORD: &str = "DIR0068";
+    /// A host cannot join or be forgotten so.
+    pub const HOST: &str = "DIR0069";
+    /// The platform's authority cannot be changed now.
+    pub const AUTHORITY: &str = "DIR0078";
+    /// The host left.
+    pub const HOST_LEFT: &str = "DIR0077";
     /// An allocator is silent.
     pub const ALLOCATOR_SILENT: &str = "DIR0101";
     /// A deployment is not healthy.
@@ -238,4 +286,12 @@ pub mod codes {
     pub const NO_PROXY: &str = "DIR0108";
     /// Collectors dropped documents.
     pub const COLLECTOR_DROPS: &str = "DIR0109";
+    /// Most of a zone is silent: nothing of it is replaced.
+    pub const ZONE_SICK: &str = "DIR0110";
+    /// An instance waits for its lost host.
+    pub const HOST_LOST: &str = "DIR0111";
+    /// Snapshots of a storage node fail.
+    pub const SNAPSHOTS_FAIL: &str = "DIR0112";
+    /// A storage node was restored and its lost host is not back.
+    pub const RESTORED: &str = "DIR0113";
 }

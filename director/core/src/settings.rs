@@ -5,7 +5,7 @@ use crate::{
     apply::channel::check_channel_name,
     placement::Strategy,
     refusal::{Refusal, RefusalKind, codes, cut},
-    state::State,
+    state::{MOVES_LEVEL, State},
 };
 
 /// How a setting's value is read.
@@ -27,8 +27,12 @@ pub enum SettingKind {
     },
     /// Names of channels, joined by commas; may be empty.
     Channels,
+    /// Names of zones, joined by commas; may be empty.
+    Zones,
     /// A placement strategy.
     Strategy,
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// A filter of `tracing`.
     LogFilter,
 }
@@ -38,6 +42,8 @@ pub enum SettingKind {
 pub struct Known {
     /// Its key.
     pub key: &'static str,
+    /// The feature level from which on it may be set.
+    pub since: u64,
     /// How its value is read.
     pub kind: SettingKind,
     /// Its default.
@@ -46,6 +52,8 @@ pub struct Known {
     pub about: &'static str,
 }
 
+/// Settings that every version knows.
+const FIRST: u64 = 0;
 const STEP: SettingKind = SettingKind::Seconds {
     min: 5,
     max: 86_400,
@@ -53,55 +61,81 @@ const STEP: SettingKind = SettingKind::Seconds {
 
 /// The setting that names the channels of the platform's own messages.
 pub const NOTIFIED: &str = "notifications.channels";
+/// The setting that names the zones that are gone for good.
+pub const LOST_ZONES: &str = "health.lost_zones";
+/// Zones that it names at most.
+const ZONES_NAMED: usize = 64;
 /// Channels that it names at most.
 const CHANNELS_NAMED: usize = 16;
 
 /// Every setting, by key.
-pub const KNOWN: [Known; 19] = [
+pub const KNOWN: [Known; 29] = [
     Known {
         key: "health.allocator_grace_seconds",
+        since: FIRST,
         kind: STEP,
         default: "15",
         about: "silence of an allocator before it is a problem",
     },
     Known {
         key: "health.collector_grace_seconds",
+        since: FIRST,
         kind: STEP,
         default: "120",
         about: "time without a shipped document before it is a problem",
     },
     Known {
+        key: "health.loss_grace_seconds",
+        since: MOVES_LEVEL,
+        kind: STEP,
+        default: "60",
+        about: "silence of an allocator before what lies there is replaced elsewhere",
+    },
+    Known {
+        key: LOST_ZONES,
+        since: MOVES_LEVEL,
+        kind: SettingKind::Zones,
+        default: "",
+        about: "zones that are gone for good: what lies there is replaced even when all of it is silent",
+    },
+    Known {
         key: "health.plan_grace_seconds",
+        since: FIRST,
         kind: STEP,
         default: "60",
         about: "waiting of a plan before it is a problem",
     },
     Known {
         key: "health.proxy_grace_seconds",
+        since: FIRST,
         kind: STEP,
         default: "15",
         about: "silence of a proxy before it is a problem",
     },
     Known {
         key: "log.allocator",
+        since: FIRST,
         kind: SettingKind::LogFilter,
         default: "info",
         about: "log level of allocators",
     },
     Known {
         key: "log.director",
+        since: FIRST,
         kind: SettingKind::LogFilter,
         default: "info",
         about: "log level of directors",
     },
     Known {
         key: "log.proxy",
+        since: FIRST,
         kind: SettingKind::LogFilter,
         default: "info",
         about: "log level of proxies",
     },
     Known {
         key: "notifications.after_seconds",
+        since: FIRST,
         kind: SettingKind::Seconds {
             min: 0,
             max: 86_400,
@@ -111,12 +145,14 @@ pub const KNOWN: [Known; 19] = [
     },
     Known {
         key: NOTIFIED,
+        since: FIRST,
         kind: SettingKind::Channels,
         default: "",
         about: "channels that the platform's own messages go to",
     },
     Known {
         key: "notifications.repeat_seconds",
+        since: FIRST,
         kind: SettingKind::Seconds {
             min: 60,
             max: 604_800,
@@ -125,55 +161,123 @@ pub const KNOWN: [Known; 19] = [
         about: "how long the platform is silent about a problem that it told of",
     },
     Known {
+        key: "placement.move_budget",
+        since: MOVES_LEVEL,
+        kind: SettingKind::Number { min: 1, max: 1_000 },
+        default: "2",
+        about: "instances that are moved at a time when hosts are emptied",
+    },
+    Known {
+        key: "placement.rebalance",
+        since: MOVES_LEVEL,
+        kind: SettingKind::Word(&["manual", "automatic"]),
+        default: "manual",
+        about: "whether instances are spread better only when somebody asks, or by the platform itself",
+    },
+    Known {
+        key: "placement.rebalance_data",
+        since: MOVES_LEVEL,
+        kind: SettingKind::Word(&["stay", "move"]),
+        default: "stay",
+        about: "whether automatic rebalancing moves storage nodes, with their data",
+    },
+    Known {
+        key: "placement.rebalance_moves",
+        since: MOVES_LEVEL,
+        kind: SettingKind::Number { min: 1, max: 100 },
+        default: "1",
+        about: "instances that automatic rebalancing moves at a time, within placement.move_budget",
+    },
+    Known {
+        key: "placement.rebalance_quiet_seconds",
+        since: MOVES_LEVEL,
+        kind: SettingKind::Seconds {
+            min: 10,
+            max: 604_800,
+        },
+        default: "600",
+        about: "how long nothing has moved before automatic rebalancing moves something",
+    },
+    Known {
+        key: "placement.rebalance_threshold",
+        since: MOVES_LEVEL,
+        kind: SettingKind::Number { min: 5, max: 100 },
+        default: "20",
+        about: "percent of memory by which hosts of a zone differ before a rebalance touches them",
+    },
+    Known {
+        key: "placement.replace_budget",
+        since: MOVES_LEVEL,
+        kind: SettingKind::Number { min: 1, max: 1_000 },
+        default: "4",
+        about: "instances of lost hosts that are replaced at a time",
+    },
+    Known {
         key: "placement.strategy",
+        since: FIRST,
         kind: SettingKind::Strategy,
         default: "fill-anti-affinity",
         about: "how allocators are preferred",
     },
     Known {
+        key: "plan.copy_timeout_seconds",
+        since: MOVES_LEVEL,
+        kind: STEP,
+        default: "600",
+        about: "time without progress of a copy to another host",
+    },
+    Known {
         key: "plan.healthy_timeout_seconds",
+        since: FIRST,
         kind: STEP,
         default: "300",
         about: "time for an instance to become healthy",
     },
     Known {
         key: "plan.place_timeout_seconds",
+        since: FIRST,
         kind: STEP,
         default: "300",
         about: "time to find room",
     },
     Known {
         key: "plan.remove_timeout_seconds",
+        since: FIRST,
         kind: STEP,
         default: "300",
         about: "time to remove an instance",
     },
     Known {
         key: "plan.route_timeout_seconds",
+        since: FIRST,
         kind: STEP,
         default: "120",
         about: "time for proxies to take a route",
     },
     Known {
         key: "plan.start_timeout_seconds",
+        since: FIRST,
         kind: STEP,
         default: "300",
         about: "time for a container to start",
     },
     Known {
         key: "plan.stop_timeout_seconds",
+        since: FIRST,
         kind: STEP,
         default: "300",
         about: "time for a container to stop",
     },
     Known {
         key: "streams.per_user",
+        since: FIRST,
         kind: SettingKind::Number { min: 1, max: 1_000 },
         default: "64",
         about: "streams that one user may have open",
     },
     Known {
         key: "tokens.max_lifetime_seconds",
+        since: FIRST,
         kind: SettingKind::Seconds {
             min: 60,
             max: 315_360_000,
@@ -187,6 +291,27 @@ pub const KNOWN: [Known; 19] = [
 #[must_use]
 pub fn known(key: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.key == key)
+}
+
+/// Refuses a setting that came with a higher feature level than the platform's: members of older versions
+/// do not know it.
+///
+/// # Errors
+/// Names both levels.
+pub(crate) fn check_level(state: &State, key: &str) -> Result<(), Refusal> {
+    let Some(known) = known(key).filter(|known| state.feature_level < known.since) else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        RefusalKind::FailedPrecondition,
+        codes::FEATURE_LEVEL,
+        format!(
+            "`{}` comes with feature level {}, the platform is at {}",
+            known.key, known.since, state.feature_level
+        ),
+    )
+    .field("key")
+    .hint("upgrade every director first"))
 }
 
 /// Checks a value.
@@ -241,9 +366,24 @@ pub fn check(key: &str, value: &str) -> Result<(), Refusal> {
                 ),
             }
         }
+        SettingKind::Zones => {
+            let usable =
+                |name: &str| name.len() <= 128 && name.bytes().all(|b| b.is_ascii_graphic());
+            if names(value).count() <= ZONES_NAMED && names(value).all(usable) {
+                return Ok(());
+            }
+            refuse(
+                format!("`{shown}` are no names of zones"),
+                "names are joined by commas; `wharf allocator list` shows them".to_owned(),
+            )
+        }
         SettingKind::Strategy if Strategy::parse(value).is_none() => refuse(
             format!("`{shown}` is no placement strategy"),
             "there are: fill, fill-anti-affinity, distribute, distribute-anti-affinity".to_owned(),
+        ),
+        SettingKind::Word(words) if !words.contains(&value) => refuse(
+            format!("`{shown}` is none of the words that this setting takes"),
+            format!("there are: {}", words.join(", ")),
         ),
         SettingKind::LogFilter
             if value.is_empty() || value.len() > 256 || value.contains(char::is_control) =>
@@ -253,7 +393,7 @@ pub fn check(key: &str, value: &str) -> Result<(), Refusal> {
                 "for example `info` or `info,wharf_director=debug`".to_owned(),
             )
         }
-        SettingKind::Strategy | SettingKind::LogFilter => Ok(()),
+        SettingKind::Strategy | SettingKind::Word(_) | SettingKind::LogFilter => Ok(()),
     }
 }
 
@@ -269,6 +409,11 @@ fn names(value: &str) -> impl Iterator<Item = &str> {
 #[must_use]
 pub fn notified_channels(state: &State) -> Vec<&str> {
     names(state.setting(NOTIFIED).unwrap_or_default()).collect()
+}
+
+/// The zones that are gone for good.
+pub fn lost_zones(state: &State) -> impl Iterator<Item = &str> {
+    names(state.setting(LOST_ZONES).unwrap_or_default())
 }
 
 /// Checks that every channel of a list exists.
@@ -296,12 +441,21 @@ impl Known {
             SettingKind::Seconds { min, max } => format!("whole seconds, {min} to {max}"),
             SettingKind::Number { min, max } => format!("a whole number, {min} to {max}"),
             SettingKind::Channels => "names of channels, joined by commas, or nothing".to_owned(),
+            SettingKind::Zones => "names of zones, joined by commas, or nothing".to_owned(),
             SettingKind::Strategy => {
                 "fill, fill-anti-affinity, distribute or distribute-anti-affinity".to_owned()
             }
+            SettingKind::Word(words) => words.join(" or "),
             SettingKind::LogFilter => "a log filter, `info` or `info,module=debug`".to_owned(),
         }
     }
+}
+
+/// The value in force of a setting that is a word.
+#[must_use]
+pub fn word<'a>(state: &'a State, key: &str) -> &'a str {
+    let default = known(key).map_or("", |known| known.default);
+    state.setting(key).unwrap_or(default)
 }
 
 /// The value in force of a setting that is a number.

@@ -9,6 +9,12 @@ pub const MIB: u64 = 1 << 20;
 /// One gibibyte.
 pub const GIB: u64 = 1 << 30;
 
+/// `12.3 MiB`.
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) / MIB;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
 /// Memory, disk and CPU of an instance, or the capacity of a host.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -44,12 +50,34 @@ impl Size {
         }
     }
 
+    /// The larger in each dimension.
+    #[must_use]
+    pub fn most(self, other: Self) -> Self {
+        Self {
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+            disk_bytes: self.disk_bytes.max(other.disk_bytes),
+            cpu_millis: self.cpu_millis.max(other.cpu_millis),
+        }
+    }
+
     /// Whether each dimension is at most that of `other`.
     #[must_use]
     pub const fn fits_in(self, other: Self) -> bool {
         self.memory_bytes <= other.memory_bytes
             && self.disk_bytes <= other.disk_bytes
             && self.cpu_millis <= other.cpu_millis
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} MiB of memory, {} MiB of disk, {} thousandths of a core",
+            self.memory_bytes / MIB,
+            self.disk_bytes / MIB,
+            self.cpu_millis
+        )
     }
 }
 

@@ -3,43 +3,78 @@
 //! Not here: anything observed (`observe`), which is the leader's memory.
 
 pub mod allocator;
+pub mod authority;
 pub mod channel;
+pub mod claim;
 pub mod deployment;
+pub mod director;
+pub mod enrollment;
 pub mod plan;
 pub mod platform;
+pub mod relocation;
+pub mod repository;
 pub mod user;
+pub mod vacate;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wharf_proto::ids::{
-    AllocatorId, DeploymentId, InstanceId, PlanId, ProxyId, RequestId, ResourceId,
+    AllocatorId, DeploymentId, DirectorId, InstanceId, PlanId, ProxyId, RequestId, ResourceId,
 };
 
 pub use self::{
     allocator::{AllocatorRecord, AssignmentRecord, PortRange},
+    authority::{AuthorityPhase, AuthorityRecord, CaRecord},
     channel::{AlertRecord, ChannelRecord},
+    claim::{Claim, ClaimStage},
     deployment::{
         DeploymentError, DeploymentRecord, DeploymentUser, InstanceBerth, InstanceRecord,
         ResourceRecord, Want,
     },
-    plan::{PlanKind, PlanRecord, PlanStatus, StepKind, StepLine, StepRecord, StepStatus},
+    director::{DirectorFacts, DirectorRecord},
+    enrollment::{EnrollmentTokenRecord, HostRecord, HostRole, TokenWorth},
+    plan::{
+        PlanKind, PlanRecord, PlanStatus, StepKind, StepLine, StepRecord, StepStatus, Wanted,
+        WantedResource,
+    },
     platform::{
         AuditEntry, HealthRecord, PlatformRecord, ProxyRecord, RememberedRequest, RequestAge,
         RouteRecord, SecretRecord, SettingRecord,
     },
+    relocation::{HostLoss, MoveCause, MoveWish},
+    repository::{RepositoryRecord, RestoredFrom, SnapshotPolicy, SnapshotRecord},
     user::{Role, TokenRecord, UserRecord},
+    vacate::{VacateMoveRecord, VacateMoveState, VacateRecord, VacateStatus},
 };
 use crate::size::Size;
 
 /// Version of the snapshot's form.
 pub const SNAPSHOT_VERSION: u32 = 1;
 /// Highest feature level that this version of the code knows.
-pub const FEATURE_LEVEL: u64 = 1;
+pub const FEATURE_LEVEL: u64 = 4;
+/// The level from which deployments are resized, restarted, terminated and plans cancelled.
+pub const OPERATIONS_LEVEL: u64 = 2;
+/// The level from which there may be several directors.
+pub const DIRECTORS_LEVEL: u64 = 3;
+/// The level from which hosts join by tokens.
+pub const ENROLLMENT_LEVEL: u64 = 3;
+/// The level from which directors join by tokens.
+pub const DIRECTOR_TOKENS_LEVEL: u64 = 4;
+/// The level from which instances are moved, paused and resumed, hosts vacated and lost ones replaced.
+pub const MOVES_LEVEL: u64 = 4;
+/// The level from which storage nodes keep snapshots outside of their hosts.
+pub const SNAPSHOTS_LEVEL: u64 = 4;
+/// The level from which the platform's authority is rotated.
+pub const AUTHORITY_LEVEL: u64 = 4;
+/// The level from which hosts without a container engine join.
+pub const WITHOUT_ENGINE_LEVEL: u64 = 4;
+/// Directors at most, learners included.
+pub const DIRECTORS_KEPT: usize = 9;
 /// Plans kept of a deployment.
 pub const PLANS_KEPT: usize = 50;
 /// Plans kept of deployments that are gone, all together.
@@ -56,8 +91,12 @@ pub const HEALTH_KEPT: usize = 10_000;
 pub const USERS_KEPT: usize = 10_000;
 /// Tokens of one user at most.
 pub const TOKENS_OF_USER: usize = 50;
+/// Tokens by which hosts join, at most.
+pub const ENROLLMENT_TOKENS_KEPT: usize = 1_000;
 /// Channels at most.
 pub const CHANNELS_KEPT: usize = 100;
+/// Repositories at most.
+pub const REPOSITORIES_KEPT: usize = 100;
 /// Alerts of the platform at most.
 pub const ALERTS_KEPT: usize = 1_000;
 /// Largest snapshot that is read.
@@ -75,6 +114,12 @@ pub struct State {
     pub revision: u64,
     /// The platform's identity; none before it is set up.
     pub platform: Option<PlatformRecord>,
+    /// Directors.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub directors: BTreeMap<DirectorId, DirectorRecord>,
+    /// Directors that were removed: their certificates count no more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub removed_directors: BTreeSet<DirectorId>,
     /// Deployments.
     pub deployments: BTreeMap<DeploymentId, DeploymentRecord>,
     /// Which deployment has an alias.
@@ -100,9 +145,24 @@ pub struct State {
     /// Tokens of users by id.
     #[serde(default)]
     pub tokens: BTreeMap<String, TokenRecord>,
+    /// Tokens by which hosts join, by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub enrollment_tokens: BTreeMap<String, EnrollmentTokenRecord>,
+    /// Hosts that joined by one, by their allocators; also those that left.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<AllocatorId, HostRecord>,
+    /// Hosts that are or were emptied, by the id of the vacate.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vacates: BTreeMap<String, VacateRecord>,
+    /// Its certificate authorities; none before the first change of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<AuthorityRecord>,
     /// Channels to people by name.
     #[serde(default)]
     pub channels: BTreeMap<String, ChannelRecord>,
+    /// Where storage nodes keep their snapshots, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub repositories: BTreeMap<String, RepositoryRecord>,
     /// Alerts of the platform by id.
     #[serde(default)]
     pub alerts: BTreeMap<String, AlertRecord>,
@@ -229,6 +289,30 @@ impl State {
         named.next().filter(|_| named.next().is_none())
     }
 
+    /// The instance with that id, or that name of a deployment as in `logs/storage-0`.
+    #[must_use]
+    pub fn find_instance(&self, text: &str) -> Option<&InstanceRecord> {
+        if let Some(found) = self.instances.get(text) {
+            return Some(found);
+        }
+        let (deployment, name) = text.rsplit_once('/')?;
+        self.deployment_instances(self.find_deployment(deployment)?)
+            .find(|instance| instance.name == name)
+    }
+
+    /// The director with that id or host name.
+    #[must_use]
+    pub fn find_director(&self, text: &str) -> Option<&DirectorRecord> {
+        if let Some(found) = self.directors.get(text) {
+            return Some(found);
+        }
+        let mut named = self
+            .directors
+            .values()
+            .filter(|director| director.facts.host == text);
+        named.next().filter(|_| named.next().is_none())
+    }
+
     /// The deployment's resources, in order.
     pub fn resources_of<'a>(
         &'a self,
@@ -272,11 +356,46 @@ impl State {
             .filter_map(|id| self.instances.get(id))
     }
 
+    /// Whether an instance keeps nothing on its host. One whose resource is not known counts as keeping
+    /// data: to wait for a host in vain costs less than to start without what lies there.
+    #[must_use]
+    pub fn is_stateless(&self, instance: &InstanceRecord) -> bool {
+        let resource = self.resources.get(&instance.resource_id);
+        resource.is_some_and(ResourceRecord::is_stateless)
+    }
+
+    /// Instances that lie on an allocator, or are on their way there or away.
+    #[must_use]
+    pub fn hosted(&self, allocator_id: &AllocatorId) -> usize {
+        self.assignments.get(allocator_id).map_or(0, |assignment| {
+            assignment.instances.len() + assignment.claims.len()
+        })
+    }
+
     /// What the instances on an allocator take of its capacity.
     #[must_use]
     pub fn used(&self, allocator_id: &AllocatorId) -> Size {
-        self.allocator_instances(allocator_id)
-            .fold(Size::default(), |sum, instance| sum.plus(instance.size))
+        let own = self
+            .allocator_instances(allocator_id)
+            .fold(Size::default(), |sum, instance| sum.plus(instance.held()));
+        self.allocator_claims(allocator_id)
+            .fold(own, |sum, (_, claim, _)| sum.plus(claim.size))
+    }
+
+    /// The instances that lie elsewhere and have a claim on an allocator, with it and its berth.
+    pub fn allocator_claims<'a>(
+        &'a self,
+        allocator_id: &AllocatorId,
+    ) -> impl Iterator<Item = (&'a InstanceRecord, &'a Claim, &'a InstanceBerth)> + 'a {
+        self.assignments
+            .get(allocator_id)
+            .into_iter()
+            .flat_map(|assignment| assignment.claims.iter())
+            .filter_map(|id| {
+                let instance = self.instances.get(id)?;
+                let claim = instance.claim.as_ref()?;
+                Some((instance, claim, claim.berth.as_ref()?))
+            })
     }
 
     /// The plans that wait or run, in the order of their ids.
@@ -300,6 +419,11 @@ impl State {
     pub fn setting<'a>(&'a self, key: &str) -> Option<&'a str> {
         self.settings.get(key).map(|setting| setting.value.as_str())
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+pub(crate) const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Lower-case hex.

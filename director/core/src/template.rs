@@ -88,6 +88,33 @@ pub struct TemplateResource {
     pub instances_per_zone: u32,
 }
 
+impl TemplateResource {
+    /// The size of an instance that asks for this. A size that names only a disk keeps the template's
+    /// memory, and the other way round the disk follows the memory.
+    #[must_use]
+    pub fn complete(&self, asked: Size) -> Size {
+        let default = self.default_size;
+        let size = if asked.memory_bytes == 0 {
+            Size {
+                memory_bytes: default.memory_bytes,
+                disk_bytes: if asked.disk_bytes == 0 {
+                    default.disk_bytes
+                } else {
+                    asked.disk_bytes
+                },
+                cpu_millis: if asked.cpu_millis == 0 {
+                    default.cpu_millis
+                } else {
+                    asked.cpu_millis
+                },
+            }
+        } else {
+            asked
+        };
+        self.instance_configuration.complete(size)
+    }
+}
+
 /// A starting point of deployments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

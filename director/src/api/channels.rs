@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use prost::Message as _;
 use serde_json::json;
 use tonic::{Request, Response, Status};
 use wharf_director_core::{
@@ -17,14 +16,12 @@ use wharf_proto::{times::timestamp, v1};
 use wharf_runtime::delivery::{Attempt, Message, Sender};
 use wharf_services::v1::channels_server::Channels;
 
-use super::{asked, expected, info, not_found, page, principal};
+use super::{asked, asked_secretly, expected, info, not_found, opened, page};
 use crate::{
     answer::{internal, refused},
     auth::Principal,
     channels,
     director::Director,
-    propose::Asked,
-    secrets::PlatformKey,
 };
 
 const FIELDS: [&str; 6] = ["name", "kind", "host", "created", "changed", "notified"];
@@ -50,21 +47,6 @@ fn find<'a>(state: &'a State, name: &str) -> Result<&'a ChannelRecord, Status> {
         .channels
         .get(name)
         .ok_or_else(|| not_found("channel", name))
-}
-
-/// What makes the request known again: a digest under the platform key, because what stays in the
-/// state must not help to guess a password.
-fn asked_secretly(
-    key: &PlatformKey,
-    principal: &Principal,
-    mutation: Option<&v1::Mutation>,
-    channel: &v1::Channel,
-) -> Result<Asked, Status> {
-    let digest = key.digest("request", &channel.encode_to_vec());
-    let stand_in = v1::GetChannelRequest {
-        name: hex::encode(digest),
-    };
-    asked(principal, mutation, &stand_in)
 }
 
 impl ChannelsApi {
@@ -99,8 +81,7 @@ impl Channels for ChannelsApi {
         &self,
         request: Request<v1::CreateChannelRequest>,
     ) -> Result<Response<v1::ChannelInfo>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         self.put(&principal, message.mutation.as_ref(), message.channel, true)
             .await
     }
@@ -109,8 +90,7 @@ impl Channels for ChannelsApi {
         &self,
         request: Request<v1::UpdateChannelRequest>,
     ) -> Result<Response<v1::ChannelInfo>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         self.put(
             &principal,
             message.mutation.as_ref(),
@@ -124,8 +104,7 @@ impl Channels for ChannelsApi {
         &self,
         request: Request<v1::DeleteChannelRequest>,
     ) -> Result<Response<v1::DeleteChannelResponse>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let asked = asked(&principal, message.mutation.as_ref(), &message)?;
         let body = Body::DeleteChannel(DeleteChannel {
             name: message.name.clone(),
@@ -175,8 +154,7 @@ impl Channels for ChannelsApi {
         &self,
         request: Request<v1::TestChannelRequest>,
     ) -> Result<Response<v1::TestChannelResponse>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let asked = asked(&principal, message.mutation.as_ref(), &message)?;
         let state = self.0.published.state();
         let record = find(&state, &message.name)?;

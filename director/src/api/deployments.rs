@@ -1,23 +1,33 @@
 //! Deployments: made, read, deleted; their credentials shown to admins. Ids, time and secrets are
 //! stamped here, once. Not here: what a deployment becomes (`wharf_director_core::deployment`).
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use tonic::{Request, Response, Status};
 use wharf_director_core::{
     apply::deployment::credentials_secret,
-    command::{Body, DeleteDeployment, NoteAudit},
-    deployment::expand::DeploymentRequest,
-    outcome::Outcome,
-    refusal::Refusal,
+    command::{
+        Body, ChangeDeployment, DeleteDeployment, DeploymentChange, NoteAudit, SetHostLossPolicy,
+    },
+    deployment::{expand::DeploymentRequest, resize},
+    refusal::{Refusal, codes as refusal_codes},
+    size::Size,
+    state::{DeploymentRecord, HostLoss, State},
 };
 use wharf_proto::{ids::PlanId, listing::Value, v1};
 use wharf_runtime::random;
 use wharf_services::v1::deployments_server::Deployments;
 
-use super::{asked, info, not_found, page, principal, views::View};
+use super::{
+    asked, expected, info, not_found, opened, page, snapshots,
+    views::View,
+    wish::{Done, Wish},
+};
 use crate::{
-    answer::{coded_status, internal},
+    answer::{coded_status, field_status, internal, refused},
     bootstrap::{FreshCredentials, create_body},
     codes,
     director::Director,
@@ -32,13 +42,31 @@ const FIELDS: [&str; 7] = [
 #[derive(Clone, Debug)]
 pub struct DeploymentsApi(pub Arc<Director>);
 
-fn ids(outcome: Outcome) -> Result<(String, String), Status> {
-    match outcome {
-        Outcome::Deployment {
+impl DeploymentsApi {
+    /// Changes a deployment that is there, or says what would be done.
+    async fn change(
+        &self,
+        wish: &Wish,
+        deployment: &str,
+        change: impl FnOnce(&State, &DeploymentRecord) -> Result<DeploymentChange, Refusal>,
+    ) -> Result<Response<v1::ChangeDeploymentResponse>, Status> {
+        let body = |state: &State| {
+            let record = state
+                .find_deployment(deployment)
+                .ok_or_else(|| Refusal::not_found("deployment", deployment))?;
+            Ok(Body::ChangeDeployment(Box::new(ChangeDeployment {
+                deployment_id: record.id.clone(),
+                plan_id: PlanId::from_bytes(random::bytes()),
+                expected_version: wish.expected_version,
+                change: change(state, record)?,
+            })))
+        };
+        let (deployment_id, plan_id, preview) = wish.carry_out(&self.0, body).await?.into_parts();
+        Ok(Response::new(v1::ChangeDeploymentResponse {
             deployment_id,
             plan_id,
-        } => Ok((deployment_id.to_string(), plan_id.to_string())),
-        other => Err(internal(format!("an unexpected outcome: {other:?}"))),
+            preview,
+        }))
     }
 }
 
@@ -48,9 +76,14 @@ impl Deployments for DeploymentsApi {
         &self,
         request: Request<v1::CreateDeploymentRequest>,
     ) -> Result<Response<v1::CreateDeploymentResponse>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
-        let asked = asked(&principal, message.mutation.as_ref(), &canonical(&message))?;
+        let (principal, message) = opened(request)?;
+        let dry_run = message.dry_run;
+        let wish = Wish::of(
+            &principal,
+            message.mutation.as_ref(),
+            &canonical(&message),
+            dry_run,
+        );
         let fresh = FreshCredentials::generate().await.map_err(internal)?;
         let wanted = DeploymentRequest {
             name: message.name,
@@ -64,15 +97,20 @@ impl Deployments for DeploymentsApi {
             zone_counts: message.zone_counts.into_iter().collect(),
             system_owned: false,
         };
-        let outcome = self
-            .0
-            .proposer
-            .once(&asked, |state| {
-                create_body(&self.0, state, &wanted, &fresh)
-                    .map(|body| Body::CreateDeployment(Box::new(body)))
-            })
-            .await?;
-        let (deployment_id, plan_id) = ids(outcome)?;
+        let body = |state: &State| {
+            create_body(&self.0, state, &wanted, &fresh)
+                .map(|body| Body::CreateDeployment(Box::new(body)))
+        };
+        let (deployment_id, plan_id) = match wish.carry_out(&self.0, body).await? {
+            Done::Asked(deployment_id, plan_id) => (deployment_id, plan_id),
+            Done::Seen(seen) => {
+                return Ok(Response::new(v1::CreateDeploymentResponse {
+                    deployment: Some(seen.deployment),
+                    plan_id: String::new(),
+                    preview: Some(seen.plan),
+                }));
+            }
+        };
         let view = View::of(&self.0);
         let deployment = view
             .state
@@ -82,6 +120,7 @@ impl Deployments for DeploymentsApi {
         Ok(Response::new(v1::CreateDeploymentResponse {
             deployment,
             plan_id,
+            preview: None,
         }))
     }
 
@@ -132,40 +171,183 @@ impl Deployments for DeploymentsApi {
         &self,
         request: Request<v1::DeleteDeploymentRequest>,
     ) -> Result<Response<v1::DeleteDeploymentResponse>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
-        let asked = asked(&principal, message.mutation.as_ref(), &message)?;
-        let expected_version = message
-            .mutation
-            .as_ref()
-            .map_or(0, |mutation| mutation.expected_version);
-        let outcome = self
-            .0
-            .proposer
-            .once(&asked, |state| {
-                let record = state
-                    .find_deployment(&message.deployment)
-                    .ok_or_else(|| Refusal::not_found("deployment", &message.deployment))?;
-                Ok(Body::DeleteDeployment(DeleteDeployment {
-                    deployment_id: record.id.clone(),
-                    plan_id: PlanId::from_bytes(random::bytes()),
-                    expected_version,
-                }))
-            })
-            .await?;
-        let (deployment_id, plan_id) = ids(outcome)?;
+        let (principal, message) = opened(request)?;
+        let wish = Wish::of(
+            &principal,
+            message.mutation.as_ref(),
+            &message,
+            message.dry_run,
+        );
+        let body = |state: &State| {
+            let record = state
+                .find_deployment(&message.deployment)
+                .ok_or_else(|| Refusal::not_found("deployment", &message.deployment))?;
+            Ok(Body::DeleteDeployment(DeleteDeployment {
+                deployment_id: record.id.clone(),
+                plan_id: PlanId::from_bytes(random::bytes()),
+                expected_version: wish.expected_version,
+            }))
+        };
+        let (deployment_id, plan_id, preview) = wish.carry_out(&self.0, body).await?.into_parts();
         Ok(Response::new(v1::DeleteDeploymentResponse {
             deployment_id,
             plan_id,
+            preview,
         }))
+    }
+
+    async fn resize_deployment(
+        &self,
+        request: Request<v1::ResizeDeploymentRequest>,
+    ) -> Result<Response<v1::ChangeDeploymentResponse>, Status> {
+        let (principal, message) = opened(request)?;
+        let mut flat = v1::ResizeDeploymentRequest {
+            sizes: HashMap::new(),
+            ..message.clone()
+        };
+        // Only digested: the map is appended as text, in one order.
+        let sizes: BTreeMap<String, Size> = message
+            .sizes
+            .iter()
+            .map(|(kind, size)| (kind.clone(), size.into()))
+            .collect();
+        flat.deployment = format!("{}\0{sizes:?}", flat.deployment);
+        let wish = Wish::of(
+            &principal,
+            message.mutation.as_ref(),
+            &flat,
+            message.dry_run,
+        );
+        self.change(&wish, &message.deployment, |state, deployment| {
+            let sizes = resize::complete(state, &self.0.catalog, deployment, &sizes)?;
+            Ok(DeploymentChange::Resize { sizes })
+        })
+        .await
+    }
+
+    async fn restart_deployment(
+        &self,
+        request: Request<v1::RestartDeploymentRequest>,
+    ) -> Result<Response<v1::ChangeDeploymentResponse>, Status> {
+        let (principal, message) = opened(request)?;
+        let wish = Wish::of(
+            &principal,
+            message.mutation.as_ref(),
+            &message,
+            message.dry_run,
+        );
+        self.change(&wish, &message.deployment, |_, _| {
+            let instances = message.instances.clone();
+            Ok(DeploymentChange::Restart { instances })
+        })
+        .await
+    }
+
+    async fn terminate_deployment(
+        &self,
+        request: Request<v1::TerminateDeploymentRequest>,
+    ) -> Result<Response<v1::ChangeDeploymentResponse>, Status> {
+        let (principal, message) = opened(request)?;
+        let wish = Wish::of(
+            &principal,
+            message.mutation.as_ref(),
+            &message,
+            message.dry_run,
+        );
+        self.change(&wish, &message.deployment, |_, _| {
+            Ok(DeploymentChange::Terminate)
+        })
+        .await
+    }
+
+    async fn restore_deployment(
+        &self,
+        request: Request<v1::RestoreDeploymentRequest>,
+    ) -> Result<Response<v1::ChangeDeploymentResponse>, Status> {
+        let (principal, message) = opened(request)?;
+        let wish = Wish::of(
+            &principal,
+            message.mutation.as_ref(),
+            &message,
+            message.dry_run,
+        );
+        self.change(&wish, &message.deployment, |_, _| {
+            Ok(DeploymentChange::Restore)
+        })
+        .await
+    }
+
+    async fn reset_password(
+        &self,
+        request: Request<v1::ResetPasswordRequest>,
+    ) -> Result<Response<v1::ChangeDeploymentResponse>, Status> {
+        let (principal, message) = opened(request)?;
+        let fresh = FreshCredentials::generate().await.map_err(internal)?;
+        let wish = Wish::of(&principal, message.mutation.as_ref(), &message, false);
+        self.change(&wish, &message.deployment, |_, deployment| {
+            Ok(DeploymentChange::ResetPassword {
+                user: fresh.user(),
+                sealed_credentials: fresh.sealed(&self.0, &deployment.id)?,
+            })
+        })
+        .await
+    }
+
+    async fn set_host_loss_policy(
+        &self,
+        request: Request<v1::SetHostLossPolicyRequest>,
+    ) -> Result<Response<v1::Deployment>, Status> {
+        let (principal, message) = opened(request)?;
+        let asked = asked(&principal, message.mutation.as_ref(), &message)?;
+        let expected_version = expected(message.mutation.as_ref());
+        let Some(on_host_loss) = HostLoss::parse(&message.on_host_loss) else {
+            return Err(field_status(
+                refusal_codes::HOST_LOSS,
+                "on_host_loss",
+                "what becomes of a storage node whose host is lost is `wait`, `restore` or `empty`",
+                "choose one of them",
+            ));
+        };
+        let find = |state: &State| {
+            state
+                .find_deployment(&message.deployment)
+                .cloned()
+                .ok_or_else(|| Refusal::not_found("deployment", &message.deployment))
+        };
+        self.0
+            .proposer
+            .once(&asked, |state| {
+                Ok(Body::SetHostLossPolicy(SetHostLossPolicy {
+                    deployment_id: find(state)?.id,
+                    expected_version,
+                    on_host_loss,
+                }))
+            })
+            .await?;
+        let view = View::of(&self.0);
+        let record = find(&view.state).map_err(|refusal| refused(&refusal))?;
+        Ok(Response::new(view.deployment(&record)))
+    }
+
+    async fn set_snapshot_policy(
+        &self,
+        request: Request<v1::SetSnapshotPolicyRequest>,
+    ) -> Result<Response<v1::Deployment>, Status> {
+        snapshots::set_policy(&self.0, request).await
+    }
+
+    async fn take_snapshot(
+        &self,
+        request: Request<v1::TakeSnapshotRequest>,
+    ) -> Result<Response<v1::TakeSnapshotResponse>, Status> {
+        snapshots::take(&self.0, request).await
     }
 
     async fn get_credentials(
         &self,
         request: Request<v1::GetCredentialsRequest>,
     ) -> Result<Response<v1::Credentials>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let view = View::of(&self.0);
         let record = view
             .state
@@ -199,7 +381,7 @@ impl Deployments for DeploymentsApi {
             url: view.endpoint(record),
             username: credentials.username,
             password: credentials.password,
-            ca_pem: self.0.certificates.authority().certificate_pem().to_owned(),
+            ca_pem: self.0.certificates.ca_pem(&self.0.published.state()),
         }))
     }
 }

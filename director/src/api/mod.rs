@@ -3,21 +3,30 @@
 //! how records look to people (`views`).
 
 pub mod allocators;
+mod authority;
 pub mod channels;
 pub mod containers;
 pub mod deployments;
+pub mod directors;
 pub mod enrollment;
 pub mod events;
+pub mod instances;
+pub mod placement;
 pub mod plans;
 pub mod platform;
 pub mod proxies;
 pub mod raft_transport;
+mod rebalancing;
+pub mod repositories;
 pub mod settings;
+mod snapshots;
 pub mod streams;
 pub mod templates;
 pub mod tokens;
 pub mod users;
+mod vacates;
 pub mod views;
+pub mod wish;
 
 use prost::Message;
 use tonic::{Request, Status};
@@ -33,6 +42,7 @@ use crate::{
     auth::Principal,
     codes,
     propose::Asked,
+    secrets::PlatformKey,
 };
 
 /// Largest message that is taken from clients.
@@ -45,6 +55,11 @@ fn principal<T>(request: &Request<T>) -> Result<Principal, Status> {
         .get::<Principal>()
         .cloned()
         .ok_or_else(|| internal("a request came past the gate"))
+}
+
+/// Who made the request, and what it asks for.
+fn opened<T>(request: Request<T>) -> Result<(Principal, T), Status> {
+    Ok((principal(&request)?, request.into_inner()))
 }
 
 /// What makes a mutation recognisable when it is repeated.
@@ -70,6 +85,18 @@ fn asked<T: Message>(
         request_id,
         &message.encode_to_vec(),
     ))
+}
+
+/// The same of a request with a secret: a digest under the platform key, because what stays in the state must
+/// not help to guess it.
+fn asked_secretly<T: Message>(
+    key: &PlatformKey,
+    principal: &Principal,
+    mutation: Option<&v1::Mutation>,
+    message: &T,
+) -> Result<Asked, Status> {
+    let digest = key.digest("request", &message.encode_to_vec());
+    asked(principal, mutation, &hex::encode(digest))
 }
 
 /// The version that a mutation expects; zero does not check.

@@ -1,17 +1,27 @@
-//! Plans, read and followed. Not here: making them (deployments' mutations, the leader).
+//! Plans, read, followed, compared, cancelled and applied again. Not here: making new ones
+//! (deployments' mutations, the leader).
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
-use wharf_director_core::{messages, state::PlanRecord};
-use wharf_proto::v1;
-use wharf_runtime::task;
+use wharf_director_core::{
+    command::{Body, CancelPlan, ChangeDeployment, DeploymentChange},
+    messages,
+    plan::diff,
+    refusal::Refusal,
+    state::{PlanRecord, State},
+};
+use wharf_proto::{ids::PlanId, v1};
+use wharf_runtime::{random, task};
 use wharf_services::v1::plans_server::Plans;
 
-use super::{info, not_found, page};
-use crate::{answer::not_leading, director::Director};
+use super::{asked, expected, info, not_found, opened, page, wish::Wish};
+use crate::{
+    answer::{not_leading, refused},
+    director::Director,
+};
 
 const FIELDS: [&str; 7] = [
     "created",
@@ -29,6 +39,13 @@ const QUEUE: usize = 4;
 #[derive(Clone, Debug)]
 pub struct PlansApi(pub Arc<Director>);
 
+fn plan_of<'a>(state: &'a State, id: &str) -> Result<&'a Arc<PlanRecord>, Refusal> {
+    state
+        .plans
+        .get(id)
+        .ok_or_else(|| Refusal::not_found("plan", id))
+}
+
 impl PlansApi {
     fn find(&self, id: &str) -> Option<Arc<PlanRecord>> {
         self.0.published.state().plans.get(id).cloned()
@@ -45,7 +62,10 @@ impl Plans for PlansApi {
     ) -> Result<Response<v1::Plan>, Status> {
         let id = request.into_inner().plan_id;
         let record = self.find(&id).ok_or_else(|| not_found("plan", &id))?;
-        Ok(Response::new(messages::plan(&record)))
+        Ok(Response::new(messages::plan(
+            &self.0.published.state(),
+            &record,
+        )))
     }
 
     async fn list_plans(
@@ -94,8 +114,78 @@ impl Plans for PlansApi {
         )?;
         Ok(Response::new(v1::ListPlansResponse {
             info: Some(info(&page)),
-            plans: page.rows.iter().map(|plan| messages::plan(plan)).collect(),
+            plans: page
+                .rows
+                .iter()
+                .map(|plan| messages::plan(&state, plan))
+                .collect(),
         }))
+    }
+
+    async fn cancel_plan(
+        &self,
+        request: Request<v1::CancelPlanRequest>,
+    ) -> Result<Response<v1::Plan>, Status> {
+        let (principal, message) = opened(request)?;
+        let asked = asked(&principal, message.mutation.as_ref(), &message)?;
+        let expected_version = expected(message.mutation.as_ref());
+        self.0
+            .proposer
+            .once(&asked, |state| {
+                let record = plan_of(state, &message.plan_id)?;
+                if expected_version != 0 && expected_version != record.version {
+                    return Err(Refusal::version("plan", expected_version, record.version));
+                }
+                Ok(Body::CancelPlan(CancelPlan {
+                    reason: String::new(),
+                    plan_id: record.id.clone(),
+                }))
+            })
+            .await?;
+        let state = self.0.published.state();
+        let record = plan_of(&state, &message.plan_id).map_err(|refusal| refused(&refusal))?;
+        Ok(Response::new(messages::plan(&state, record)))
+    }
+
+    async fn reapply_plan(
+        &self,
+        request: Request<v1::ReapplyPlanRequest>,
+    ) -> Result<Response<v1::ReapplyPlanResponse>, Status> {
+        let (principal, message) = opened(request)?;
+        let wish = Wish::of(
+            &principal,
+            message.mutation.as_ref(),
+            &message,
+            message.dry_run,
+        );
+        let body = |state: &State| {
+            let record = plan_of(state, &message.plan_id)?;
+            Ok(Body::ChangeDeployment(Box::new(ChangeDeployment {
+                deployment_id: record.deployment_id.clone(),
+                plan_id: PlanId::from_bytes(random::bytes()),
+                expected_version: wish.expected_version,
+                change: DeploymentChange::Reapply {
+                    of_plan: record.id.clone(),
+                },
+            })))
+        };
+        let (deployment_id, plan_id, preview) = wish.carry_out(&self.0, body).await?.into_parts();
+        Ok(Response::new(v1::ReapplyPlanResponse {
+            deployment_id,
+            plan_id,
+            preview,
+        }))
+    }
+
+    async fn diff_plans(
+        &self,
+        request: Request<v1::DiffPlansRequest>,
+    ) -> Result<Response<v1::DiffPlansResponse>, Status> {
+        let message = request.into_inner();
+        let state = self.0.published.state();
+        let changes = diff::of_ids(&state, &message.from_plan_id, &message.to_plan_id)
+            .map_err(|refusal| refused(&refusal))?;
+        Ok(Response::new(v1::DiffPlansResponse { changes }))
     }
 
     async fn follow_plan(
@@ -133,7 +223,12 @@ impl PlansApi {
             };
             if sent != Some(record.version) {
                 sent = Some(record.version);
-                if plans.send(Ok(messages::plan(&record))).await.is_err() || record.status.ended() {
+                if plans
+                    .send(Ok(messages::plan(&self.0.published.state(), &record)))
+                    .await
+                    .is_err()
+                    || record.status.ended()
+                {
                     return;
                 }
             }

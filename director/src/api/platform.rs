@@ -4,11 +4,14 @@
 use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
-use wharf_director_core::command::{Body, SetSetting};
+use wharf_director_core::{
+    command::{Body, SetSetting},
+    settings,
+};
 use wharf_proto::v1;
 use wharf_services::v1::platform_server::Platform;
 
-use super::{asked, principal, views::View};
+use super::{asked, authority, opened, settings::check, views::View};
 use crate::{answer::field_status, director::Director};
 
 /// The service.
@@ -28,19 +31,19 @@ impl Platform for PlatformApi {
         &self,
         request: Request<v1::SetLogLevelRequest>,
     ) -> Result<Response<v1::SetLogLevelResponse>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let asked = asked(&principal, message.mutation.as_ref(), &message)?;
-        if !["director", "allocator", "proxy"].contains(&message.role.as_str()) {
-            return Err(field_status(
+        let known = settings::known(&format!("log.{}", message.role)).ok_or_else(|| {
+            field_status(
                 wharf_director_core::refusal::codes::SETTING,
                 "role",
                 "there is no such role",
                 "roles are director, allocator and proxy",
-            ));
-        }
+            )
+        })?;
+        check(known, &message.filter, "filter")?;
         let body = Body::SetSetting(SetSetting {
-            key: format!("log.{}", message.role),
+            key: known.key.to_owned(),
             value: Some(message.filter.clone()),
             expected_version: message
                 .mutation
@@ -61,5 +64,26 @@ impl Platform for PlatformApi {
         Ok(Response::new(v1::SetLogLevelResponse {
             receivers: u32::try_from(receivers).unwrap_or(u32::MAX),
         }))
+    }
+
+    async fn get_authority(
+        &self,
+        _request: Request<v1::GetAuthorityRequest>,
+    ) -> Result<Response<v1::Authority>, Status> {
+        authority::shown(&self.0)
+    }
+
+    async fn rotate_authority(
+        &self,
+        request: Request<v1::RotateAuthorityRequest>,
+    ) -> Result<Response<v1::Authority>, Status> {
+        authority::rotate(&self.0, request).await
+    }
+
+    async fn cancel_authority_rotation(
+        &self,
+        request: Request<v1::CancelAuthorityRotationRequest>,
+    ) -> Result<Response<v1::Authority>, Status> {
+        authority::cancel(&self.0, request).await
     }
 }

@@ -1,12 +1,12 @@
 //! Messages of other directors' Raft members, handed to this one's. Invariants: a message counts only
-//! from the member whose certificate brought it. Not here: sending (`raft/transport` has the queues),
-//! what a message means (`raft/`).
+//! from a member whose number the certificate proves; a message in parts is put together up to Raft's
+//! limit. Not here: sending (`peer_task`), what a message means (`raft/`).
 
 use std::sync::Arc;
 
 use tonic::{Code, Request, Response, Status, Streaming};
 use wharf_proto::v1;
-use wharf_runtime::role_files::member_of;
+use wharf_runtime::role_files::is_member_of;
 use wharf_services::v1::raft_transport_server::RaftTransport;
 
 use super::principal;
@@ -14,10 +14,13 @@ use crate::{
     answer::{coded_status, field_status},
     codes,
     director::Director,
+    raft::message::MAX_MESSAGE_BYTES,
 };
 
 /// Version of the envelope.
-const VERSION: u32 = 1;
+pub const VERSION: u32 = 1;
+/// Bytes of a message in one envelope at most.
+pub const PART_BYTES: usize = 64 * 1024;
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -30,21 +33,14 @@ impl RaftTransport for RaftTransportApi {
         request: Request<Streaming<v1::RaftMessage>>,
     ) -> Result<Response<v1::RaftDelivered>, Status> {
         let caller = principal(&request)?;
-        let own = self.0.raft.status().borrow().member;
-        let peer = caller
+        let director_id = caller
             .identity
-            .as_ref()
-            .and_then(|identity| member_of(&identity.id))
-            .ok_or_else(|| {
-                coded_status(
-                    Code::PermissionDenied,
-                    codes::SESSION,
-                    format!("{} is no member of a group", caller.name),
-                    "use the certificate of a director",
-                )
-            })?;
+            .map(|identity| identity.id)
+            .unwrap_or_default();
+        let own = self.0.raft.status().borrow().member;
         let mut stream = request.into_inner();
         let mut messages = 0;
+        let mut held: Vec<u8> = Vec::new();
         while let Some(envelope) = stream.message().await? {
             if envelope.version != VERSION || envelope.to != own {
                 return Err(field_status(
@@ -54,9 +50,36 @@ impl RaftTransport for RaftTransportApi {
                     "look up the member's address again",
                 ));
             }
+            let from = envelope.from;
+            if !is_member_of(&director_id, from) {
+                return Err(coded_status(
+                    Code::PermissionDenied,
+                    codes::SESSION,
+                    format!("{} is not member {from}", caller.name),
+                    "use the certificate of that director",
+                ));
+            }
+            if envelope.message.len() > PART_BYTES
+                || held.len() + envelope.message.len() > MAX_MESSAGE_BYTES
+            {
+                return Err(field_status(
+                    codes::SESSION,
+                    "message",
+                    format!(
+                        "a part is over {PART_BYTES} bytes, or a message over {MAX_MESSAGE_BYTES}"
+                    ),
+                    "run the same version on every director",
+                ));
+            }
+            held.extend_from_slice(&envelope.message);
+            if envelope.more {
+                continue;
+            }
+            let message = std::mem::take(&mut held);
+            self.0.peers.heard(from, self.0.clock_ms());
             // Raft sends again what is dropped here.
-            if let Err(refused) = self.0.raft.step(peer, envelope.message.to_vec()) {
-                tracing::debug!(%refused, from = envelope.from, "a raft message was dropped");
+            if let Err(refused) = self.0.raft.step(from, message) {
+                tracing::debug!(%refused, from, "a raft message was dropped");
             } else {
                 messages += 1;
             }

@@ -6,14 +6,20 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use wharf_director_core::{
     command::{self, Body},
-    settings::{self, KNOWN, Known},
+    refusal::codes,
+    settings::{self, KNOWN, Known, SettingKind},
     state::State,
 };
 use wharf_proto::{times::timestamp, v1};
+use wharf_runtime::telemetry;
 use wharf_services::v1::settings_server::Settings;
 
-use super::{asked, expected, info, not_found, page, principal};
-use crate::{director::Director, propose::Asked};
+use super::{asked, expected, info, not_found, opened, page};
+use crate::{
+    answer::{field_status, refused},
+    director::Director,
+    propose::Asked,
+};
 
 const FIELDS: [&str; 3] = ["key", "value", "set"];
 
@@ -41,6 +47,22 @@ fn find(key: &str) -> Result<&'static Known, Status> {
     settings::known(key).ok_or_else(|| not_found("setting", key))
 }
 
+/// Checks a value, which came in this field of a request. The core cannot read what a log takes.
+pub(super) fn check(known: &Known, value: &str, field: &str) -> Result<(), Status> {
+    settings::check(known.key, value).map_err(|refusal| refused(&refusal.field(field)))?;
+    if known.kind == SettingKind::LogFilter {
+        telemetry::check(value).map_err(|error| {
+            field_status(
+                codes::SETTING,
+                field,
+                error.to_string(),
+                "for example `info` or `info,wharf_director=debug`",
+            )
+        })?;
+    }
+    Ok(())
+}
+
 impl SettingsApi {
     async fn put(
         &self,
@@ -50,6 +72,9 @@ impl SettingsApi {
         value: Option<String>,
     ) -> Result<Response<v1::Setting>, Status> {
         let known = find(&key)?;
+        if let Some(value) = &value {
+            check(known, value, "value")?;
+        }
         let body = Body::SetSetting(command::SetSetting {
             key,
             value,
@@ -96,8 +121,7 @@ impl Settings for SettingsApi {
         &self,
         request: Request<v1::SetSettingRequest>,
     ) -> Result<Response<v1::Setting>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let asked = asked(&principal, message.mutation.as_ref(), &message)?;
         let value = Some(message.value);
         self.put(&asked, message.mutation.as_ref(), message.key, value)
@@ -108,8 +132,7 @@ impl Settings for SettingsApi {
         &self,
         request: Request<v1::ClearSettingRequest>,
     ) -> Result<Response<v1::Setting>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let asked = asked(&principal, message.mutation.as_ref(), &message)?;
         self.put(&asked, message.mutation.as_ref(), message.key, None)
             .await

@@ -25,7 +25,7 @@ use wharf_proto::{
 use wharf_runtime::task;
 use wharf_services::v1::streams_server::Streams;
 
-use super::{principal, views::View};
+use super::{opened, views::View};
 use crate::{
     answer::{coded_status, field_status, not_leading},
     codes,
@@ -135,8 +135,7 @@ impl Streams for StreamsApi {
         &self,
         request: Request<v1::WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         stream_id(&message.stream_id)?;
         let key = (principal.name.clone(), message.stream_id);
         let subscribed = {
@@ -179,8 +178,7 @@ impl Streams for StreamsApi {
         &self,
         request: Request<v1::SubscribeRequest>,
     ) -> Result<Response<v1::SubscribeResponse>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let topics = topics(&message.topics)?;
         let open = self.0.streams.lock();
         let sender = open
@@ -301,7 +299,7 @@ impl Watcher<'_> {
                 .state
                 .plans
                 .values()
-                .map(|record| (record.id.to_string(), messages::plan(record)))
+                .map(|record| (record.id.to_string(), messages::plan(&view.state, record)))
                 .collect();
             self.differ(Topic::Plans, rows, &mut events, Event::Plan);
         }

@@ -14,7 +14,7 @@ use wharf_proto::{times::timestamp, v1};
 use wharf_runtime::task;
 use wharf_services::v1::users_server::Users;
 
-use super::{asked, expected, info, not_found, page, principal};
+use super::{asked, expected, info, not_found, opened, page, principal};
 use crate::{
     answer::{coded_status, field_status, internal},
     auth::{self, Login, Principal},
@@ -262,8 +262,7 @@ impl Users for UsersApi {
         &self,
         request: Request<v1::SetRolesRequest>,
     ) -> Result<Response<v1::User>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let asked = asked(&principal, message.mutation.as_ref(), &message)?;
         let mut body = unchanged(&message.username, message.mutation.as_ref());
         body.roles = Some(roles(&message.roles)?);
@@ -274,8 +273,7 @@ impl Users for UsersApi {
         &self,
         request: Request<v1::SetDisabledRequest>,
     ) -> Result<Response<v1::User>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let asked = asked(&principal, message.mutation.as_ref(), &message)?;
         let mut body = unchanged(&message.username, message.mutation.as_ref());
         body.disabled = Some(message.disabled);
@@ -286,8 +284,7 @@ impl Users for UsersApi {
         &self,
         request: Request<v1::DeleteUserRequest>,
     ) -> Result<Response<v1::DeleteUserResponse>, Status> {
-        let principal = principal(&request)?;
-        let message = request.into_inner();
+        let (principal, message) = opened(request)?;
         let asked = asked(&principal, message.mutation.as_ref(), &message)?;
         let body = Body::DeleteUser(command::DeleteUser {
             username: message.username.clone(),

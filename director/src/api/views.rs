@@ -8,10 +8,11 @@ use wharf_director_core::{
     health::{self, Graces},
     messages,
     observe::Observations,
-    state::{AllocatorRecord, DeploymentRecord, ProxyRecord, State},
+    state::{AllocatorRecord, DeploymentRecord, InstanceRecord, ProxyRecord, State},
 };
 use wharf_proto::v1;
 
+use super::directors::row;
 use crate::{director::Director, observations::Observatory};
 
 /// State and memory at one time.
@@ -42,6 +43,18 @@ impl View {
     #[must_use]
     pub fn deployment(&self, record: &DeploymentRecord) -> v1::Deployment {
         messages::deployment(&self.state, &self.seen, record, self.now_ms)
+    }
+
+    /// An instance, wherever it lies.
+    #[must_use]
+    pub fn instance(&self, record: &InstanceRecord) -> v1::PlacedInstance {
+        messages::placed_instance(&self.state, &self.seen, record, self.now_ms)
+    }
+
+    /// Data that replacements left on hosts.
+    #[must_use]
+    pub fn set_aside(&self) -> Vec<v1::SetAsideCopy> {
+        messages::set_aside(&self.state, &self.seen)
     }
 
     /// Where a deployment answers.
@@ -85,10 +98,7 @@ impl View {
         let healthy = state
             .deployments
             .values()
-            .filter(|record| {
-                let view = health::deployment(state, seen, record, &self.graces, self.now_ms);
-                view.health == wharf_director_core::observe::Health::Healthy
-            })
+            .filter(|record| health::is_as_wanted(state, seen, record, &self.graces, self.now_ms))
             .count();
         v1::PlatformStatus {
             platform_id: director.config.platform_id.to_string(),
@@ -120,22 +130,37 @@ impl View {
 /// The members, as this one sees them.
 fn directors(director: &Director) -> Vec<v1::DirectorMember> {
     let status = director.raft.status().borrow().clone();
+    let state = director.published.state();
     status
         .membership
         .all()
         .into_iter()
         .map(|member| {
             let own = member == status.member;
+            let peer = director.peers.get(member).filter(|_| !own);
             let matched = status
                 .peers
                 .iter()
                 .find(|peer| peer.member == member)
                 .map_or(0, |peer| peer.matched);
+            let mut records = state.directors.values();
+            let seen = records
+                .find(|record| record.member == member)
+                .map(|record| row(director, &status, record))
+                .unwrap_or_default();
             v1::DirectorMember {
+                host: seen.host,
+                zone: seen.zone,
+                admin_address: seen.admin_address,
+                lag: seen.lag,
+                last_contact: seen.last_contact,
+                connected: seen.connected,
+                waits_for: seen.waits_for,
                 id: if own {
                     director.config.director_id.to_string()
                 } else {
-                    String::new()
+                    peer.as_ref()
+                        .map_or_else(String::new, |peer| peer.director_id.clone())
                 },
                 raft_id: member,
                 address: if own {
@@ -145,7 +170,7 @@ fn directors(director: &Director) -> Vec<v1::DirectorMember> {
                         director.config.platform.ports.internal
                     )
                 } else {
-                    String::new()
+                    peer.map_or_else(String::new, |peer| peer.internal_address)
                 },
                 leader: status.leader == Some(member),
                 voter: status.membership.voters.contains(&member),

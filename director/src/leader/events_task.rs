@@ -61,6 +61,7 @@ pub async fn run(director: Arc<Director>) {
 async fn look(director: &Director, before: &mut Before) {
     let now_ms = director.now_ms();
     let mut notes: Vec<Body> = refused_logins(director, now_ms);
+    notes.extend(refused_calls(director, now_ms));
     let mut now = looked(director);
     events::carry(&before.look, &mut now);
     for seen in events::between(&before.look, &now) {
@@ -98,6 +99,22 @@ fn refused_logins(director: &Director, now_ms: u64) -> Vec<Body> {
         };
         let detail = format!("{} from {address}, as {user}", refusals.count);
         notes.push(note("login_refused", subject, detail));
+    }
+    notes
+}
+
+fn refused_calls(director: &Director, now_ms: u64) -> Vec<Body> {
+    let due = director.refused_calls.due(now_ms);
+    let mut notes = Vec::new();
+    for refusals in due {
+        let what = refusals.username.as_deref().unwrap_or("calls of roles");
+        let address = refusals.address.map_or_else(
+            || "many addresses".to_owned(),
+            |address| address.to_string(),
+        );
+        tracing::warn!(what, address, count = refusals.count, "roles were refused");
+        let detail = format!("{what}; {} from {address}", refusals.count);
+        notes.push(note("role_refused", "roles".to_owned(), detail));
     }
     notes
 }

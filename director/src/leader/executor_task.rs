@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use wharf_director_core::{plan::attempt, reconcile::route};
+use wharf_director_core::{
+    plan::attempt,
+    reconcile::{lease, route, snapshots},
+};
 
 use super::{propose_all, watch_and_act};
 use crate::director::Director;
@@ -16,6 +19,8 @@ pub async fn run(director: Arc<Director>) {
 async fn look(director: &Director) -> bool {
     let (state, seen) = (director.published.state(), director.seen.core());
     let mut bodies = attempt::run_all(&state, &seen, director.now_ms()).commands;
+    bodies.extend(lease::told(&state, &seen));
+    bodies.extend(snapshots::told(&state, &seen));
     bodies.extend(route::content(&state, &seen).publish(&state));
     propose_all(director, bodies).await
 }

@@ -3,12 +3,15 @@
 //! keeps anything that is not in the state or the leader's memory, so that a crash at any point
 //! loses nothing. Not here: the decisions (the core).
 
+pub mod authority_task;
+pub mod directors_task;
 pub mod events_task;
 pub mod executor_task;
 pub mod health_task;
 pub mod leadership_task;
 pub mod notify_task;
 pub mod planner_task;
+pub mod relief_task;
 
 use std::{future::Future, sync::Arc, time::Duration};
 

@@ -255,6 +255,25 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
         }
     }
 
+    /// `leader` is known to be gone, not merely silent: this member no longer holds to it, so that it may vote for
+    /// another before the election timeout. Safe whether or not it is true, as any election is.
+    pub fn forget_leader(&mut self, leader: u64) {
+        let raft = &mut self.node.raft;
+        if raft.state == StateRole::Follower && raft.leader_id == leader {
+            let term = raft.term;
+            raft.become_follower(term, INVALID_ID);
+            self.settle_timeout();
+        }
+    }
+
+    /// Starts an election when this member has a vote and knows no leader.
+    pub fn campaign_without_leader(&mut self) {
+        let raft = &self.node.raft;
+        if raft.state != StateRole::Leader && raft.leader_id == INVALID_ID && self.is_voter() {
+            self.campaign();
+        }
+    }
+
     /// Starts an election now.
     pub fn campaign(&mut self) {
         if let Err(error) = self.node.campaign() {

@@ -1,7 +1,9 @@
 //! The one long-lived owner of a [`Member`]: its own OS thread, because its writes block.
 //!
 //! Requests come through a bounded channel and are answered through oneshots; commands that arrive together share a log
-//! entry and a durable write. Raft's time is a tick of 100 ms; ticks missed in a stall are not caught up, so that a slow
+//! entry and a durable write. Raft's time is a tick of 100 ms, elections wait 10 to 20 of them: a process that ends
+//! is noticed at its closed port (`peer_task`), so the timeout only has to notice hosts and links, and may be long
+//! enough that saturated cores and slow disks cost no leader; ticks missed in a stall are not caught up, so that a slow
 //! disk does not look like a lost leader. A panic or a final error ends the process: a restart recovers, limping does not.
 //! Not here: Raft (`member.rs`), the handle that others hold (`member_task/handle.rs`), connections (`transport.rs`).
 
@@ -46,7 +48,25 @@ pub enum StartError {
 }
 
 /// What is done when the member fails: called once, on its thread, with the reason.
-pub type OnFailure = Box<dyn FnOnce(String) + Send>;
+pub type OnFailure = Box<dyn FnOnce(Failure) + Send>;
+
+/// Why a member ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// For people.
+    pub reason: String,
+    /// The group counts on entries that are not in this log any more: it can never be used again.
+    pub log_lost: bool,
+}
+
+impl Failure {
+    fn because(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            log_lost: false,
+        }
+    }
+}
 
 /// Ends the process with [`EXIT_CODE`]; what a director passes as [`OnFailure`].
 #[must_use]
@@ -85,7 +105,11 @@ where
                 let _ = started.send(Err(error));
                 return;
             }
-            Err(_) => return on_failure("the raft member panicked while it started".into()),
+            Err(_) => {
+                return on_failure(Failure::because(
+                    "the raft member panicked while it started",
+                ));
+            }
         };
         let _ = started.send(Ok(()));
         drop(started);
@@ -93,13 +117,19 @@ where
             MemberThread::new(member, outbox, status_in).run(inbox)
         }));
         ended_in.send_replace(true);
-        let reason = match run {
+        let failure = match run {
             Ok(Ok(())) => return,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the raft member panicked; its message is above".into(),
+            Ok(Err(error)) => Failure {
+                reason: error.to_string(),
+                log_lost: matches!(error, MemberError::LogLost { .. }),
+            },
+            Err(_) => Failure::because("the raft member panicked; its message is above"),
         };
-        tracing::error!(%reason, "the raft member failed; this process ends");
-        on_failure(reason);
+        tracing::error!(
+            reason = failure.reason,
+            "the raft member failed; this process ends"
+        );
+        on_failure(failure);
     };
     std::thread::Builder::new()
         .name("raft-member".into())
@@ -218,6 +248,8 @@ impl<S: RaftStore, M: StateMachine> MemberThread<S, M> {
             Request::SnapshotSent(peer, delivered) => {
                 self.member.report_snapshot(peer, delivered);
             }
+            Request::ForgetLeader(leader) => self.member.forget_leader(leader),
+            Request::CampaignWithoutLeader => self.member.campaign_without_leader(),
             Request::Transfer(peer) => self.member.transfer_leader(peer),
             Request::Stop(_) => {}
         }

@@ -4,13 +4,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use wharf_director_core::{
-    apply::deployment::credentials_secret,
+    apply::{deployment::credentials_secret, enrollment::host_of_allocator},
     command::{Body, RegisterAllocator},
-    reconcile::{assignment, destination},
+    reconcile::{assignment, destination, host_roles::host_roles},
     state::{PortRange, State},
     template::MONITORING,
 };
@@ -24,21 +24,24 @@ use wharf_runtime::task;
 use wharf_services::v1::allocator_session_server::AllocatorSession;
 
 use super::{
-    GATHER, HEARTBEAT, QUEUE, SESSION_VERSION, SILENCE, certified_id, refuse, send, silent,
-    superseded,
+    GATHER, HEARTBEAT, QUEUE, SESSION_VERSION, SILENCE, authority_order, certified,
+    director_addresses, is_refusal, leases, refuse, send, silent, superseded,
 };
 use crate::{
-    answer::{internal, not_leading},
-    channels,
+    answer::{internal, not_leading, refused},
+    auth, channels,
     director::Director,
     observations::Ticket,
+    repositories,
     secrets::DeploymentCredentials,
 };
 
 /// Without a change of the state, orders are looked at again: certificates age.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
+/// How often an allocator is told the director's time, by which it judges its host's clock.
+const TIME_EVERY: Duration = Duration::from_secs(30);
 
-type Orders = mpsc::Sender<Result<v1::AllocatorOrder, Status>>;
+pub(super) type Orders = mpsc::Sender<Result<v1::AllocatorOrder, Status>>;
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -52,7 +55,10 @@ impl AllocatorSession for AllocatorSessions {
         &self,
         request: Request<Streaming<v1::AllocatorReport>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
-        let id = certified_id(&request)?
+        let from = auth::address(request.extensions());
+        let identity = certified(&request)?;
+        let id = identity
+            .id
             .parse()
             .map_err(|_| refuse("the certificate names no allocator id", "enroll again"))?;
         if !self.0.leads() {
@@ -70,6 +76,9 @@ impl AllocatorSession for AllocatorSessions {
             };
             if let Err(status) = ended {
                 tracing::info!(allocator = %id, reason = status.message(), "session ended");
+                if is_refusal(&status) {
+                    director.refused_calls.note(&identity, &status, from);
+                }
                 // Whoever is gone need not know why.
                 let _ = orders.try_send(Err(status));
             }
@@ -138,23 +147,31 @@ async fn session(
             .open_allocator(id, hello.facts.clone(), director.now_ms()),
     };
     tracing::info!(allocator = %id, host = hello.host, "an allocator is connected");
-    let welcome = v1::AllocatorWelcome {
-        session_version: SESSION_VERSION,
-        director_id: director.config.director_id.to_string(),
-        heartbeat_interval_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(5_000),
-        server_time: Some(timestamp(director.clock_ms())),
-    };
-    send(orders, order(Order::Welcome(welcome))).await?;
-    let listening = listen(director, &open, (&hello.host, &hello.zone), &mut reports);
-    let ordering = give_orders(director, id, orders);
+    let directors = director_addresses(&director.published.state());
+    send(orders, welcome(director, &directors)).await?;
+    let (beats, beaten) = watch::channel(0);
+    let listening = listen(director, &open, &hello.host, &beats, &mut reports);
+    let leasing = leases::answer(director, id, beaten, orders);
+    let ordering = give_orders(director, id, orders, directors);
     tokio::select! {
         ended = listening => ended,
         ended = ordering => ended,
+        ended = leasing => ended,
         () = open.ticket.superseded.triggered() => Err(superseded()),
     }
 }
 
-fn order(order: Order) -> v1::AllocatorOrder {
+fn welcome(director: &Director, directors: &[String]) -> v1::AllocatorOrder {
+    order(Order::Welcome(v1::AllocatorWelcome {
+        session_version: SESSION_VERSION,
+        director_id: director.config.director_id.to_string(),
+        heartbeat_interval_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(5_000),
+        server_time: Some(timestamp(director.clock_ms())),
+        directors: directors.to_vec(),
+    }))
+}
+
+pub(super) fn order(order: Order) -> v1::AllocatorOrder {
     v1::AllocatorOrder { order: Some(order) }
 }
 
@@ -181,19 +198,29 @@ fn register(id: &AllocatorId, hello: &v1::AllocatorHello) -> Body {
 async fn listen(
     director: &Director,
     open: &Open<'_>,
-    place: (&str, &str),
+    host: &str,
+    beats: &watch::Sender<u64>,
     reports: &mut Streaming<v1::AllocatorReport>,
 ) -> Result<(), Status> {
     let (seen, ticket) = (&director.seen, &open.ticket);
     while let Some(report) = next(reports).await? {
         let now_ms = director.now_ms();
         match report.report {
-            Some(Report::Heartbeat(beat)) => seen.allocator_beat(ticket, open.id, &beat, now_ms),
+            Some(Report::Heartbeat(beat)) => {
+                seen.allocator_beat(ticket, open.id, &beat, now_ms);
+                beats.send_replace(beat.sequence);
+            }
             Some(Report::Instances(report)) => {
                 seen.allocator_instances(ticket, open.id, &report, now_ms);
             }
             Some(Report::Containers(report)) => {
-                seen.allocator_containers(ticket, open.id, place, report);
+                // Its zone may have been set otherwise than it says.
+                let state = director.published.state();
+                let zone = state
+                    .allocators
+                    .get(open.id)
+                    .map_or("", |known| &known.zone);
+                seen.allocator_containers(ticket, open.id, (host, zone), report);
             }
             Some(Report::Hello(_)) => {
                 return Err(refuse("a second hello", "open another session"));
@@ -209,18 +236,33 @@ async fn listen(
 #[derive(Default)]
 struct Sent {
     revision: Option<u64>,
+    directors: Vec<String>,
+    roles_generation: u64,
+    place: Option<v1::AllocatorPlace>,
+    authority: Option<v1::AuthorityOrder>,
     assignment: Option<v1::Assignment>,
     destination: Option<v1::CollectorDestination>,
     log_level: Option<String>,
 }
 
-async fn give_orders(director: &Director, id: &AllocatorId, orders: &Orders) -> Result<(), Status> {
+async fn give_orders(
+    director: &Director,
+    id: &AllocatorId,
+    orders: &Orders,
+    directors: Vec<String>,
+) -> Result<(), Status> {
+    let every = |period| tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    let (mut look, mut clock) = (every(LOOK_EVERY), every(TIME_EVERY));
     let mut changes = director.published.changes();
-    let mut sent = Sent::default();
+    let mut sent = Sent {
+        directors,
+        ..Sent::default()
+    };
     loop {
         changes.borrow_and_update();
         let state = director.published.state();
         if sent.revision != Some(state.revision) {
+            host_of_allocator(&state, id).map_err(|left| refused(&left))?;
             send_changed(director, &state, id, orders, &mut sent).await?;
             sent.revision = Some(state.revision);
         }
@@ -230,7 +272,11 @@ async fn give_orders(director: &Director, id: &AllocatorId, orders: &Orders) -> 
                     return Err(not_leading());
                 }
             }
-            () = tokio::time::sleep(LOOK_EVERY) => sent.revision = None,
+            _ = look.tick() => sent.revision = None,
+            _ = clock.tick() => {
+                let time = timestamp(director.clock_ms());
+                send(orders, order(Order::ServerTime(time))).await?;
+            }
         }
         tokio::time::sleep(GATHER).await;
     }
@@ -243,6 +289,31 @@ async fn send_changed(
     orders: &Orders,
     sent: &mut Sent,
 ) -> Result<(), Status> {
+    let directors = director_addresses(state);
+    if directors != sent.directors {
+        send(orders, welcome(director, &directors)).await?;
+        sent.directors = directors;
+        // Being welcomed clears it there.
+        sent.log_level = None;
+    }
+    let place = place(state, id);
+    if place != sent.place {
+        if let Some(place) = place.clone() {
+            send(orders, order(Order::Place(place))).await?;
+        }
+        sent.place = place;
+    }
+    if let Some(roles) =
+        host_roles(state, id).filter(|told| told.generation > sent.roles_generation)
+    {
+        let told = v1::HostRolesOrder {
+            generation: roles.generation,
+            director: roles.director,
+            proxy: roles.proxy,
+        };
+        send(orders, order(Order::HostRoles(told))).await?;
+        sent.roles_generation = roles.generation;
+    }
     let log_level = state.setting("log.allocator").map(str::to_owned);
     if log_level != sent.log_level {
         let filter = log_level.clone().unwrap_or_else(|| "info".to_owned());
@@ -253,6 +324,14 @@ async fn send_changed(
         )
         .await?;
         sent.log_level = log_level;
+    }
+    // Before anything that is of the new authority.
+    let authority = authority_order(state);
+    if authority != sent.authority {
+        if let Some(authority) = authority.clone() {
+            send(orders, order(Order::Authority(authority))).await?;
+        }
+        sent.authority = authority;
     }
     let assignment = assignment_of(director, state, id).await?;
     if sent.assignment.as_ref() != Some(&assignment) {
@@ -282,6 +361,18 @@ async fn send_changed(
     Ok(())
 }
 
+/// Where the platform says that an allocator is.
+fn place(state: &State, id: &AllocatorId) -> Option<v1::AllocatorPlace> {
+    let known = state.allocators.get(id)?;
+    let tags = known.tags.iter();
+    Some(v1::AllocatorPlace {
+        zone: known.zone.clone(),
+        tags: tags
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+    })
+}
+
 /// The assignment with every instance's secrets.
 async fn assignment_of(
     director: &Director,
@@ -293,7 +384,7 @@ async fn assignment_of(
         .assignments
         .get(id)
         .map_or(0, |assignment| assignment.generation);
-    let ca_pem = director.certificates.authority().certificate_pem();
+    let ca_pem = director.certificates.ca_pem(state);
     let mut secrets = std::collections::HashMap::new();
     for spec in &content.instances {
         let identity = director
@@ -303,7 +394,7 @@ async fn assignment_of(
             .map_err(internal)?;
         let mut given = v1::InstanceSecrets {
             identity_pem: identity.to_string(),
-            ca_pem: ca_pem.to_owned(),
+            ca_pem: ca_pem.clone(),
             ..v1::InstanceSecrets::default()
         };
         if spec.resource_kind == MONITORING {
@@ -312,6 +403,8 @@ async fn assignment_of(
         } else {
             let deployment = state.deployments.get(spec.deployment_id.as_str());
             given.users_json = deployment.map(assignment::users_json).unwrap_or_default();
+            given.repository_json =
+                repositories::file_of(&director.key, state, spec).unwrap_or_default();
         }
         secrets.insert(spec.instance_id.clone(), given);
     }
@@ -338,6 +431,7 @@ fn storage_json(
                 "server_name": format!("{}.{domain}", spec.alias),
                 "username": credentials.username,
                 "password": credentials.password,
+                "version": record.version,
             })
             .to_string(),
         ),
@@ -388,11 +482,8 @@ fn destination_of(
             cluster: found.cluster,
             username: credentials.username,
             password: credentials.password,
-            ca_pem: director
-                .certificates
-                .authority()
-                .certificate_pem()
-                .to_owned(),
+            credentials_version: record.version,
+            ca_pem: director.certificates.ca_pem(state),
         }),
         Err(error) => {
             tracing::error!(%error, "the collectors have no credentials");

@@ -1,15 +1,19 @@
 //! The streams of roles on the internal port: what they report goes to the leader's memory, what
 //! they are to do is sent when it changed. Invariants: a session belongs to the identity of its
-//! certificate; silence ends it; a slow reader ends it; it lives only while this member leads. Not
-//! here: what is decided from reports (`leader/`).
+//! certificate; silence ends it; a slow reader ends it; it is served by the leader, other directors
+//! pass it on (`relay`). Not here: what is decided from reports (`leader/`).
 
 pub mod allocators;
+mod leases;
 pub mod proxies;
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tonic::{Code, Request, Status};
+use wharf_director_core::state::State;
+use wharf_proto::{coded, v1};
+use wharf_runtime::tls::Identity;
 
 use crate::{
     answer::{coded_status, internal},
@@ -52,14 +56,40 @@ fn superseded() -> Status {
     )
 }
 
-/// The id in the caller's certificate.
-fn certified_id<T>(request: &Request<T>) -> Result<String, Status> {
+/// Whom the caller's certificate names.
+fn certified<T>(request: &Request<T>) -> Result<Identity, Status> {
     request
         .extensions()
         .get::<Principal>()
-        .and_then(|principal| principal.identity.as_ref())
-        .map(|identity| identity.id.clone())
+        .and_then(|principal| principal.identity.clone())
         .ok_or_else(|| internal("a session came past the gate"))
+}
+
+/// Whether a session ended because somebody else holds its identity, claims another, or is no member
+/// any more: the audit log hears of it. Others end by silence, a goodbye or a change of leadership.
+fn is_refusal(status: &Status) -> bool {
+    matches!(
+        status.code(),
+        Code::InvalidArgument | Code::Aborted | Code::PermissionDenied | Code::FailedPrecondition
+    ) && coded::decode(status.details()).is_some()
+}
+
+/// Where all directors are, for roles that lose this one.
+fn director_addresses(state: &State) -> Vec<String> {
+    let directors = state.directors.values();
+    directors
+        .map(|record| record.facts.internal_address.clone())
+        .collect()
+}
+
+/// Which authorities a role is to follow; none before the first change of them.
+fn authority_order(state: &State) -> Option<v1::AuthorityOrder> {
+    let record = state.authority.as_ref()?;
+    Some(v1::AuthorityOrder {
+        generation: record.generation,
+        ca_pem: record.bundle_pem(),
+        issuer: record.issuing.sha256.clone(),
+    })
 }
 
 /// Sends one order; a reader that does not take it in time ends the session.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use wharf_director_core::{
+    apply::enrollment::check_proxy,
     command::{Body, PublishRoutes, RegisterProxy},
     reconcile::route,
     state::State,
@@ -21,11 +22,12 @@ use wharf_runtime::task;
 use wharf_services::v1::route_session_server::RouteSession;
 
 use super::{
-    GATHER, HEARTBEAT, QUEUE, SESSION_VERSION, SILENCE, certified_id, refuse, send, silent,
-    superseded,
+    GATHER, HEARTBEAT, QUEUE, SESSION_VERSION, SILENCE, authority_order, certified,
+    director_addresses, is_refusal, refuse, send, silent, superseded,
 };
 use crate::{
-    answer::{internal, not_leading},
+    answer::{internal, not_leading, refused},
+    auth,
     director::Director,
     observations::Ticket,
 };
@@ -46,7 +48,10 @@ impl RouteSession for RouteSessions {
         &self,
         request: Request<Streaming<v1::ProxyReport>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
-        let id = certified_id(&request)?
+        let from = auth::address(request.extensions());
+        let identity = certified(&request)?;
+        let id = identity
+            .id
             .parse()
             .map_err(|_| refuse("the certificate names no proxy id", "enroll again"))?;
         if !self.0.leads() {
@@ -64,6 +69,9 @@ impl RouteSession for RouteSessions {
             };
             if let Err(status) = ended {
                 tracing::info!(proxy = %id, reason = status.message(), "session ended");
+                if is_refusal(&status) {
+                    director.refused_calls.note(&identity, &status, from);
+                }
                 // Whoever is gone need not know why.
                 let _ = orders.try_send(Err(status));
             }
@@ -125,17 +133,22 @@ async fn session(
         ticket: director.seen.open_proxy(id, &hello, director.now_ms()),
     };
     tracing::info!(proxy = %id, host = hello.host, "a proxy is connected");
-    let welcome = v1::RouteWelcome {
+    let directors = director_addresses(&director.published.state());
+    send(orders, welcome(director, &directors)).await?;
+    tokio::select! {
+        ended = listen(director, &open, &mut reports) => ended,
+        ended = give_orders(director, &open, orders, directors) => ended,
+        () = open.ticket.superseded.triggered() => Err(superseded()),
+    }
+}
+
+fn welcome(director: &Director, directors: &[String]) -> v1::RouteOrder {
+    order(Order::Welcome(v1::RouteWelcome {
         session_version: SESSION_VERSION,
         director_id: director.config.director_id.to_string(),
         heartbeat_interval_ms: u64::try_from(HEARTBEAT.as_millis()).unwrap_or(5_000),
-    };
-    send(orders, order(Order::Welcome(welcome))).await?;
-    tokio::select! {
-        ended = listen(director, &open, &mut reports) => ended,
-        ended = give_orders(director, orders) => ended,
-        () = open.ticket.superseded.triggered() => Err(superseded()),
-    }
+        directors: directors.to_vec(),
+    }))
 }
 
 fn order(order: Order) -> v1::RouteOrder {
@@ -164,20 +177,41 @@ async fn listen(
     Err(Status::cancelled("the proxy closed the session"))
 }
 
-async fn give_orders(director: &Director, orders: &Orders) -> Result<(), Status> {
+async fn give_orders(
+    director: &Director,
+    open: &Open<'_>,
+    orders: &Orders,
+    mut directors: Vec<String>,
+) -> Result<(), Status> {
     let mut changes = director.published.changes();
     let mut seen = director.seen.decisive();
     let mut sent: Option<v1::RouteTable> = None;
     let mut log_level: Option<String> = None;
+    let mut told: Option<v1::AuthorityOrder> = None;
     loop {
         changes.borrow_and_update();
         seen.borrow_and_update();
         let state = director.published.state();
+        check_proxy(&state, open.id).map_err(|left| refused(&left))?;
+        let now = director_addresses(&state);
+        if now != directors {
+            send(orders, welcome(director, &now)).await?;
+            directors = now;
+            // Being welcomed clears it there.
+            log_level = None;
+        }
         let wanted = state.setting("log.proxy").map(str::to_owned);
         if wanted != log_level {
             let filter = wanted.clone().unwrap_or_else(|| "info".to_owned());
             send(orders, order(Order::LogLevel(v1::LogLevel { filter }))).await?;
             log_level = wanted;
+        }
+        let authority = authority_order(&state);
+        if authority != told {
+            if let Some(authority) = authority.clone() {
+                send(orders, order(Order::Authority(authority))).await?;
+            }
+            told = authority;
         }
         if let Some(table) = published_table(director, &state).await? {
             send_table(director, orders, &mut sent, table).await?;
@@ -212,6 +246,10 @@ async fn published_table(
             .await
             .map_err(internal)?;
         identities.insert(entry.resource_id.clone(), identity);
+    }
+    // A certificate that was made meanwhile belongs to the next generation.
+    if director.published.state().routes != state.routes {
+        return Ok(None);
     }
     Ok(Some(content.to_message(state.routes.generation, |entry| {
         identities

@@ -8,9 +8,15 @@
     unreachable_pub
 )]
 
+mod beat;
+mod node;
+mod proxy;
+
 use std::{collections::BTreeMap, future::Future, net::SocketAddr, path::Path, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use beat::Beat;
+pub use proxy::HandProxy;
 use tokio::{runtime::Runtime, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
@@ -19,7 +25,7 @@ use tonic::{
     transport::Channel,
 };
 use wharf_director::{Config, Running, auth::Rules, secrets};
-use wharf_proto::v1::{self, allocator_order, allocator_report::Report, proxy_report, route_order};
+use wharf_proto::v1::{self, allocator_order, allocator_report::Report};
 use wharf_runtime::{
     clock,
     net::{Addresses, channel},
@@ -32,9 +38,7 @@ use wharf_runtime::{
         ROLE_DIRECTOR, client_config, install_provider,
     },
 };
-use wharf_services::v1::{
-    allocator_session_client::AllocatorSessionClient, route_session_client::RouteSessionClient,
-};
+use wharf_services::v1::allocator_session_client::AllocatorSessionClient;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 /// Far longer than anything takes: only a hang reaches it.
@@ -145,12 +149,22 @@ impl Process {
     }
 
     pub async fn start_with(files: &Files, rules: Rules) -> Self {
+        let process = Self::launch(files.config(), rules).await;
+        let director = process.running().director.clone();
+        eventually("the director leads", || async {
+            director.leads().then_some(())
+        })
+        .await;
+        process
+    }
+
+    /// Starts one that need not lead.
+    pub async fn launch(config: Config, rules: Rules) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        let config = files.config();
         let started = runtime.spawn(wharf_director::start_with(
             config,
             None,
@@ -158,11 +172,6 @@ impl Process {
             rules,
         ));
         let running = started.await.unwrap().unwrap();
-        let director = running.director.clone();
-        eventually("the director leads", || async {
-            director.leads().then_some(())
-        })
-        .await;
         Self {
             admin: running.admin,
             internal: running.internal,
@@ -250,9 +259,21 @@ pub struct HandAllocator {
     pub held: BTreeMap<String, v1::AssignedInstance>,
     pub generation: u64,
     pub destination: Option<v1::CollectorDestination>,
+    /// Its containers do not become healthy.
+    pub ailing: bool,
+    /// Leases that it was given, oldest first.
+    pub leases: Vec<v1::Leases>,
+    /// Data that it set aside.
+    pub aside: Vec<v1::SetAsideData>,
+    beat: Beat<v1::AllocatorReport>,
     reports: mpsc::Sender<v1::AllocatorReport>,
     orders: Streaming<v1::AllocatorOrder>,
 }
+
+type Opened = (
+    mpsc::Sender<v1::AllocatorReport>,
+    Result<Streaming<v1::AllocatorOrder>, Status>,
+);
 
 pub async fn open_session(
     files: &Files,
@@ -260,17 +281,25 @@ pub async fn open_session(
     certified: &str,
     claimed: &str,
     held_generation: u64,
-) -> (
-    mpsc::Sender<v1::AllocatorReport>,
-    Result<Streaming<v1::AllocatorOrder>, Status>,
-) {
+) -> Opened {
+    open_session_on(files, process, certified, claimed, held_generation, "h1").await
+}
+
+async fn open_session_on(
+    files: &Files,
+    process: &Process,
+    certified: &str,
+    claimed: &str,
+    held_generation: u64,
+    host: &str,
+) -> Opened {
     let identity = files.identity("allocator", certified);
     let channel = files.channel(process.internal, Some(&identity));
     let (reports, stream) = mpsc::channel(64);
     let hello = v1::AllocatorHello {
         session_version: 1,
         allocator_id: claimed.to_owned(),
-        host: "h1".into(),
+        host: host.to_owned(),
         zone: "zone-1".into(),
         capacity: Some(v1::Size {
             memory_bytes: 16 << 30,
@@ -316,12 +345,42 @@ impl HandAllocator {
         generation: u64,
     ) -> Self {
         let id = files.bootstrap.allocator_id.clone();
-        let (reports, orders) = open_session(files, process, &id, &id, generation).await;
+        Self::arrive(files, process, &id, "h1", held, generation).await
+    }
+
+    /// The allocator of another host.
+    pub async fn of_host(files: &Files, process: &Process, host: &str) -> Self {
+        let id = random::new_id();
+        let mut allocator = Self::arrive(files, process, &id, host, BTreeMap::new(), 0).await;
+        allocator.report().await;
+        allocator
+    }
+
+    async fn arrive(
+        files: &Files,
+        process: &Process,
+        id: &str,
+        host: &str,
+        held: BTreeMap<String, v1::AssignedInstance>,
+        generation: u64,
+    ) -> Self {
+        let (reports, orders) = open_session_on(files, process, id, id, generation, host).await;
+        let beat = v1::AllocatorHeartbeat {
+            applied_generation: generation,
+            ..Default::default()
+        };
+        let beat = v1::AllocatorReport {
+            report: Some(Report::Heartbeat(beat)),
+        };
         let mut allocator = Self {
-            id,
+            id: id.to_owned(),
             held,
             generation,
+            beat: Beat::begin(&reports, beat),
             destination: None,
+            ailing: false,
+            leases: Vec::new(),
+            aside: Vec::new(),
             reports,
             orders: orders.unwrap(),
         };
@@ -335,23 +394,34 @@ impl HandAllocator {
         let report = v1::AllocatorReport {
             report: Some(report),
         };
+        if matches!(report.report, Some(Report::Heartbeat(_))) {
+            self.beat.becomes(&report);
+        }
         // The director may be gone.
         let _ = self.reports.send(report).await;
     }
 
-    async fn report(&mut self) {
+    /// Tells what it has. An instance without a port has its data alone.
+    pub async fn report(&mut self) {
         let instances = self
             .held
             .values()
             .map(|instance| v1::InstanceObservation {
                 instance_id: instance.instance_id.clone(),
-                container_id: "c".repeat(64),
+                container_id: if instance.port == 0 {
+                    String::new()
+                } else {
+                    "c".repeat(64)
+                },
+                credentials: node::credentials(instance),
                 state: if instance.run {
                     v1::InstanceState::Running
                 } else {
                     v1::InstanceState::Stopped
                 } as i32,
-                health: if instance.run {
+                health: if instance.run && (self.ailing || node::copies(instance)) {
+                    v1::Health::Unhealthy
+                } else if instance.run {
                     v1::Health::Healthy
                 } else {
                     v1::Health::Unknown
@@ -359,16 +429,25 @@ impl HandAllocator {
                 port: instance.port,
                 spec_hash: instance.spec_hash.clone(),
                 data_present: true,
+                copy: node::copied(instance),
                 ..Default::default()
             })
             .collect();
         self.send(Report::Instances(v1::InstanceObservations {
             generation: self.generation,
             instances,
+            set_aside: self.aside.clone(),
         }))
         .await;
         self.send(Report::Heartbeat(v1::AllocatorHeartbeat {
             applied_generation: self.generation,
+            collectors: Some(v1::CollectorStatus {
+                credentials_version: self
+                    .destination
+                    .as_ref()
+                    .map_or(0, |known| known.credentials_version),
+                ..Default::default()
+            }),
             ..Default::default()
         }))
         .await;
@@ -389,6 +468,21 @@ impl HandAllocator {
                 for gone in &assignment.remove_instance_ids {
                     self.held.remove(gone);
                 }
+                for aside in &assignment.set_aside_instance_ids {
+                    if self.held.remove(aside).is_some() {
+                        self.aside.push(v1::SetAsideData {
+                            instance_id: aside.clone(),
+                            path: format!("/data/set-aside/{aside}"),
+                            bytes: 4_096,
+                            set_aside_at: None,
+                        });
+                    }
+                }
+                for kept in &assignment.keep_instance_ids {
+                    if let Some(kept) = self.held.get_mut(kept) {
+                        (kept.run, kept.port) = (false, 0);
+                    }
+                }
                 for instance in assignment.instances {
                     self.held.insert(instance.instance_id.clone(), instance);
                 }
@@ -396,87 +490,11 @@ impl HandAllocator {
             }
             allocator_order::Order::Destination(destination) => {
                 self.destination = Some(destination);
+                self.report().await;
             }
+            allocator_order::Order::Leases(leases) => self.leases.push(leases),
             _ => {}
         }
-        true
-    }
-}
-
-/// A proxy driven by hand.
-pub struct HandProxy {
-    pub table: BTreeMap<String, v1::Route>,
-    pub generation: u64,
-    reports: mpsc::Sender<v1::ProxyReport>,
-    orders: Streaming<v1::RouteOrder>,
-}
-
-impl HandProxy {
-    pub async fn connect(files: &Files, process: &Process, held_generation: u64) -> Self {
-        let id = files.bootstrap.proxy_id.clone();
-        let identity = files.identity("proxy", &id);
-        let channel = files.channel(process.internal, Some(&identity));
-        let (reports, stream) = mpsc::channel(64);
-        let hello = v1::ProxyHello {
-            session_version: 1,
-            proxy_id: id,
-            host: "h1".into(),
-            zone: "zone-1".into(),
-            held_generation,
-            version: "test".into(),
-        };
-        let report = v1::ProxyReport {
-            report: Some(proxy_report::Report::Hello(hello)),
-        };
-        reports.send(report).await.unwrap();
-        let orders = RouteSessionClient::new(channel)
-            .session(ReceiverStream::new(stream))
-            .await
-            .unwrap()
-            .into_inner();
-        Self {
-            table: BTreeMap::new(),
-            generation: held_generation,
-            reports,
-            orders,
-        }
-    }
-
-    /// Takes one order; false when the session ended.
-    pub async fn obey_one(&mut self) -> bool {
-        let Ok(Some(order)) = self.orders.message().await else {
-            return false;
-        };
-        match order.order.unwrap() {
-            route_order::Order::Table(table) => {
-                assert!(table.generation >= self.generation, "an older table");
-                self.generation = table.generation;
-                self.table = table
-                    .routes
-                    .into_iter()
-                    .map(|route| (route.resource_id.clone(), route))
-                    .collect();
-            }
-            route_order::Order::Delta(delta) => {
-                assert_eq!(delta.from_generation, self.generation, "a gap");
-                self.generation = delta.to_generation;
-                for id in delta.removed_resource_ids {
-                    self.table.remove(&id);
-                }
-                for route in delta.changed {
-                    self.table.insert(route.resource_id.clone(), route);
-                }
-            }
-            _ => return true,
-        }
-        let beat = v1::ProxyHeartbeat {
-            table_generation: self.generation,
-            ..Default::default()
-        };
-        let report = v1::ProxyReport {
-            report: Some(proxy_report::Report::Heartbeat(beat)),
-        };
-        let _ = self.reports.send(report).await;
         true
     }
 }

@@ -1,13 +1,17 @@
 //! Applying commands about hosts' roles. Registering is level-triggered: a hello that says what
-//! the record says changes nothing. Generations never run behind what a role already holds.
+//! the record says changes nothing; what was set by request (`allocator_change`) goes before what a
+//! hello says. Generations never run behind what a role already holds.
 
 use crate::{
-    apply::check_version,
-    command::{ForgetAllocator, ForgetProxy, RegisterAllocator, RegisterProxy, UpdateAllocator},
+    apply::enrollment,
+    command::{ForgetAllocator, ForgetProxy, RegisterAllocator, RegisterProxy},
     outcome::Outcome,
     reconcile::assignment,
     refusal::{Refusal, RefusalKind, codes},
-    state::{AllocatorRecord, ProxyRecord, State},
+    size::Size,
+    state::{
+        AllocatorRecord, HostRecord, MOVES_LEVEL, ProxyRecord, State, allocator::AllocatorSaid,
+    },
 };
 
 /// Bytes of a host's, a zone's or a tag's text at most.
@@ -24,7 +28,7 @@ fn refuse(field: &str, message: &str, hint: &str) -> Refusal {
         .hint(hint)
 }
 
-fn good_name(text: &str) -> bool {
+pub(super) fn good_name(text: &str) -> bool {
     (1..=NAME_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -83,19 +87,35 @@ pub(super) fn register(state: &mut State, body: &RegisterAllocator) -> Result<Ou
     check(body)?;
     let id = &body.allocator_id;
     let now_ms = state.now_ms;
+    let may_host =
+        enrollment::host_of_allocator(state, id)?.is_none_or(HostRecord::hosts_instances);
     let known = state.allocators.get(id);
-    let record = AllocatorRecord {
-        id: id.clone(),
-        host: body.host.clone(),
+    let said = AllocatorSaid {
         zone: body.zone.clone(),
         tags: body.tags.clone(),
         capacity: body.capacity,
+    };
+    let set = known.map(|known| known.set.clone()).unwrap_or_default();
+    let record = AllocatorRecord {
+        id: id.clone(),
+        host: body.host.clone(),
+        zone: set.zone.clone().unwrap_or_else(|| body.zone.clone()),
+        tags: set.tags.clone().unwrap_or_else(|| body.tags.clone()),
+        // What the token did not carry is not the host's to claim.
+        capacity: if may_host {
+            set.capacity.unwrap_or(body.capacity)
+        } else {
+            Size::default()
+        },
         address: body.address.clone(),
         ports: body.ports,
         maintenance: known.is_some_and(|known| known.maintenance),
         created_ms: known.map_or(now_ms, |known| known.created_ms),
         changed_ms: known.map_or(now_ms, |known| known.changed_ms),
         version: known.map_or(0, |known| known.version),
+        // Members of older versions do not read it.
+        said: (state.feature_level >= MOVES_LEVEL).then_some(said),
+        set,
     };
     let held = believable(body.held_generation);
     let behind = state
@@ -128,42 +148,20 @@ pub(super) fn register(state: &mut State, body: &RegisterAllocator) -> Result<Ou
     })
 }
 
-pub(super) fn update(state: &mut State, body: &UpdateAllocator) -> Result<Outcome, Refusal> {
-    let now_ms = state.now_ms;
-    let record = state
-        .allocators
-        .get_mut(&body.allocator_id)
-        .ok_or_else(|| Refusal::not_found("allocator", &body.allocator_id))?;
-    check_version("allocator", body.expected_version, record.version)?;
-    if body
-        .maintenance
-        .is_none_or(|maintenance| maintenance == record.maintenance)
-    {
-        return Ok(Outcome::Unchanged);
-    }
-    record.maintenance = body.maintenance.unwrap_or(record.maintenance);
-    record.changed_ms = now_ms;
-    record.version = record.version.saturating_add(1);
-    Ok(Outcome::Allocator {
-        allocator_id: body.allocator_id.clone(),
-        version: record.version,
-    })
-}
-
 pub(super) fn forget(state: &mut State, body: &ForgetAllocator) -> Result<Outcome, Refusal> {
     let id = &body.allocator_id;
     if !state.allocators.contains_key(id) {
         return Err(Refusal::not_found("allocator", id));
     }
-    let hosted = state
-        .assignments
-        .get(id)
-        .map_or(0, |assignment| assignment.instances.len());
+    let hosted = state.hosted(id);
     if hosted > 0 {
         return Err(Refusal::new(
             RefusalKind::FailedPrecondition,
             codes::ALLOCATOR,
-            format!("the allocator hosts {hosted} instances"),
+            match hosted {
+                1 => "the allocator hosts 1 instance".to_owned(),
+                _ => format!("the allocator hosts {hosted} instances"),
+            },
         )
         .field("allocator")
         .hint("delete or move its instances first"));
@@ -182,6 +180,7 @@ pub(super) fn register_proxy(state: &mut State, body: &RegisterProxy) -> Result<
         ));
     }
     let id = &body.proxy_id;
+    enrollment::check_proxy(state, id)?;
     let now_ms = state.now_ms;
     let held = believable(body.held_generation);
     let behind = state.routes.generation < held;

@@ -8,16 +8,19 @@ use wharf_proto::ids::{DeploymentId, PlanId};
 use crate::{
     apply::{check_version, plan, platform},
     command::{
-        CreateDeployment, DeleteDeployment, ExtendDeployment, NewResource, UpgradeDeployment,
+        ACTOR_BYTES, CreateDeployment, DeleteDeployment, ExtendDeployment, NewResource,
+        UpgradeDeployment,
     },
     deployment::validate,
     outcome::Outcome,
     placement,
+    plan::layout::wanted_now,
     reconcile::assignment,
     refusal::{Refusal, RefusalKind, codes, cut},
     state::{
-        DeploymentRecord, FORGOTTEN_PLANS_KEPT, InstanceRecord, PLANS_KEPT, PlanKind, PlanRecord,
-        PlanStatus, ResourceRecord, SecretRecord, State, Want,
+        ClaimStage, DeploymentRecord, FORGOTTEN_PLANS_KEPT, HostLoss, InstanceRecord, MoveWish,
+        PLANS_KEPT, PlanKind, PlanRecord, PlanStatus, ResourceRecord, SecretRecord, State, Want,
+        Wanted,
     },
 };
 
@@ -30,7 +33,11 @@ pub fn credentials_secret(id: &DeploymentId) -> String {
     format!("deployment/{id}/credentials")
 }
 
-pub(super) fn create(state: &mut State, body: &CreateDeployment) -> Result<Outcome, Refusal> {
+pub(super) fn create(
+    state: &mut State,
+    body: &CreateDeployment,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
     if state.platform.is_none() {
         return Err(Refusal::new(
             RefusalKind::FailedPrecondition,
@@ -89,13 +96,21 @@ pub(super) fn create(state: &mut State, body: &CreateDeployment) -> Result<Outco
             current_plan: None,
             deleting: false,
             last_error: None,
+            terminated: false,
+            next_user: None,
+            on_host_loss: HostLoss::Wait,
+            snapshot_policy: None,
+            snapshot_requested: 0,
         },
     );
+    let wanted = wanted(state, &body.deployment_id);
     begin_plan(
         state,
         &body.deployment_id,
         &body.plan_id,
         PlanKind::Create,
+        wanted,
+        actor,
         String::new(),
     );
     Ok(Outcome::Deployment {
@@ -104,7 +119,11 @@ pub(super) fn create(state: &mut State, body: &CreateDeployment) -> Result<Outco
     })
 }
 
-pub(super) fn delete(state: &mut State, body: &DeleteDeployment) -> Result<Outcome, Refusal> {
+pub(super) fn delete(
+    state: &mut State,
+    body: &DeleteDeployment,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
     let id = &body.deployment_id;
     let deployment = state
         .deployments
@@ -135,6 +154,7 @@ pub(super) fn delete(state: &mut State, body: &DeleteDeployment) -> Result<Outco
     }
     check_version("deployment", body.expected_version, deployment.version)?;
     free_plan_id(state, &body.plan_id)?;
+    let torn = torn_moves(state, deployment);
     if let Some(pending) = deployment.pending_plan.clone() {
         plan::end(
             state,
@@ -147,8 +167,53 @@ pub(super) fn delete(state: &mut State, body: &DeleteDeployment) -> Result<Outco
     if let Some(deployment) = state.deployments.get_mut(id) {
         deployment.deleting = true;
     }
-    begin_plan(state, id, &body.plan_id, PlanKind::Delete, String::new());
+    let wanted = Wanted {
+        deleted: true,
+        moves: torn,
+        ..wanted(state, id)
+    };
+    let reason = String::new();
+    begin_plan(
+        state,
+        id,
+        &body.plan_id,
+        PlanKind::Delete,
+        wanted,
+        actor,
+        reason,
+    );
     Ok(done(body.plan_id.clone()))
+}
+
+/// The moves that a deletion tears off in the middle of a take-over: nobody knows which of the two
+/// places has the last writes, so the deletion that names them is not cancelled.
+fn torn_moves(state: &State, deployment: &DeploymentRecord) -> Vec<MoveWish> {
+    let pending = deployment.pending_plan.as_ref();
+    let wanted = pending
+        .and_then(|id| state.plans.get(id))
+        .and_then(|plan| plan.wanted.as_ref());
+    let moves = wanted.map(|wanted| wanted.moves.as_slice());
+    moves
+        .unwrap_or_default()
+        .iter()
+        .filter(|wish| {
+            state
+                .instances
+                .get(&wish.instance_id)
+                .and_then(|instance| instance.claim.as_ref())
+                .is_some_and(|claim| claim.stage == ClaimStage::TakingOver)
+        })
+        .cloned()
+        .collect()
+}
+
+/// What the deployment is, as what a plan wants.
+fn wanted(state: &State, id: &DeploymentId) -> Wanted {
+    state
+        .deployments
+        .get(id)
+        .map(|deployment| wanted_now(state, deployment))
+        .unwrap_or_default()
 }
 
 fn insert_resources(state: &mut State, deployment_id: &DeploymentId, resources: &[NewResource]) {
@@ -169,6 +234,15 @@ fn insert_resources(state: &mut State, deployment_id: &DeploymentId, resources: 
                     revision: 1,
                     spec_hash: String::new(),
                     refused_ports: BTreeSet::new(),
+                    claim: None,
+                    proven: false,
+                    paused: false,
+                    routing_stopped: false,
+                    lease_bound: false,
+                    leased: false,
+                    incarnation: 0,
+                    last_snapshot: None,
+                    restored_from: None,
                 },
             );
         }
@@ -195,7 +269,11 @@ fn insert_resources(state: &mut State, deployment_id: &DeploymentId, resources: 
     }
 }
 
-pub(super) fn extend(state: &mut State, body: &ExtendDeployment) -> Result<Outcome, Refusal> {
+pub(super) fn extend(
+    state: &mut State,
+    body: &ExtendDeployment,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
     let id = &body.deployment_id;
     let deployment = at_rest(state, id)?;
     check_version("deployment", body.expected_version, deployment.version)?;
@@ -206,11 +284,14 @@ pub(super) fn extend(state: &mut State, body: &ExtendDeployment) -> Result<Outco
         let added = body.resources.iter().map(|resource| resource.id.clone());
         deployment.resources.extend(added);
     }
+    let wanted = wanted(state, id);
     begin_plan(
         state,
         id,
         &body.plan_id,
         PlanKind::Extend,
+        wanted,
+        actor,
         body.reason.clone(),
     );
     Ok(Outcome::Deployment {
@@ -220,7 +301,10 @@ pub(super) fn extend(state: &mut State, body: &ExtendDeployment) -> Result<Outco
 }
 
 /// The deployment, if nothing is being done to it.
-fn at_rest<'a>(state: &'a State, id: &DeploymentId) -> Result<&'a DeploymentRecord, Refusal> {
+pub(super) fn at_rest<'a>(
+    state: &'a State,
+    id: &DeploymentId,
+) -> Result<&'a DeploymentRecord, Refusal> {
     let deployment = state
         .deployments
         .get(id)
@@ -240,20 +324,27 @@ fn at_rest<'a>(state: &'a State, id: &DeploymentId) -> Result<&'a DeploymentReco
             format!("the plan {pending} is not yet carried out"),
         )
         .field("deployment")
-        .hint("wait for it: `wharf plan follow`"));
+        .hint("wait for it, `wharf plan follow`, or end it: `wharf plan cancel`"));
     }
     Ok(deployment)
 }
 
-pub(super) fn upgrade(state: &mut State, body: &UpgradeDeployment) -> Result<Outcome, Refusal> {
+pub(super) fn upgrade(
+    state: &mut State,
+    body: &UpgradeDeployment,
+    actor: &str,
+) -> Result<Outcome, Refusal> {
     let id = &body.deployment_id;
     at_rest(state, id)?;
     free_plan_id(state, &body.plan_id)?;
+    let wanted = wanted(state, id);
     begin_plan(
         state,
         id,
         &body.plan_id,
         PlanKind::Upgrade,
+        wanted,
+        actor,
         body.reason.clone(),
     );
     Ok(Outcome::Deployment {
@@ -262,7 +353,7 @@ pub(super) fn upgrade(state: &mut State, body: &UpgradeDeployment) -> Result<Out
     })
 }
 
-fn free_plan_id(state: &State, id: &PlanId) -> Result<(), Refusal> {
+pub(super) fn free_plan_id(state: &State, id: &PlanId) -> Result<(), Refusal> {
     if state.plans.contains_key(id) {
         return Err(Refusal::new(
             RefusalKind::AlreadyExists,
@@ -274,7 +365,16 @@ fn free_plan_id(state: &State, id: &PlanId) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn begin_plan(state: &mut State, id: &DeploymentId, plan: &PlanId, kind: PlanKind, reason: String) {
+/// Makes a plan pending.
+pub(super) fn begin_plan(
+    state: &mut State,
+    id: &DeploymentId,
+    plan: &PlanId,
+    kind: PlanKind,
+    wanted: Wanted,
+    actor: &str,
+    reason: String,
+) {
     let now_ms = state.now_ms;
     let Some(deployment) = state.deployments.get_mut(id) else {
         return;
@@ -299,6 +399,9 @@ fn begin_plan(state: &mut State, id: &DeploymentId, plan: &PlanId, kind: PlanKin
         attempts: 0,
         steps: Vec::new(),
         version: 1,
+        actor: cut(actor, ACTOR_BYTES).to_owned(),
+        wanted: Some(wanted),
+        undo_from: None,
     };
     state.plans.insert(plan.clone(), Arc::new(record));
     let history = state.plan_history.entry(id.clone()).or_default();
@@ -327,6 +430,11 @@ pub(super) fn forget(state: &mut State, id: &DeploymentId) {
             let Some(instance) = state.instances.remove(instance_id) else {
                 continue;
             };
+            if let Some(claimed) = instance.claim.and_then(|claim| claim.berth)
+                && let Some(assignment) = state.assignments.get_mut(&claimed.allocator_id)
+            {
+                assignment.claims.remove(instance_id);
+            }
             let Some(berth) = instance.berth else {
                 continue;
             };

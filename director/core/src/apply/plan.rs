@@ -4,20 +4,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use wharf_proto::ids::{AllocatorId, DeploymentId, InstanceId, PlanId};
+use wharf_proto::ids::{DeploymentId, InstanceId, PlanId};
 
+use super::{berth, change, finish};
 use crate::{
-    apply::deployment,
-    command::{
-        AdoptPlan, InstanceChange, NotePlan, PlanEnded, StartAttempt, StepTransition, SupersedePlan,
-    },
+    command::{AdoptPlan, NotePlan, PlanEnded, StartAttempt, StepTransition, SupersedePlan},
     outcome::Outcome,
-    placement::CapacityIndex,
-    reconcile::assignment,
     refusal::{Refusal, RefusalKind, codes, cut},
     state::{
-        DeploymentError, InstanceBerth, InstanceRecord, PlanRecord, PlanStatus, State, StepKind,
-        StepLine, StepRecord, StepStatus, Want,
+        Claim, DeploymentError, InstanceRecord, PlanKind, PlanRecord, PlanStatus, State, StepKind,
+        StepLine, StepRecord, StepStatus,
         plan::{LOG_LINE_BYTES, REASON_BYTES, STEP_LOG_LINES},
     },
 };
@@ -27,18 +23,18 @@ pub const STEPS: usize = 1_000;
 /// Log lines that one transition may bring.
 const LINES_PER_TRANSITION: usize = 32;
 
-fn stale(code: &str, message: impl Into<String>) -> Refusal {
+pub(super) fn stale(code: &str, message: impl Into<String>) -> Refusal {
     Refusal::new(RefusalKind::Aborted, code, message)
 }
 
-fn find<'a>(state: &'a State, id: &PlanId) -> Result<&'a Arc<PlanRecord>, Refusal> {
+pub(super) fn find<'a>(state: &'a State, id: &PlanId) -> Result<&'a Arc<PlanRecord>, Refusal> {
     state
         .plans
         .get(id)
         .ok_or_else(|| Refusal::not_found("plan", id))
 }
 
-fn answer(state: &State, id: &PlanId) -> Outcome {
+pub(super) fn answer(state: &State, id: &PlanId) -> Outcome {
     let version = state.plans.get(id).map_or(0, |plan| plan.version);
     Outcome::Plan {
         plan_id: id.clone(),
@@ -86,23 +82,24 @@ pub(super) fn adopt(state: &mut State, body: &AdoptPlan) -> Result<Outcome, Refu
     {
         own(state, &deployment_id, id)?;
     }
-    let placed = check_berths(state, &deployment_id, body)?;
+    let (placed, claims) = berth::check(state, &plan, body)?;
     let mut described: BTreeMap<&InstanceId, String> = BTreeMap::new();
-    for (berth, record) in body.berths.iter().zip(placed) {
+    for (new, record) in body.berths.iter().zip(placed) {
         let host = state
             .allocators
-            .get(&berth.allocator_id)
+            .get(&new.allocator_id)
             .map_or("", |known| known.host.as_str());
         described.insert(
-            &berth.instance_id,
+            &new.instance_id,
             format!("placed on {host} in {}, port {}", record.zone, record.port),
         );
-        if let Some(instance) = state.instances.get_mut(&berth.instance_id) {
-            instance.berth = Some(record);
+        berth::put(state, &plan, &new.instance_id, record);
+    }
+    for (new, claim) in body.claims.iter().zip(claims) {
+        if let Some(line) = claimed(state, &plan, &new.instance_id, &claim) {
+            described.insert(&new.instance_id, line);
         }
-        if let Some(assigned) = state.assignments.get_mut(&berth.allocator_id) {
-            assigned.instances.insert(berth.instance_id.clone());
-        }
+        berth::claim(state, &new.instance_id, claim);
     }
     let now_ms = state.now_ms;
     let steps = body
@@ -128,6 +125,8 @@ pub(super) fn adopt(state: &mut State, body: &AdoptPlan) -> Result<Outcome, Refu
                 started_ms: if placed { plan.created_ms } else { 0 },
                 ended_ms: if placed { now_ms } else { 0 },
                 waits_for: String::new(),
+                bytes_done: 0,
+                got_on_ms: 0,
                 log: line
                     .filter(|_| placed)
                     .map(|text| StepLine {
@@ -140,6 +139,11 @@ pub(super) fn adopt(state: &mut State, body: &AdoptPlan) -> Result<Outcome, Refu
             }
         })
         .collect();
+    if plan.kind == PlanKind::Restore
+        && let Some(deployment) = state.deployments.get_mut(&deployment_id)
+    {
+        deployment.terminated = false;
+    }
     change(state, &body.plan_id, |plan| {
         plan.status = PlanStatus::Running;
         plan.adopted_ms = now_ms;
@@ -151,55 +155,34 @@ pub(super) fn adopt(state: &mut State, body: &AdoptPlan) -> Result<Outcome, Refu
     Ok(answer(state, &body.plan_id))
 }
 
-/// Checks that every berth still fits: capacity, port, anti-affinity; the planner may have looked
-/// at an older state.
-fn check_berths(
-    state: &State,
-    deployment_id: &DeploymentId,
-    body: &AdoptPlan,
-) -> Result<Vec<InstanceBerth>, Refusal> {
-    let mut indexes: BTreeMap<&AllocatorId, CapacityIndex> = BTreeMap::new();
-    let mut seen = std::collections::BTreeSet::new();
-    let mut records = Vec::with_capacity(body.berths.len());
-    for berth in &body.berths {
-        let instance = own(state, deployment_id, &berth.instance_id)?;
-        let index = indexes
-            .entry(&berth.allocator_id)
-            .or_insert_with(|| CapacityIndex::of_one(state, &berth.allocator_id));
-        let host = index
-            .host(&berth.allocator_id)
-            .ok_or_else(|| Refusal::not_found("allocator", &berth.allocator_id))?;
-        let port_is_free = (host.ports.start..=host.ports.end).contains(&berth.port)
-            && !host.taken_ports.contains_key(&berth.port);
-        if instance.berth.is_some()
-            || !seen.insert(&berth.instance_id)
-            || host.maintenance
-            || host.resources.contains_key(&instance.resource_id)
-            || !instance.size.fits_in(host.free())
-            || !port_is_free
-        {
-            return Err(stale(
-                codes::PLACEMENT,
-                format!("{} no longer fits on {}", instance.name, host.name),
-            ));
-        }
-        records.push(InstanceBerth {
-            allocator_id: berth.allocator_id.clone(),
-            zone: host.zone.clone(),
-            port: berth.port,
+/// Where an instance is to go and why, for the first line of its first step.
+fn claimed(state: &State, plan: &PlanRecord, id: &InstanceId, claim: &Claim) -> Option<String> {
+    let place = claim.berth.as_ref()?;
+    let host = |id| {
+        state
+            .allocators
+            .get(id)
+            .map_or("", |known| known.host.as_str())
+    };
+    let from = state.instances.get(id)?.berth.as_ref()?;
+    let wishes = plan.wanted.as_ref().map(|wanted| wanted.moves.as_slice());
+    let why = wishes
+        .unwrap_or_default()
+        .iter()
+        .find(|wish| wish.instance_id == *id)
+        .map_or_else(String::new, |wish| {
+            format!("; {}: {}", wish.cause.as_str(), wish.reason)
         });
-        index.occupy(
-            &berth.allocator_id,
-            deployment_id,
-            &instance.resource_id,
-            instance.size,
-            berth.port,
-        );
-    }
-    Ok(records)
+    Some(format!(
+        "goes from {} to {} in {}, port {}{why}",
+        host(&from.allocator_id),
+        host(&place.allocator_id),
+        place.zone,
+        place.port
+    ))
 }
 
-fn own<'a>(
+pub(super) fn own<'a>(
     state: &'a State,
     deployment_id: &DeploymentId,
     id: &InstanceId,
@@ -212,7 +195,7 @@ fn own<'a>(
 }
 
 /// Changes a plan's record and raises its version.
-fn change(state: &mut State, id: &PlanId, f: impl FnOnce(&mut PlanRecord)) {
+pub(super) fn change(state: &mut State, id: &PlanId, f: impl FnOnce(&mut PlanRecord)) {
     if let Some(plan) = state.plans.get_mut(id) {
         let plan = Arc::make_mut(plan);
         f(plan);
@@ -276,7 +259,7 @@ pub(super) fn start_attempt(state: &mut State, body: &StartAttempt) -> Result<Ou
     Ok(answer(state, &body.plan_id))
 }
 
-fn log(step: &mut StepRecord, at_ms: u64, text: &str) {
+pub(super) fn log(step: &mut StepRecord, at_ms: u64, text: &str) {
     step.log.push(StepLine {
         at_ms,
         text: cut(text, LOG_LINE_BYTES).to_owned(),
@@ -305,7 +288,7 @@ pub(super) fn step(state: &mut State, body: &StepTransition) -> Result<Outcome, 
         ));
     }
     for change in &body.changes {
-        check_change(state, &plan.deployment_id, change)?;
+        change::check(state, &plan.deployment_id, change)?;
     }
     let now_ms = state.now_ms;
     change(state, &plan.id, |plan| {
@@ -323,13 +306,24 @@ pub(super) fn step(state: &mut State, body: &StepTransition) -> Result<Outcome, 
             } else {
                 cut(&body.waits_for, REASON_BYTES).to_owned()
             };
+            if body.bytes_done > step.bytes_done || !body.changes.is_empty() {
+                step.got_on_ms = now_ms;
+            }
+            step.bytes_done = body.bytes_done;
             for text in body.log.iter().take(LINES_PER_TRANSITION) {
                 log(step, now_ms, text);
             }
         }
     });
     for change in &body.changes {
-        make_change(state, &plan.deployment_id, change);
+        change::make(state, &plan.deployment_id, change);
+    }
+    let step = plan.steps.get(index);
+    if let Some(instance_id) = step.and_then(|step| step.instance_id.as_ref())
+        && step.is_some_and(|step| step.kind == StepKind::Healthy)
+        && body.to == StepStatus::Done
+    {
+        berth::prove(state, instance_id);
     }
     if !state.deployments.contains_key(&plan.deployment_id) {
         // The deployment is forgotten: nothing would ever end its plan.
@@ -338,119 +332,23 @@ pub(super) fn step(state: &mut State, body: &StepTransition) -> Result<Outcome, 
     Ok(answer(state, &plan.id))
 }
 
-fn placed(instance: &InstanceRecord) -> Result<(), Refusal> {
-    if instance.berth.is_some() {
-        return Ok(());
-    }
-    Err(stale(
-        codes::PLACEMENT,
-        format!("{} has no berth", instance.name),
-    ))
-}
-
-fn check_change(
-    state: &State,
-    deployment_id: &DeploymentId,
-    change: &InstanceChange,
-) -> Result<(), Refusal> {
-    match change {
-        InstanceChange::ForgetDeployment => Ok(()),
-        InstanceChange::Route { instance_id, .. }
-        | InstanceChange::Stop { instance_id }
-        | InstanceChange::Remove { instance_id } => {
-            // What was never placed has no container to say anything about.
-            placed(own(state, deployment_id, instance_id)?)
-        }
-        InstanceChange::Run { instance_id } | InstanceChange::Replace { instance_id } => {
-            let instance = own(state, deployment_id, instance_id)?;
-            if instance.want == Want::Remove {
-                return Err(stale(
-                    codes::PLACEMENT,
-                    format!("{} is being removed", instance.name),
-                ));
-            }
-            placed(instance)
-        }
-        InstanceChange::Port {
-            instance_id,
-            refused,
-            port,
-        } => {
-            let instance = own(state, deployment_id, instance_id)?;
-            let berth = instance
-                .berth
-                .as_ref()
-                .filter(|berth| berth.port == *refused);
-            let fits = berth.is_some_and(|berth| {
-                let index = CapacityIndex::of_one(state, &berth.allocator_id);
-                index.host(&berth.allocator_id).is_some_and(|host| {
-                    (host.ports.start..=host.ports.end).contains(port)
-                        && !host.taken_ports.contains_key(port)
-                })
-            });
-            if !fits {
-                return Err(stale(
-                    codes::PLACEMENT,
-                    format!("the port {port} is not free"),
-                ));
-            }
-            Ok(())
-        }
-    }
-}
-
-fn make_change(state: &mut State, deployment_id: &DeploymentId, change: &InstanceChange) {
-    let instance_id = match change {
-        InstanceChange::ForgetDeployment => return deployment::forget(state, deployment_id),
-        InstanceChange::Run { instance_id }
-        | InstanceChange::Replace { instance_id }
-        | InstanceChange::Stop { instance_id }
-        | InstanceChange::Remove { instance_id }
-        | InstanceChange::Route { instance_id, .. }
-        | InstanceChange::Port { instance_id, .. } => instance_id,
-    };
-    let Some(mut instance) = state.instances.get(instance_id).cloned() else {
-        return;
-    };
-    match change {
-        InstanceChange::ForgetDeployment => {}
-        InstanceChange::Run { .. } => {
-            instance.want = Want::Run;
-            instance.spec_hash = assignment::spec_hash(state, &instance);
-        }
-        InstanceChange::Replace { .. } => {
-            instance.want = Want::Run;
-            instance.revision = instance.revision.saturating_add(1);
-            instance.spec_hash = assignment::spec_hash(state, &instance);
-        }
-        InstanceChange::Stop { .. } => instance.want = Want::Stop,
-        InstanceChange::Remove { .. } => {
-            instance.want = Want::Remove;
-            instance.routed = false;
-        }
-        InstanceChange::Route { routed, .. } => instance.routed = *routed,
-        InstanceChange::Port { refused, port, .. } => {
-            instance.refused_ports.insert(*refused);
-            if let Some(berth) = &mut instance.berth {
-                berth.port = *port;
-            }
-            instance.spec_hash = assignment::spec_hash(state, &instance);
-        }
-    }
-    let allocator_id = instance
-        .berth
-        .as_ref()
-        .map(|berth| berth.allocator_id.clone());
-    state.instances.insert(instance_id.clone(), instance);
-    if let Some(allocator_id) = allocator_id {
-        assignment::settle(state, &allocator_id);
-    }
-}
-
 pub(super) fn ended(state: &mut State, body: &PlanEnded) -> Result<Outcome, Refusal> {
     let plan = find(state, &body.plan_id)?;
     if plan.status.ended() {
         return Err(stale(codes::STALE_STEP, "the plan has ended already"));
+    }
+    let forward = state
+        .deployments
+        .get(&plan.deployment_id)
+        .into_iter()
+        .flat_map(|deployment| state.deployment_instances(deployment))
+        .filter_map(|instance| instance.claim.as_ref())
+        .any(|claim| claim.stage.past_return());
+    if forward {
+        return Err(stale(
+            codes::STALE_STEP,
+            "an instance may serve from its new place already: there is no end but forward",
+        ));
     }
     let all_done = plan.status == PlanStatus::Running
         && plan
@@ -458,8 +356,9 @@ pub(super) fn ended(state: &mut State, body: &PlanEnded) -> Result<Outcome, Refu
             .iter()
             .all(|step| step.status == StepStatus::Done);
     match body.status {
-        PlanStatus::Done if all_done => {}
+        PlanStatus::Done if all_done && plan.undo_from.is_none() => {}
         PlanStatus::Failed => {}
+        PlanStatus::Cancelled if plan.undo_from.is_some() => {}
         _ => {
             return Err(stale(
                 codes::STALE_STEP,
@@ -483,7 +382,7 @@ pub(super) fn end(state: &mut State, id: &PlanId, status: PlanStatus, code: &str
     let Some(plan) = state.plans.get(id) else {
         return;
     };
-    let deployment_id = plan.deployment_id.clone();
+    let (deployment_id, kind) = (plan.deployment_id.clone(), plan.kind);
     change(state, id, |plan| {
         plan.status = status;
         plan.ended_ms = now_ms;
@@ -498,6 +397,7 @@ pub(super) fn end(state: &mut State, id: &PlanId, status: PlanStatus, code: &str
             step.ended_ms = now_ms;
         }
     });
+    finish::tidy(state, &deployment_id, kind, status);
     if let Some(deployment) = state.deployments.get_mut(&deployment_id) {
         if deployment.pending_plan.as_ref() == Some(id) {
             deployment.pending_plan = None;
@@ -517,7 +417,10 @@ pub(super) fn end(state: &mut State, id: &PlanId, status: PlanStatus, code: &str
                     at_ms: now_ms,
                 });
             }
-            PlanStatus::Pending | PlanStatus::Running | PlanStatus::Superseded => {}
+            PlanStatus::Pending
+            | PlanStatus::Running
+            | PlanStatus::Superseded
+            | PlanStatus::Cancelled => {}
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     refusal::{Refusal, RefusalKind, codes, cut},
     settings,
     state::{
-        FEATURE_LEVEL, HEALTH_KEPT, HealthRecord, PlatformRecord, Role, SecretRecord,
-        SettingRecord, State,
+        AUTHORITY_LEVEL, FEATURE_LEVEL, HEALTH_KEPT, HealthRecord, PlatformRecord, Role,
+        SecretRecord, SettingRecord, State,
     },
 };
 
@@ -50,6 +50,7 @@ pub(super) fn bootstrap(state: &mut State, body: &BootstrapPlatform) -> Result<O
         proxy_https_port: body.proxy_https_port,
         first_director: body.director_id.clone(),
         created_ms: state.now_ms,
+        first_director_removed_ms: 0,
     });
     state.feature_level = state.feature_level.max(1);
     Ok(Outcome::Done)
@@ -160,11 +161,14 @@ pub(super) fn put_secret(state: &mut State, body: &PutSecret) -> Result<Outcome,
         )
         .field("name"));
     }
-    let version = state
-        .secrets
-        .get(&body.name)
-        .map_or(0, |secret| secret.version)
-        .saturating_add(1);
+    let known = state.secrets.get(&body.name);
+    let version = known.map_or(0, |secret| secret.version).saturating_add(1);
+    // A table of routes has their certificates in it: with another one it is another table, and needs a
+    // generation of its own, whoever leads by the time that it is sent.
+    let route = body.name.starts_with("resource/") && body.name.ends_with("/identity");
+    if route && known.is_some() && state.feature_level >= AUTHORITY_LEVEL {
+        state.routes.digest.clear();
+    }
     state.secrets.insert(
         body.name.clone(),
         SecretRecord {

@@ -170,6 +170,7 @@ fn body() -> impl Strategy<Value = Body> {
                         port,
                     })
                     .collect(),
+                claims: Vec::new(),
                 steps: steps
                     .into_iter()
                     .map(|instance_id| NewStep {
@@ -193,6 +194,7 @@ fn body() -> impl Strategy<Value = Body> {
                 from,
                 to,
                 waits_for: "x".to_owned(),
+                bytes_done: 1,
                 log: vec!["line".to_owned()],
                 changes,
             }))
@@ -225,9 +227,8 @@ fn body() -> impl Strategy<Value = Body> {
             Body::RegisterAllocator(body)
         }),
         1 => (0_u64..4, any::<bool>()).prop_map(|(host, on)| Body::UpdateAllocator(UpdateAllocator {
-            allocator_id: allocator_id(host),
             maintenance: Some(on),
-            expected_version: 0,
+            ..UpdateAllocator::of(allocator_id(host), 0)
         })),
         1 => (0_u64..4).prop_map(|host| {
             Body::ForgetAllocator(ForgetAllocator { allocator_id: allocator_id(host) })
@@ -456,6 +457,7 @@ fn pointed(world: &mut World, kind: u8, seed: usize) -> Option<Body> {
                     .map_or(StepStatus::Waiting, |step| step.status),
                 to: [StepStatus::Running, StepStatus::Done, StepStatus::Failed][seed % 3],
                 waits_for: String::new(),
+                bytes_done: 0,
                 log: vec!["x".to_owned(); seed % 50],
                 changes: match seed % 8 {
                     0 => vec![InstanceChange::Run { instance_id }],
@@ -487,9 +489,8 @@ fn pointed(world: &mut World, kind: u8, seed: usize) -> Option<Body> {
             error_code: String::new(),
         }),
         _ => Body::UpdateAllocator(UpdateAllocator {
-            allocator_id: allocator_id(1 + seed as u64 % 2),
             maintenance: Some(seed.is_multiple_of(3)),
-            expected_version: 0,
+            ..UpdateAllocator::of(allocator_id(1 + seed as u64 % 2), 0)
         }),
     })
 }
@@ -549,9 +550,8 @@ proptest! {
         }
         for number in 1..=2 {
             run(&mut world, Body::UpdateAllocator(UpdateAllocator {
-                allocator_id: allocator_id(number),
                 maintenance: Some(false),
-                expected_version: 0,
+                ..UpdateAllocator::of(allocator_id(number), 0)
             }));
         }
         world.obey();

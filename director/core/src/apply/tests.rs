@@ -8,7 +8,8 @@ use crate::{
     fixture::{World, allocator_id, bytes, register, size},
     placement::CapacityIndex,
     plan::planner,
-    state::{PlanStatus, REQUEST_MEMORY_MS, Role},
+    settings,
+    state::{MOVES_LEVEL, PlanStatus, REQUEST_MEMORY_MS, Role},
 };
 
 fn request_id(number: u64) -> RequestId {
@@ -220,4 +221,54 @@ fn two_plans_laid_out_at_once_do_not_get_the_same_room() {
     );
     world.settle();
     assert_eq!(world.plan(&second).status, PlanStatus::Done);
+}
+
+#[test]
+fn a_setting_is_set_from_the_level_on_that_it_came_with_and_not_below() {
+    let set = |world: &mut World, key: &str| {
+        let value = settings::known(key).unwrap().default;
+        let body = SetSetting {
+            key: key.to_owned(),
+            value: Some(value.to_owned()),
+            expected_version: 0,
+        };
+        world.apply(Body::SetSetting(body)).accepted()
+    };
+    let mut refused = Vec::new();
+    for known in &settings::KNOWN {
+        let mut world = World::new();
+        world.state.feature_level = MOVES_LEVEL - 1;
+        if let Err(refusal) = set(&mut world, known.key) {
+            assert_eq!(
+                (refusal.code.as_str(), refusal.field.as_str()),
+                (codes::FEATURE_LEVEL, "key"),
+                "{}",
+                known.key
+            );
+            assert!(
+                !world.state.settings.contains_key(known.key),
+                "{} is set though it was refused",
+                known.key
+            );
+            refused.push(known.key);
+        }
+        world.state.feature_level = MOVES_LEVEL;
+        set(&mut world, known.key).expect(known.key);
+    }
+    assert_eq!(
+        refused,
+        [
+            "health.loss_grace_seconds",
+            "health.lost_zones",
+            "placement.move_budget",
+            "placement.rebalance",
+            "placement.rebalance_data",
+            "placement.rebalance_moves",
+            "placement.rebalance_quiet_seconds",
+            "placement.rebalance_threshold",
+            "placement.replace_budget",
+            "plan.copy_timeout_seconds",
+        ],
+        "these are what members of the level below do not know"
+    );
 }

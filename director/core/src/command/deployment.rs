@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wharf_proto::ids::{DeploymentId, InstanceId, PlanId, ResourceId};
 
-use crate::{size::Size, state::DeploymentUser};
+use crate::{
+    size::Size,
+    state::{DeploymentUser, MoveWish},
+};
 
 /// An instance to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,4 +111,67 @@ pub struct UpgradeDeployment {
     pub plan_id: PlanId,
     /// Why, for the plan's first line.
     pub reason: String,
+}
+
+/// What is to become of a deployment that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "change", deny_unknown_fields)]
+pub enum DeploymentChange {
+    /// Its instances get these sizes.
+    Resize {
+        /// Whole sizes by resource kind.
+        sizes: BTreeMap<String, Size>,
+    },
+    /// Instances are stopped and started, one after the other.
+    Restart {
+        /// Names of instances or kinds of resources; empty: all.
+        instances: Vec<String>,
+    },
+    /// Its instances are stopped; data and places are kept.
+    Terminate,
+    /// Its instances are started again.
+    Restore,
+    /// What an ended plan wanted is wanted again.
+    Reapply {
+        /// That plan.
+        of_plan: PlanId,
+    },
+    /// Its instances and whoever uses them get another password.
+    ResetPassword {
+        /// The user with the hash of the new password.
+        user: DeploymentUser,
+        /// The credentials, sealed as the secret `deployment/<id>/credentials`.
+        sealed_credentials: String,
+    },
+    /// Instances are to lie elsewhere, with their data. Needs the feature level
+    /// [`MOVES_LEVEL`](crate::state::MOVES_LEVEL), like the two below.
+    Move {
+        /// Which, where, why.
+        moves: Vec<MoveWish>,
+    },
+    /// An instance is stopped; data, place and memory are kept.
+    Pause {
+        /// Which.
+        instance_id: InstanceId,
+    },
+    /// An instance that was paused is started again.
+    Resume {
+        /// Which.
+        instance_id: InstanceId,
+    },
+}
+
+/// Makes a plan that changes a deployment. Needs the feature level
+/// [`OPERATIONS_LEVEL`](crate::state::OPERATIONS_LEVEL).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeDeployment {
+    /// Which.
+    pub deployment_id: DeploymentId,
+    /// The plan's id.
+    pub plan_id: PlanId,
+    /// Refuse when the deployment has another version; zero does not check.
+    pub expected_version: u64,
+    /// What is to become of it.
+    pub change: DeploymentChange,
 }

@@ -164,26 +164,8 @@ fn expand_resource(
 ) -> Result<NewResource, Refusal> {
     let kind = &resource.kind;
     let profile = &resource.instance_configuration;
-    let size = match request.sizes.get(kind) {
-        // A size that names only a disk keeps the template's memory, and the other way round the
-        // disk follows the memory.
-        Some(asked) if asked.memory_bytes == 0 => Size {
-            memory_bytes: resource.default_size.memory_bytes,
-            disk_bytes: if asked.disk_bytes == 0 {
-                resource.default_size.disk_bytes
-            } else {
-                asked.disk_bytes
-            },
-            cpu_millis: if asked.cpu_millis == 0 {
-                resource.default_size.cpu_millis
-            } else {
-                asked.cpu_millis
-            },
-        },
-        Some(asked) => *asked,
-        None => resource.default_size,
-    };
-    let size = profile.complete(size);
+    let asked = request.sizes.get(kind).copied().unwrap_or_default();
+    let size = resource.complete(asked);
     validate::size(kind, size, profile)?;
     let zone_count = request
         .zone_counts

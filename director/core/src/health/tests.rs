@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    command::UpdateAllocator,
+    command::{DeploymentChange, SetInstanceRouting, UpdateAllocator},
     fixture::{World, allocator_id},
     observe::{CollectorObservation, HostProblem},
 };
@@ -78,7 +78,49 @@ fn a_silent_allocator_is_a_problem_after_its_grace_and_takes_its_instances_along
         world.now_ms,
     );
     assert_eq!(view.state, v1::InstanceState::Lost);
-    assert!(view.reason.contains("16 s"), "{}", view.reason);
+    let since = times::rfc3339(now_ms);
+    assert_eq!(
+        view.reason,
+        format!("waits for host-1 since {since}; its data is there and nowhere else")
+    );
+}
+
+#[test]
+fn what_is_paused_or_gets_no_requests_by_request_is_named_and_is_no_problem() {
+    let mut world = healthy();
+    let id = world.state.deployments.keys().next().unwrap().clone();
+    let instance_id = world.instance(&id, "storage-0").id.clone();
+    let said = |world: &World| {
+        let record = &world.state.deployments[&id];
+        let graces = Graces::of(&world.state);
+        let view = deployment(&world.state, &world.observed, record, &graces, world.now_ms);
+        (view.health, view.problems.join("; "))
+    };
+    let routing = |stopped| {
+        Body::SetInstanceRouting(SetInstanceRouting {
+            instance_id: instance_id.clone(),
+            stopped,
+        })
+    };
+    world.ok(routing(true));
+    world.settle();
+    let (health, problems) = said(&world);
+    assert_eq!(health, Health::Degraded);
+    assert!(problems.contains("by request"), "{problems}");
+    assert!(codes_of(&world).is_empty(), "{:?}", codes_of(&world));
+    let table = crate::reconcile::route::content(&world.state, &world.observed);
+    assert!(
+        table.routes.values().all(|route| route.targets.is_empty()),
+        "proxies send it nothing"
+    );
+    world.ok(routing(false));
+    let pause = DeploymentChange::Pause { instance_id };
+    world.change(&id, pause).unwrap();
+    world.settle();
+    let (_, problems) = said(&world);
+    assert!(problems.contains("paused by request"), "{problems}");
+    world.now_ms += 3_600_000;
+    assert!(codes_of(&world).is_empty(), "{:?}", codes_of(&world));
 }
 
 #[test]
@@ -134,9 +176,8 @@ fn a_plan_that_waits_for_long_says_for_what() {
     let mut world = healthy();
     world.create("bad");
     world.ok(Body::UpdateAllocator(UpdateAllocator {
-        allocator_id: allocator_id(1),
         maintenance: Some(true),
-        expected_version: 0,
+        ..UpdateAllocator::of(allocator_id(1), 0)
     }));
     world.settle();
     assert!(codes_of(&world).is_empty());

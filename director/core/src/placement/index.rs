@@ -12,7 +12,7 @@ use wharf_proto::ids::{AllocatorId, DeploymentId, ResourceId};
 
 use crate::{
     size::Size,
-    state::{AllocatorRecord, InstanceRecord, PortRange, State},
+    state::{AllocatorRecord, InstanceBerth, InstanceRecord, PortRange, State},
 };
 
 /// What the index keeps of an allocator.
@@ -193,6 +193,32 @@ impl CapacityIndex {
         self.put(host);
     }
 
+    /// Takes everything of an instance out: its place and the room that is held for it.
+    pub(crate) fn lift(&mut self, instance: &InstanceRecord) {
+        if let Some(berth) = &instance.berth {
+            self.release(
+                &berth.allocator_id,
+                &instance.deployment_id,
+                &instance.resource_id,
+                instance.held(),
+                berth.port,
+            );
+        }
+        if let Some((claim, berth)) = instance
+            .claim
+            .as_ref()
+            .and_then(|claim| Some((claim, claim.berth.as_ref()?)))
+        {
+            self.release(
+                &berth.allocator_id,
+                &instance.deployment_id,
+                &instance.resource_id,
+                claim.size,
+                berth.port,
+            );
+        }
+    }
+
     fn put(&mut self, host: Host) {
         let free = host.free().memory_bytes;
         let ranks = self.classes.entry(class_of(&host)).or_default();
@@ -284,13 +310,21 @@ fn host_of(state: &State, record: &AllocatorRecord, connected: bool) -> Host {
         deployments: BTreeMap::new(),
     };
     for instance in state.allocator_instances(&record.id) {
-        add(&mut host, instance);
+        add(
+            &mut host,
+            instance,
+            instance.held(),
+            instance.berth.as_ref(),
+        );
+    }
+    for (instance, claim, berth) in state.allocator_claims(&record.id) {
+        add(&mut host, instance, claim.size, Some(berth));
     }
     host
 }
 
-fn add(host: &mut Host, instance: &InstanceRecord) {
-    host.used = host.used.plus(instance.size);
+fn add(host: &mut Host, instance: &InstanceRecord, size: Size, berth: Option<&InstanceBerth>) {
+    host.used = host.used.plus(size);
     *host
         .resources
         .entry(instance.resource_id.clone())
@@ -299,10 +333,11 @@ fn add(host: &mut Host, instance: &InstanceRecord) {
         .deployments
         .entry(instance.deployment_id.clone())
         .or_insert(0) += 1;
-    for port in instance
-        .berth
-        .iter()
+    // What is terminated has no port.
+    for port in berth
         .map(|berth| berth.port)
+        .into_iter()
+        .filter(|port| *port != 0)
         .chain(instance.refused_ports.iter().copied())
     {
         *host.taken_ports.entry(port).or_insert(0) += 1;

@@ -2,6 +2,8 @@
 
 use wharf_proto::ids::AllocatorId;
 
+use crate::size::MIB;
+
 /// How allocators are preferred: ECE's four strategies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Strategy {
@@ -17,16 +19,28 @@ pub enum Strategy {
 }
 
 impl Strategy {
+    /// The stable name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fill => "fill",
+            Self::FillAntiAffinity => "fill-anti-affinity",
+            Self::Distribute => "distribute",
+            Self::DistributeAntiAffinity => "distribute-anti-affinity",
+        }
+    }
+
     /// The strategy of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "fill" => Some(Self::Fill),
-            "fill-anti-affinity" => Some(Self::FillAntiAffinity),
-            "distribute" => Some(Self::Distribute),
-            "distribute-anti-affinity" => Some(Self::DistributeAntiAffinity),
-            _ => None,
-        }
+        [
+            Self::Fill,
+            Self::FillAntiAffinity,
+            Self::Distribute,
+            Self::DistributeAntiAffinity,
+        ]
+        .into_iter()
+        .find(|strategy| strategy.as_str() == text)
     }
 
     /// Whether the fullest allocator is preferred.
@@ -47,14 +61,43 @@ impl Strategy {
 pub struct Score {
     /// Instances of the resource in its zone already.
     pub zone_share: u32,
+    /// Instances of the deployment on it already; zero when the strategy does not care. Before the zone: a
+    /// monitoring node beside its storage node would die with it, and nobody would tell.
+    pub siblings: u32,
     /// Zero when its zone has instances of the deployment already: its resources talk to each other.
     pub apart: u8,
-    /// Instances of the deployment on it already; zero when the strategy does not care.
-    pub siblings: u32,
     /// Free memory when filling, its complement when distributing.
     pub fullness: u64,
     /// Zero when the instance lay here before.
     pub churn: u8,
     /// So that no two are equal.
     pub id: AllocatorId,
+}
+
+impl Score {
+    /// Its parts in words, in the order in which they count; the id, which only parts equals, is left
+    /// out. Less is better but for `most_free`.
+    #[must_use]
+    pub fn parts(&self, strategy: Strategy) -> Vec<String> {
+        let Self {
+            zone_share,
+            siblings,
+            apart,
+            fullness,
+            churn,
+            id: _,
+        } = self;
+        let free = if strategy.fills() {
+            format!("least_free={}MiB", fullness / MIB)
+        } else {
+            format!("most_free={}MiB", (u64::MAX - fullness) / MIB)
+        };
+        vec![
+            format!("zone_spread={zone_share}"),
+            format!("siblings={siblings}"),
+            format!("apart={apart}"),
+            free,
+            format!("churn={churn}"),
+        ]
+    }
 }

@@ -43,6 +43,10 @@ pub struct Need {
     pub refused_ports: BTreeSet<u16>,
     /// Where it lay before.
     pub previous: Option<AllocatorId>,
+    /// Where it may go; empty: anywhere.
+    pub allowed: BTreeSet<AllocatorId>,
+    /// Where it may not go.
+    pub excluded: BTreeSet<AllocatorId>,
 }
 
 /// Why an instance has no berth: how many allocators each filter refused.
@@ -115,6 +119,8 @@ pub fn need_of(instance: &InstanceRecord, resource: &ResourceRecord) -> Need {
         required_tags: resource.required_tags.clone(),
         refused_ports: instance.refused_ports.clone(),
         previous: None,
+        allowed: BTreeSet::new(),
+        excluded: BTreeSet::new(),
     }
 }
 
@@ -154,7 +160,7 @@ pub fn solve(
                 });
             }
             None => {
-                let no_room = explain(index, need);
+                let no_room = no_room(index, need);
                 for (berth, given) in berths.iter().zip(needs) {
                     index.release(
                         &berth.allocator_id,
@@ -205,6 +211,8 @@ pub fn preflight(state: &State, body: &CreateDeployment) -> Result<(), Refusal> 
                 required_tags: resource.required_tags.clone(),
                 refused_ports: BTreeSet::new(),
                 previous: None,
+                allowed: BTreeSet::new(),
+                excluded: BTreeSet::new(),
             })
         })
         .collect();
@@ -232,11 +240,10 @@ pub fn other_port(state: &State, instance: &InstanceRecord, refused: u16) -> Opt
     index.host(&berth.allocator_id)?.free_port(&ports)
 }
 
-fn score(index: &CapacityIndex, host: &Host, need: &Need, strategy: Strategy) -> Score {
+pub(super) fn score(index: &CapacityIndex, host: &Host, need: &Need, strategy: Strategy) -> Score {
     let free = host.free().memory_bytes;
     Score {
         zone_share: index.share(&need.resource_id, &host.zone).0,
-        apart: u8::from(!index.zone_has(&need.deployment_id, &host.zone)),
         siblings: if strategy.spreads_deployment() {
             host.deployments
                 .get(&need.deployment_id)
@@ -245,6 +252,7 @@ fn score(index: &CapacityIndex, host: &Host, need: &Need, strategy: Strategy) ->
         } else {
             0
         },
+        apart: u8::from(!index.zone_has(&need.deployment_id, &host.zone)),
         fullness: if strategy.fills() {
             free
         } else {
@@ -313,20 +321,14 @@ fn best(index: &CapacityIndex, need: &Need, strategy: Strategy) -> Option<(Alloc
 }
 
 /// Why nobody takes it; looks at every allocator, because only a failure needs it.
-fn explain(index: &CapacityIndex, need: &Need) -> NoRoom {
+pub(super) fn no_room(index: &CapacityIndex, need: &Need) -> NoRoom {
     let mut refused: BTreeMap<Filter, (usize, String)> = BTreeMap::new();
     for host in index.hosts.values() {
         let (share, begun) = index.share(&need.resource_id, &host.zone);
-        let reason = filters::admit_class(host, need).err().or_else(|| {
-            if filters::zone_admits(share, begun, need) {
-                filters::admit_host(host, need).err()
-            } else {
-                Some(filters::FilterRefusal {
-                    filter: Filter::Zone,
-                    detail: format!("zone {} has {share} of the resource", host.zone),
-                })
-            }
-        });
+        let reason = filters::admit_class(host, need)
+            .and_then(|()| filters::admit_zone(&host.zone, share, begun, need))
+            .and_then(|()| filters::admit_host(host, need))
+            .err();
         if let Some(reason) = reason {
             refused.entry(reason.filter).or_insert((0, reason.detail)).0 += 1;
         }

@@ -3,11 +3,12 @@
 //! new leader begins nothing anew: it sees what is there.
 
 use super::{
-    Timeouts,
+    Timeouts, relocation, restoring,
     step::{self, Look, Seen},
 };
 use crate::{
-    command::{Body, PlanEnded, StartAttempt, StepTransition},
+    command::{Body, CancelPlan, PlanEnded, StartAttempt, StepTransition},
+    health::Graces,
     observe::Observations,
     refusal::codes,
     state::{PlanKind, PlanRecord, PlanStatus, State, StepKind, StepRecord, StepStatus, Want},
@@ -29,7 +30,7 @@ pub struct Decision {
 #[must_use]
 pub fn run_all(state: &State, observed: &Observations, now_ms: u64) -> Decision {
     let timeouts = Timeouts::of(state);
-    let look = Look::new(state, observed);
+    let look = Look::new(state, observed, now_ms);
     let mut all = Decision::default();
     for plan in state
         .open_plans()
@@ -60,24 +61,38 @@ pub fn take_up(state: &State) -> Vec<Body> {
 #[must_use]
 pub fn next(look: &Look<'_>, plan: &PlanRecord, timeouts: &Timeouts, now_ms: u64) -> Decision {
     let mut decision = Decision::default();
-    if plan
-        .steps
-        .iter()
-        .all(|step| step.status == StepStatus::Done)
-    {
+    if let Some(reason) = relocation::original_is_back(look, plan) {
+        decision.commands.push(Body::CancelPlan(CancelPlan {
+            plan_id: plan.id.clone(),
+            reason,
+        }));
+        return decision;
+    }
+    let live = &plan.steps[plan.live_from().min(plan.steps.len())..];
+    if live.iter().all(|step| step.status == StepStatus::Done) {
         decision.commands.push(Body::PlanEnded(PlanEnded {
             plan_id: plan.id.clone(),
-            status: PlanStatus::Done,
-            reason: String::new(),
+            status: if plan.undo_from.is_some() {
+                PlanStatus::Cancelled
+            } else {
+                PlanStatus::Done
+            },
+            reason: if plan.undo_from.is_some() {
+                let end = match plan.kind {
+                    PlanKind::Move => "what was not taken over stays where it was",
+                    _ => "what was begun is taken back",
+                };
+                format!("{}; {end}", plan.reason)
+            } else {
+                String::new()
+            },
             error_code: String::new(),
         }));
         return decision;
     }
-    if let Some(failed) = plan
-        .steps
-        .iter()
-        .find(|step| step.status == StepStatus::Failed)
-    {
+    let forward = relocation::goes_forward(look, plan);
+    let failed = live.iter().find(|step| step.status == StepStatus::Failed);
+    if let Some(failed) = failed.filter(|_| !forward) {
         // A leader went away between the step's failure and the plan's.
         let (_, code) = step::limit(failed.kind, timeouts);
         let reason = failed
@@ -87,7 +102,7 @@ pub fn next(look: &Look<'_>, plan: &PlanRecord, timeouts: &Timeouts, now_ms: u64
         decision.commands.push(end(plan, code, reason));
         return decision;
     }
-    for (index, record) in plan.steps.iter().enumerate() {
+    for (index, record) in plan.steps.iter().enumerate().skip(plan.live_from()) {
         match record.status {
             StepStatus::Waiting if ready(look.state, plan, index) => {
                 decision
@@ -95,7 +110,8 @@ pub fn next(look: &Look<'_>, plan: &PlanRecord, timeouts: &Timeouts, now_ms: u64
                     .push(begin(look.state, plan, index, record));
             }
             StepStatus::Running => {
-                if let Some(failure) = look_at(look, plan, index, timeouts, now_ms, &mut decision) {
+                let failure = look_at(look, plan, index, timeouts, now_ms, &mut decision);
+                if let Some(failure) = failure.filter(|_| !forward) {
                     decision.commands.push(failure);
                     return decision;
                 }
@@ -106,22 +122,27 @@ pub fn next(look: &Look<'_>, plan: &PlanRecord, timeouts: &Timeouts, now_ms: u64
     decision
 }
 
-/// Whether the steps that come before are done: all of them in an upgrade, which takes one
-/// instance after the other, and for a step of the whole deployment; else those of its instance.
+/// Whether the steps that come before are done: all of them in an upgrade, a resize or a restart,
+/// which take one instance after the other, and for a step of the whole deployment; else those of its instance.
 /// An instance starts when those of earlier resources are whole: a monitoring node reads storage.
 fn ready(state: &State, plan: &PlanRecord, index: usize) -> bool {
     let step = &plan.steps[index];
-    let in_order = plan.kind == PlanKind::Upgrade || step.instance_id.is_none();
+    let in_order = matches!(
+        plan.kind,
+        PlanKind::Upgrade | PlanKind::Resize | PlanKind::Restart
+    ) || step.instance_id.is_none();
     let resource = |step: &StepRecord| {
         let instance = state.instances.get(step.instance_id.as_ref()?)?;
         Some(&instance.resource_id)
     };
-    plan.steps[..index]
+    plan.steps[plan.live_from().min(index)..index]
         .iter()
         .filter(|earlier| {
             in_order
                 || earlier.instance_id == step.instance_id
-                || (step.kind == StepKind::Start && resource(earlier) != resource(step))
+                || (step.kind == StepKind::Start
+                    && plan.kind != PlanKind::Move
+                    && resource(earlier) != resource(step))
         })
         .all(|earlier| earlier.status == StepStatus::Done)
 }
@@ -133,6 +154,7 @@ fn transition(plan: &PlanRecord, index: usize, from: StepStatus, to: StepStatus)
         from,
         to,
         waits_for: String::new(),
+        bytes_done: 0,
         log: Vec::new(),
         changes: Vec::new(),
     }
@@ -146,7 +168,7 @@ fn begin(state: &State, plan: &PlanRecord, index: usize, record: &StepRecord) ->
     let placed = instance.is_none_or(|found| found.is_some_and(|known| known.berth.is_some()));
     let removed = instance
         .flatten()
-        .is_some_and(|known| known.want == Want::Remove);
+        .is_some_and(|known| known.want == Want::Remove && known.proven);
     let builds = matches!(
         record.kind,
         StepKind::Start | StepKind::Healthy | StepKind::Route
@@ -158,12 +180,12 @@ fn begin(state: &State, plan: &PlanRecord, index: usize, record: &StepRecord) ->
     }
     // What was never placed is seen as gone without being told anything.
     let (changes, line) = if placed {
-        step::begin(plan, record)
+        step::begin(state, plan, index)
     } else {
         (Vec::new(), String::new())
     };
     // Forgetting ends with its command: afterwards there is nothing left to be seen.
-    let to = if record.kind == StepKind::Forget {
+    let to = if matches!(record.kind, StepKind::Forget | StepKind::Unplace) {
         StepStatus::Done
     } else {
         StepStatus::Running
@@ -178,10 +200,42 @@ fn begin(state: &State, plan: &PlanRecord, index: usize, record: &StepRecord) ->
 fn end(plan: &PlanRecord, code: &str, reason: String) -> Body {
     Body::PlanEnded(PlanEnded {
         plan_id: plan.id.clone(),
-        status: PlanStatus::Failed,
+        // What cannot be taken back stays as it is; the wish to end it is met.
+        status: if plan.undo_from.is_some() {
+            PlanStatus::Cancelled
+        } else {
+            PlanStatus::Failed
+        },
         reason,
         error_code: code.to_owned(),
     })
+}
+
+/// Whether what is to be taken back lies on a host that is not connected: its assignment says so
+/// already, and nobody is to wait for it. What would run on two hosts meanwhile is waited for.
+fn out_of_reach(look: &Look<'_>, plan: &PlanRecord, step: &StepRecord, now_ms: u64) -> bool {
+    let instance = step
+        .instance_id
+        .as_ref()
+        .and_then(|id| look.state.instances.get(id));
+    let Some(instance) = instance else {
+        return false;
+    };
+    if plan.kind == PlanKind::Move && step.kind == StepKind::Remove {
+        return relocation::leaves_out_of_reach(look, instance);
+    }
+    if plan.undo_from.is_none() {
+        return false;
+    }
+    let moved = instance
+        .claim
+        .as_ref()
+        .is_some_and(|claim| claim.berth.is_some());
+    let silent_ms = instance.berth.as_ref().and_then(|berth| {
+        look.observed
+            .allocator_silence_ms(&berth.allocator_id, now_ms)
+    });
+    !moved && silent_ms.is_some_and(|silent| silent > Graces::of(look.state).allocator_ms)
 }
 
 /// Looks at a running step; gives the command that ends the plan when the step has failed.
@@ -194,7 +248,11 @@ fn look_at(
     decision: &mut Decision,
 ) -> Option<Body> {
     let record = &plan.steps[index];
-    let (limit_ms, late_code) = step::limit(record.kind, timeouts);
+    let (mut limit_ms, late_code) = step::limit(record.kind, timeouts);
+    let restores = plan.kind == PlanKind::Move && restoring::is_at_it(look, record);
+    if restores {
+        limit_ms = limit_ms.max(timeouts.copy_ms);
+    }
     let running = |to, log: Vec<String>| StepTransition {
         log,
         ..transition(plan, index, StepStatus::Running, to)
@@ -209,7 +267,7 @@ fn look_at(
             ))));
         Some(end(plan, code, reason))
     };
-    match step::see(look, record) {
+    match step::see(look, plan, record) {
         Seen::Done(line) => {
             let done = running(StepStatus::Done, vec![line]);
             decision.commands.push(Body::StepTransition(Box::new(done)));
@@ -226,10 +284,24 @@ fn look_at(
             None
         }
         Seen::Failed(code, reason) => fail(decision, code, reason),
+        Seen::Waits(reason) if out_of_reach(look, plan, record, now_ms) => {
+            let told = format!("{reason}; it is told when it is connected again");
+            let done = running(StepStatus::Done, vec![told]);
+            decision.commands.push(Body::StepTransition(Box::new(done)));
+            None
+        }
         Seen::Waits(reason) => {
             // A leader that was not there cannot blame the step for the time.
-            let since_ms = record.started_ms.max(look.observed.leader_since_ms);
-            if now_ms.saturating_sub(since_ms) > limit_ms {
+            let mut since_ms = record.started_ms.max(look.observed.leader_since_ms);
+            if record.kind == StepKind::Copy || restores {
+                // A copy, from a host or a repository, may take as long as it needs, if it gets on.
+                since_ms = since_ms.max(record.got_on_ms);
+            }
+            if plan.kind == PlanKind::Move {
+                since_ms = since_ms.max(relocation::there_since_ms(look, record));
+            }
+            let late = now_ms.saturating_sub(since_ms) > limit_ms;
+            if late && !relocation::is_patient(look, plan, record) {
                 let seconds = limit_ms / 1000;
                 return fail(
                     decision,
@@ -250,6 +322,7 @@ fn look_at(
                 let first = reason.lines().next().unwrap_or_default().to_owned();
                 let noted = StepTransition {
                     waits_for: reason,
+                    bytes_done: relocation::bytes_done(look, record),
                     ..running(StepStatus::Running, vec![format!("waits for {first}")])
                 };
                 decision

@@ -56,8 +56,8 @@ fn monitoring_starts_when_storage_is_whole() {
 }
 
 #[test]
-fn monitoring_lies_in_the_zone_of_its_storage_and_elsewhere_where_that_has_no_room() {
-    for (third, zone) in [("zone-1", "zone-1"), ("zone-3", "zone-1")] {
+fn monitoring_lies_in_the_zone_of_its_storage_and_elsewhere_where_that_has_no_other_host() {
+    for (third, zone) in [("zone-1", "zone-1"), ("zone-3", "zone-2")] {
         let mut world = World::with_host();
         world.host(2, "zone-2");
         world.host(3, third);
@@ -75,9 +75,8 @@ fn monitoring_lies_in_the_zone_of_its_storage_and_elsewhere_where_that_has_no_ro
     let mut world = before();
     world.host(2, "zone-2");
     world.ok(Body::UpdateAllocator(UpdateAllocator {
-        allocator_id: allocator_id(1),
         maintenance: Some(true),
-        expected_version: 0,
+        ..UpdateAllocator::of(allocator_id(1), 0)
     }));
     let body = world.extension().unwrap();
     world.ok(body);

@@ -4,7 +4,9 @@
 
 use std::cell::OnceCell;
 
-use super::Timeouts;
+use wharf_proto::ids::InstanceId;
+
+use super::{Timeouts, password, relocation};
 use crate::{
     command::InstanceChange,
     observe::{Health, InstanceObservation, InstanceState, Observations},
@@ -40,16 +42,19 @@ pub struct Look<'a> {
     pub state: &'a State,
     /// What the leader saw.
     pub observed: &'a Observations,
+    /// The time.
+    pub now_ms: u64,
     routes_published: OnceCell<bool>,
 }
 
 impl<'a> Look<'a> {
     /// A look at the state and the observations.
     #[must_use]
-    pub const fn new(state: &'a State, observed: &'a Observations) -> Self {
+    pub const fn new(state: &'a State, observed: &'a Observations, now_ms: u64) -> Self {
         Self {
             state,
             observed,
+            now_ms,
             routes_published: OnceCell::new(),
         }
     }
@@ -71,24 +76,70 @@ pub const fn limit(kind: StepKind, timeouts: &Timeouts) -> (u64, &'static str) {
         StepKind::Healthy => (timeouts.healthy_ms, codes::PLAN_HEALTHY),
         StepKind::Route | StepKind::Unroute => (timeouts.route_ms, codes::PLAN_ROUTE),
         StepKind::Stop => (timeouts.stop_ms, codes::PLAN_STOP),
-        StepKind::Remove | StepKind::Forget => (timeouts.remove_ms, codes::PLAN_REMOVE),
+        StepKind::Release | StepKind::Remove | StepKind::Unplace | StepKind::Forget => {
+            (timeouts.remove_ms, codes::PLAN_REMOVE)
+        }
+        StepKind::Accept | StepKind::Switch | StepKind::Retire => {
+            (timeouts.start_ms, codes::PLAN_PASSWORD)
+        }
+        StepKind::Copy => (timeouts.copy_ms, codes::PLAN_COPY),
+        // There is no way back from here: it is waited for.
+        StepKind::TakeOver => (u64::MAX, codes::PLAN_COPY),
     }
 }
 
 /// What a step changes when it is begun, with a line for its log.
 #[must_use]
-pub fn begin(plan: &PlanRecord, step: &StepRecord) -> (Vec<InstanceChange>, String) {
-    let Some(instance_id) = step.instance_id.clone() else {
-        return match step.kind {
-            StepKind::Forget => (
-                vec![InstanceChange::ForgetDeployment],
-                "forgotten".to_owned(),
-            ),
-            _ => (Vec::new(), String::new()),
-        };
+pub fn begin(state: &State, plan: &PlanRecord, index: usize) -> (Vec<InstanceChange>, String) {
+    let Some(step) = plan.steps.get(index) else {
+        return (Vec::new(), String::new());
     };
+    let Some(instance_id) = step.instance_id.clone() else {
+        let (change, line) = match step.kind {
+            StepKind::Forget => (InstanceChange::ForgetDeployment, "forgotten"),
+            StepKind::Accept => (
+                InstanceChange::AcceptPassword,
+                "told the storage nodes to take the new password beside the old one",
+            ),
+            StepKind::Switch => (
+                InstanceChange::SwitchPassword,
+                "handed the new password out to monitoring nodes and collectors",
+            ),
+            StepKind::Retire => (
+                InstanceChange::RetirePassword,
+                "told the storage nodes to take the old password no longer",
+            ),
+            _ => return (Vec::new(), String::new()),
+        };
+        return (vec![change], line.to_owned());
+    };
+    let known = state.instances.get(&instance_id);
+    if known.is_some_and(|known| relocation::begins_by_sight(plan, known, step.kind)) {
+        return (Vec::new(), String::new());
+    }
     match step.kind {
-        StepKind::Place | StepKind::Healthy | StepKind::Forget => (Vec::new(), String::new()),
+        StepKind::Place
+        | StepKind::Copy
+        | StepKind::TakeOver
+        | StepKind::Healthy
+        | StepKind::Forget
+        | StepKind::Accept
+        | StepKind::Switch
+        | StepKind::Retire => (Vec::new(), String::new()),
+        StepKind::Start if takes_claim(state, plan, index, &instance_id) => {
+            let size = state
+                .instances
+                .get(&instance_id)
+                .and_then(|instance| instance.claim.as_ref())
+                .map(|claim| claim.size.to_string());
+            (
+                vec![InstanceChange::Resize { instance_id }],
+                format!(
+                    "told the allocator to replace the container by one of {}",
+                    size.unwrap_or_default()
+                ),
+            )
+        }
         StepKind::Start if plan.kind == PlanKind::Upgrade => (
             vec![InstanceChange::Replace { instance_id }],
             "told the allocator to replace the container".to_owned(),
@@ -111,20 +162,49 @@ pub fn begin(plan: &PlanRecord, step: &StepRecord) -> (Vec<InstanceChange>, Stri
             }],
             "told the proxies to send no more requests".to_owned(),
         ),
+        StepKind::Stop if matches!(plan.kind, PlanKind::Pause | PlanKind::Resume) => (
+            vec![InstanceChange::Pause { instance_id }],
+            "told the allocator to stop the container until it is resumed".to_owned(),
+        ),
         StepKind::Stop => (
             vec![InstanceChange::Stop { instance_id }],
             "told the allocator to stop the container".to_owned(),
+        ),
+        StepKind::Release => (
+            vec![InstanceChange::Release { instance_id }],
+            "told the allocator to remove the container and keep the data".to_owned(),
         ),
         StepKind::Remove => (
             vec![InstanceChange::Remove { instance_id }],
             "told the allocator to remove container and data".to_owned(),
         ),
+        StepKind::Unplace => (
+            vec![InstanceChange::Unplace { instance_id }],
+            "gave its place back".to_owned(),
+        ),
     }
+}
+
+/// Whether a start takes up what is claimed for the instance: what it is to become, or in the steps
+/// that take back what it was, if that start had come so far.
+fn takes_claim(state: &State, plan: &PlanRecord, index: usize, id: &InstanceId) -> bool {
+    let claimed = state
+        .instances
+        .get(id)
+        .is_some_and(|instance| instance.claim.is_some());
+    let taking_back = plan.undo_from.is_some() && index >= plan.live_from();
+    claimed && (!taking_back || plan.begun(id, StepKind::Start))
 }
 
 /// What is seen of a running step.
 #[must_use]
-pub fn see(look: &Look<'_>, step: &StepRecord) -> Seen {
+pub fn see(look: &Look<'_>, plan: &PlanRecord, step: &StepRecord) -> Seen {
+    if matches!(
+        step.kind,
+        StepKind::Accept | StepKind::Switch | StepKind::Retire
+    ) {
+        return password::see(look, plan, step.kind);
+    }
     let Some(instance) = step
         .instance_id
         .as_ref()
@@ -137,17 +217,26 @@ pub fn see(look: &Look<'_>, step: &StepRecord) -> Seen {
     let Some(berth) = &instance.berth else {
         return Seen::Done("was never placed".to_owned());
     };
+    if let Some(seen) = relocation::see(look, plan, step, instance, berth) {
+        return seen;
+    }
     match step.kind {
         StepKind::Place => Seen::Done("placed".to_owned()),
-        StepKind::Forget => Seen::Done("forgotten".to_owned()),
+        StepKind::Forget | StepKind::Unplace => Seen::Done("forgotten".to_owned()),
+        StepKind::Accept | StepKind::Switch | StepKind::Retire => {
+            Seen::Done("nothing is left to do".to_owned())
+        }
+        StepKind::Copy | StepKind::TakeOver => Seen::Done("nothing is left to do".to_owned()),
         StepKind::Start => see_start(look, instance, berth),
         StepKind::Healthy => see_healthy(look, instance, berth),
         StepKind::Route | StepKind::Unroute => see_routes(look, step.kind),
-        StepKind::Stop | StepKind::Remove => see_gone(look, instance, berth, step.kind),
+        StepKind::Stop | StepKind::Release | StepKind::Remove => {
+            see_gone(look, instance, berth, step.kind)
+        }
     }
 }
 
-fn host_name<'a>(look: &Look<'a>, berth: &'a InstanceBerth) -> &'a str {
+pub(super) fn host_name<'a>(look: &Look<'a>, berth: &'a InstanceBerth) -> &'a str {
     look.state
         .allocators
         .get(&berth.allocator_id)
@@ -215,7 +304,7 @@ const fn state_word(state: InstanceState) -> &'static str {
     }
 }
 
-fn see_start(look: &Look<'_>, instance: &InstanceRecord, berth: &InstanceBerth) -> Seen {
+pub(super) fn see_start(look: &Look<'_>, instance: &InstanceRecord, berth: &InstanceBerth) -> Seen {
     let host = host_name(look, berth);
     if !look.observed.connected(&berth.allocator_id) {
         return Seen::Waits(format!("the allocator on {host}, which is not connected"));
@@ -258,7 +347,11 @@ fn see_start(look: &Look<'_>, instance: &InstanceRecord, berth: &InstanceBerth) 
     Seen::Waits(format!("the container on {host}: {}", describe(seen)))
 }
 
-fn see_healthy(look: &Look<'_>, instance: &InstanceRecord, berth: &InstanceBerth) -> Seen {
+pub(super) fn see_healthy(
+    look: &Look<'_>,
+    instance: &InstanceRecord,
+    berth: &InstanceBerth,
+) -> Seen {
     let host = host_name(look, berth);
     if !look.observed.connected(&berth.allocator_id) {
         return Seen::Waits(format!("the allocator on {host}, which is not connected"));
@@ -314,7 +407,7 @@ fn see_routes(look: &Look<'_>, kind: StepKind) -> Seen {
     ))
 }
 
-fn see_gone(
+pub(super) fn see_gone(
     look: &Look<'_>,
     instance: &InstanceRecord,
     berth: &InstanceBerth,
@@ -345,6 +438,13 @@ fn see_gone(
         || (seen.state == InstanceState::Failed && instance.want != Want::Run);
     match kind {
         StepKind::Stop if stopped => Seen::Done(format!("the container on {host} is stopped")),
+        StepKind::Release if !up && seen.container_id.is_empty() => Seen::Done(format!(
+            "the container is gone from {host}, its data is kept"
+        )),
+        StepKind::Release => Seen::Waits(format!(
+            "the container on {host} to be removed: {}",
+            describe(seen)
+        )),
         StepKind::Remove if !up && seen.container_id.is_empty() && !seen.data_present => {
             Seen::Done(format!("container and data are gone from {host}"))
         }

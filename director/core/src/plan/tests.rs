@@ -1,13 +1,13 @@
 //! Plans from the wish to the end, on a platform whose allocators and proxies obey.
 
 use crate::{
-    command::{Body, UpdateAllocator, UpgradeDeployment},
+    command::{Body, DeploymentChange, UpdateAllocator, UpgradeDeployment},
     fixture::{World, allocator_id},
     plan::{attempt, upgrade},
     refusal::codes,
-    state::{PlanStatus, StepKind, StepStatus, Want},
+    state::{MoveCause, MoveWish, PlanStatus, StepKind, StepStatus, Want},
 };
-use wharf_proto::ids::PlanId;
+use wharf_proto::ids::{AllocatorId, PlanId};
 
 #[test]
 fn a_created_deployment_runs_and_is_routed_when_its_plan_is_done() {
@@ -274,9 +274,8 @@ fn a_plan_that_finds_no_room_in_time_fails_with_every_refusal() {
     let mut world = World::with_host();
     let (_, plan) = world.create("logs");
     world.ok(Body::UpdateAllocator(UpdateAllocator {
-        allocator_id: allocator_id(1),
         maintenance: Some(true),
-        expected_version: 0,
+        ..UpdateAllocator::of(allocator_id(1), 0)
     }));
     world.now_ms += 301_000;
     world.settle();
@@ -394,4 +393,76 @@ fn a_port_that_is_taken_after_a_restart_of_the_host_is_replaced_by_a_plan() {
     assert_eq!(instance.berth.as_ref().unwrap().port, 18_001);
     assert!(instance.routed);
     assert!(upgrade::due(&world.state, &world.observed, world.now_ms).is_empty());
+}
+
+#[test]
+fn an_instance_whose_data_is_still_to_be_set_aside_on_a_host_is_not_placed_there_anew() {
+    let mut world = World::with_host();
+    let (id, plan) = world.create("logs");
+    let storage = world.instance(&id, "storage-0").id.clone();
+    let adopted = |world: &World| {
+        let mut bodies = world.proposals();
+        bodies.retain(|body| matches!(body, Body::AdoptPlan(_)));
+        bodies
+    };
+    // A leader that looked before that was so.
+    let early = adopted(&world).remove(0);
+    let assigned = world.state.assignments.get_mut(&allocator_id(1)).unwrap();
+    assigned.set_aside.insert(storage);
+    let refused = world.apply(early).accepted().unwrap_err();
+    assert_eq!(refused.code, codes::PLACEMENT, "{refused}");
+    assert_eq!(adopted(&world), [], "there is no other host: it waits");
+    world.host(2, "zone-1");
+    let Body::AdoptPlan(elsewhere) = adopted(&world).remove(0) else {
+        unreachable!("only these are kept")
+    };
+    assert_eq!(elsewhere.berths[0].allocator_id, allocator_id(2));
+    world.ok(Body::AdoptPlan(elsewhere));
+    world.settle();
+    assert_eq!(world.plan(&plan).status, PlanStatus::Done);
+    assert!(
+        world.state.assignments[&allocator_id(1)]
+            .set_aside
+            .is_empty(),
+        "its host had nothing of it, and says so"
+    );
+}
+
+#[test]
+fn a_move_avoids_a_host_where_the_data_of_the_instance_is_still_to_be_set_aside() {
+    let mut world = World::with_host();
+    let (id, _) = world.create("logs");
+    world.settle();
+    for number in [2, 3] {
+        world.host(number, "zone-1");
+    }
+    let storage = world.instance(&id, "storage-0").id.clone();
+    let to = |hosts: &[AllocatorId]| DeploymentChange::Move {
+        moves: vec![MoveWish {
+            instance_id: storage.clone(),
+            from: None,
+            to: hosts.to_vec(),
+            lost: false,
+            cause: MoveCause::Request,
+            reason: "a test".to_owned(),
+        }],
+    };
+    let chosen = |world: &World| {
+        let found = world.proposals().into_iter().find_map(|body| match body {
+            Body::AdoptPlan(plan) => Some(plan.claims[0].berth.clone().unwrap().allocator_id),
+            _ => None,
+        });
+        found.expect("the plan is adopted")
+    };
+    let plan = world.change(&id, to(&[])).unwrap();
+    let best = chosen(&world);
+    let assigned = world.state.assignments.get_mut(&best).unwrap();
+    assigned.set_aside.insert(storage.clone());
+    let other = chosen(&world);
+    assert_ne!(other, best, "it would meet its old data");
+    assert_ne!(other, allocator_id(1), "it lies there");
+    world.cancel(&plan).unwrap();
+    let refused = world.change(&id, to(&[best])).unwrap_err();
+    assert_eq!(refused.code, codes::CAPACITY, "{refused}");
+    world.change(&id, to(&[other])).unwrap();
 }

@@ -2,6 +2,8 @@
 //! truth. Apply settles its generation whenever an instance on it changed. Secrets are added by
 //! the shell when it is sent; they do not change the generation.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use wharf_proto::{
@@ -9,9 +11,10 @@ use wharf_proto::{
     v1,
 };
 
+use super::{lease, snapshots};
 use crate::{
     size::Size,
-    state::{DeploymentRecord, InstanceRecord, State, Want, hex},
+    state::{ClaimStage, DeploymentRecord, InstanceBerth, InstanceRecord, State, Want, hex},
 };
 
 /// Processes of an instance at most.
@@ -50,6 +53,32 @@ pub struct AssignedSpec {
     pub run: bool,
     /// The spec that its container is to run.
     pub spec_hash: String,
+    /// Where its data is to be brought from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub copy_from: Option<CopyFrom>,
+    /// It takes writes only while its lease lasts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leased: bool,
+    /// Folder on the host that its container gets for its snapshots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository_path: Option<String>,
+    /// It begins from its last snapshot.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub restore: bool,
+    /// Grows when it is replaced without its data; zero: it never was.
+    #[serde(skip_serializing_if = "crate::state::is_zero")]
+    pub incarnation: u64,
+}
+
+/// Where the data of an instance is to be brought from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CopyFrom {
+    /// `HOST:PORT` of the instance at its old place.
+    pub address: String,
+    /// Take over as soon as the copy has caught up.
+    pub take_over: bool,
+    /// `HOST:PORT` of the instance at its new place.
+    pub own_address: String,
 }
 
 /// The whole desired set of an allocator.
@@ -59,6 +88,12 @@ pub struct AssignmentContent {
     pub instances: Vec<AssignedSpec>,
     /// Instances whose containers and data are to go.
     pub remove: Vec<String>,
+    /// Instances whose containers are to go and whose data is kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
+    /// Instances whose containers are to go and whose data is to be set aside.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<String>,
 }
 
 impl AssignmentContent {
@@ -99,9 +134,21 @@ impl AssignmentContent {
                     alias: spec.alias.clone(),
                     pids_limit: PIDS_LIMIT,
                     open_files_limit: OPEN_FILES_LIMIT,
+                    copy_from: spec.copy_from.as_ref().map(|from| v1::CopySource {
+                        address: from.address.clone(),
+                        take_over: from.take_over,
+                        allocator_id: allocator_id.to_string(),
+                        own_address: from.own_address.clone(),
+                    }),
+                    leased: spec.leased,
+                    repository_path: spec.repository_path.clone().unwrap_or_default(),
+                    restore: spec.restore,
+                    incarnation: spec.incarnation,
                 })
                 .collect(),
             remove_instance_ids: self.remove.clone(),
+            keep_instance_ids: self.keep.clone(),
+            set_aside_instance_ids: self.set_aside.clone(),
         }
     }
 }
@@ -114,21 +161,83 @@ pub fn content(state: &State, allocator_id: &AllocatorId) -> AssignmentContent {
         match instance.want {
             Want::Reserved => {}
             Want::Remove => content.remove.push(instance.id.to_string()),
-            Want::Run | Want::Stop => content.instances.extend(spec_of(state, instance)),
+            Want::Keep => content.keep.push(instance.id.to_string()),
+            Want::Run | Want::Stop => {
+                let spec = instance.berth.as_ref().and_then(|berth| {
+                    spec_of(state, instance, berth, instance.size, &instance.spec_hash)
+                });
+                content.instances.extend(spec);
+            }
         }
     }
+    for (instance, claim, berth) in state.allocator_claims(allocator_id) {
+        if claim.stage == ClaimStage::Leaving {
+            content.remove.push(instance.id.to_string());
+        } else if claim.stage.runs() {
+            let spec = spec_of(state, instance, berth, claim.size, &claim.spec_hash);
+            content.instances.extend(spec.map(|spec| AssignedSpec {
+                run: true,
+                copy_from: copy_from(state, instance, claim.stage),
+                restore: claim.restore,
+                incarnation: incarnation_at(state, instance, claim.stage),
+                ..spec
+            }));
+        }
+    }
+    content
+        .instances
+        .sort_unstable_by(|a, b| a.instance_id.cmp(&b.instance_id));
     if let Some(assignment) = state.assignments.get(allocator_id) {
         content
             .remove
             .extend(assignment.removed.iter().map(ToString::to_string));
+        content
+            .set_aside
+            .extend(assignment.set_aside.iter().map(ToString::to_string));
     }
     content.remove.sort_unstable();
     content.remove.dedup();
     content
 }
 
-fn spec_of(state: &State, instance: &InstanceRecord) -> Option<AssignedSpec> {
-    let berth = instance.berth.as_ref()?;
+/// A replacement is another incarnation than the one whose data its lost host has.
+fn incarnation_at(state: &State, instance: &InstanceRecord, stage: ClaimStage) -> u64 {
+    let anew = stage == ClaimStage::Replacing && !state.is_stateless(instance);
+    instance.incarnation.saturating_add(u64::from(anew))
+}
+
+/// Where a container at a claimed place brings its data from: the instance at its own place.
+fn copy_from(state: &State, instance: &InstanceRecord, stage: ClaimStage) -> Option<CopyFrom> {
+    let take_over = match stage {
+        ClaimStage::Copying => false,
+        ClaimStage::TakingOver => true,
+        _ => return None,
+    };
+    Some(CopyFrom {
+        address: address_of(state, instance.berth.as_ref()?)?,
+        take_over,
+        own_address: address_of(state, instance.claim.as_ref()?.berth.as_ref()?)?,
+    })
+}
+
+/// `HOST:PORT` that an instance is published at.
+fn address_of(state: &State, berth: &InstanceBerth) -> Option<String> {
+    let host = &state.allocators.get(&berth.allocator_id)?.address;
+    let brackets = if host.contains(':') {
+        ("[", "]")
+    } else {
+        ("", "")
+    };
+    Some(format!("{}{host}{}:{}", brackets.0, brackets.1, berth.port))
+}
+
+fn spec_of(
+    state: &State,
+    instance: &InstanceRecord,
+    berth: &InstanceBerth,
+    size: Size,
+    spec_hash: &str,
+) -> Option<AssignedSpec> {
     let resource = state.resources.get(&instance.resource_id)?;
     let deployment = state.deployments.get(&instance.deployment_id)?;
     Some(AssignedSpec {
@@ -141,10 +250,15 @@ fn spec_of(state: &State, instance: &InstanceRecord) -> Option<AssignedSpec> {
         resource_kind: resource.kind.clone(),
         engine: resource.engine.clone(),
         engine_version: resource.engine_version.clone(),
-        size: instance.size,
+        size,
         port: berth.port,
         run: instance.want == Want::Run,
-        spec_hash: instance.spec_hash.clone(),
+        spec_hash: spec_hash.to_owned(),
+        copy_from: None,
+        leased: lease::serves_under_lease(state, instance),
+        repository_path: snapshots::host_path(state, instance).map(str::to_owned),
+        restore: false,
+        incarnation: instance.incarnation,
     })
 }
 
@@ -180,6 +294,9 @@ pub fn spec_hash(state: &State, instance: &InstanceRecord) -> String {
         part(&deployment.alias);
     }
     part(&format!("{PIDS_LIMIT}/{OPEN_FILES_LIMIT}"));
+    if let Some(path) = snapshots::host_path(state, instance) {
+        part(path);
+    }
     hex(&hasher.finalize()[..16])
 }
 
@@ -194,6 +311,22 @@ pub(crate) fn settle(state: &mut State, allocator_id: &AllocatorId) {
     }
 }
 
+/// The same for every host that these instances lie on or are claimed to.
+pub(crate) fn settle_hosts_of(state: &mut State, instances: &[InstanceId]) {
+    let mut hosts = BTreeSet::new();
+    for instance in instances.iter().filter_map(|id| state.instances.get(id)) {
+        let claimed = instance
+            .claim
+            .as_ref()
+            .and_then(|claim| claim.berth.as_ref());
+        let places = instance.berth.iter().chain(claimed);
+        hosts.extend(places.map(|berth| berth.allocator_id.clone()));
+    }
+    for host in &hosts {
+        settle(state, host);
+    }
+}
+
 /// Remembers that an instance's remains are to go although it is forgotten.
 pub(crate) fn remember_removed(state: &mut State, allocator_id: &AllocatorId, id: InstanceId) {
     if let Some(assignment) = state.assignments.get_mut(allocator_id) {
@@ -201,6 +334,12 @@ pub(crate) fn remember_removed(state: &mut State, allocator_id: &AllocatorId, id
         let excess = assignment.removed.len().saturating_sub(REMOVED_KEPT);
         assignment.removed.drain(..excess);
     }
+}
+
+/// What a storage node says of the users that it has in force, when they are these.
+#[must_use]
+pub fn users_digest(deployment: &DeploymentRecord) -> String {
+    hex(&Sha256::digest(users_json(deployment))[..16])
 }
 
 /// The file `users.json` of a deployment's instances.

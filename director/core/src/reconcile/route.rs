@@ -58,7 +58,8 @@ pub struct RouteContent {
 }
 
 /// The table as state and observations have it. A deployment has its route from its creation to
-/// its deletion; targets appear in it when a plan routes them.
+/// its deletion, but while it is
+/// terminated; targets appear in it when a plan routes them.
 #[must_use]
 pub fn content(state: &State, observed: &Observations) -> RouteContent {
     let mut content = RouteContent {
@@ -69,11 +70,17 @@ pub fn content(state: &State, observed: &Observations) -> RouteContent {
             .unwrap_or_default(),
         routes: BTreeMap::new(),
     };
-    for deployment in state.deployments.values() {
+    let running = state
+        .deployments
+        .values()
+        .filter(|deployment| !deployment.terminated);
+    for deployment in running {
         for resource in state.resources_of(deployment) {
             let targets = state
                 .instances_of(resource)
-                .filter(|instance| instance.routed && instance.want == Want::Run)
+                .filter(|instance| {
+                    instance.routed && !instance.routing_stopped && instance.want == Want::Run
+                })
                 .filter_map(|instance| target(state, observed, instance))
                 .collect();
             content.routes.insert(
@@ -201,5 +208,37 @@ fn message(entry: &RouteEntry, identity: &mut impl FnMut(&RouteEntry) -> String)
             })
             .collect(),
         identity_pem: identity(entry),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{command::PutSecret, fixture::World};
+
+    #[test]
+    fn another_certificate_of_a_route_is_published_as_another_table() {
+        let mut world = World::with_host();
+        world.create("web");
+        let resource = world.state.resources.keys().next().unwrap().to_string();
+        let mut put = |what: &str, sealed: &str| {
+            let content = content(&world.state, &world.observed);
+            if let Some(publish) = content.publish(&world.state) {
+                world.ok(publish);
+            }
+            let before = world.state.routes.generation;
+            world.ok(Body::PutSecret(PutSecret {
+                name: format!("resource/{resource}/{what}"),
+                sealed: sealed.to_owned(),
+            }));
+            if let Some(publish) = content.publish(&world.state) {
+                world.ok(publish);
+            }
+            world.state.routes.generation - before
+        };
+        assert_eq!(put("identity", "a"), 0, "the first comes with a new route");
+        assert_eq!(put("credentials", "a"), 0);
+        assert_eq!(put("credentials", "b"), 0, "tables have no passwords");
+        assert_eq!(put("identity", "b"), 1, "one generation, two certificates");
     }
 }

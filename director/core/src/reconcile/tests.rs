@@ -109,6 +109,6 @@ fn collectors_ship_to_the_system_deployment_through_their_hosts_proxy() {
     let found = destination::destination(&world.state, &allocator_id(1)).unwrap();
     assert_eq!(
         (found.url.as_str(), found.cluster.as_str()),
-        ("https://127.0.0.1:9243", "system")
+        ("https://10.0.0.1:9243", "system")
     );
 }

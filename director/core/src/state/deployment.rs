@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use wharf_proto::ids::{AllocatorId, DeploymentId, InstanceId, PlanId, ResourceId};
 
-use crate::size::Size;
+use super::{Claim, HostLoss, RestoredFrom, SnapshotPolicy, SnapshotRecord};
+use crate::{size::Size, template::MONITORING};
 
 /// A user that the deployment's instances accept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,22 @@ pub struct DeploymentRecord {
     pub deleting: bool,
     /// The last failure, cleared by a plan that succeeds.
     pub last_error: Option<DeploymentError>,
+    /// Its instances are stopped by request; their data and places are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terminated: bool,
+    /// The password that a plan is about to bring; sealed credentials wait as the secret
+    /// `deployment/<id>/credentials/next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_user: Option<DeploymentUser>,
+    /// What becomes of a storage node whose host is lost.
+    #[serde(default, skip_serializing_if = "HostLoss::is_wait")]
+    pub on_host_loss: HostLoss,
+    /// Where and how often its storage nodes keep snapshots; none: nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_policy: Option<SnapshotPolicy>,
+    /// Number of requests for a snapshot now so far.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub snapshot_requested: u64,
 }
 
 /// One clustered part of a deployment.
@@ -97,6 +114,14 @@ pub struct ResourceRecord {
     pub instances: Vec<InstanceId>,
 }
 
+impl ResourceRecord {
+    /// Whether its instances keep nothing on their hosts, so that they may be placed elsewhere.
+    #[must_use]
+    pub fn is_stateless(&self) -> bool {
+        self.kind == MONITORING
+    }
+}
+
 /// Where an instance was put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,7 +130,7 @@ pub struct InstanceBerth {
     pub allocator_id: AllocatorId,
     /// In which zone that was.
     pub zone: String,
-    /// The host port it is published at.
+    /// The host port it is published at; zero while it is terminated.
     pub port: u16,
 }
 
@@ -119,6 +144,8 @@ pub enum Want {
     Run,
     /// The container is to be stopped, the data kept.
     Stop,
+    /// There is to be no container; data and place are kept, memory and port are given back.
+    Keep,
     /// Container and data are to be removed.
     Remove,
 }
@@ -152,4 +179,56 @@ pub struct InstanceRecord {
     pub spec_hash: String,
     /// Ports that its host refused because somebody else has them.
     pub refused_ports: BTreeSet<u16>,
+    /// Room that is held for it while a plan changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// It was healthy once, so it may hold data: only a deletion removes that. True in records of
+    /// older versions, which did not note it.
+    #[serde(default = "yes")]
+    pub proven: bool,
+    /// Stopped by request, and only by request started again; data, place and memory are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paused: bool,
+    /// Proxies send it nothing, by request, whatever `routed` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub routing_stopped: bool,
+    /// Its container was told that it serves under a lease: it does until it is replaced, whatever the
+    /// policy has become.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lease_bound: bool,
+    /// Its host told that it serves under a lease; only then may it be replaced without its host.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leased: bool,
+    /// Grows when it is replaced without its data.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub incarnation: u64,
+    /// Its last snapshot, as it told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_snapshot: Option<SnapshotRecord>,
+    /// What it began from when its host was lost last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_from: Option<RestoredFrom>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl InstanceRecord {
+    /// What its place takes of its host.
+    #[must_use]
+    pub fn held(&self) -> Size {
+        if self.berth.as_ref().is_some_and(|berth| berth.port == 0) {
+            return Size {
+                disk_bytes: self.size.disk_bytes,
+                ..Size::default()
+            };
+        }
+        match &self.claim {
+            Some(Claim {
+                size, berth: None, ..
+            }) => self.size.most(*size),
+            _ => self.size,
+        }
+    }
 }

@@ -7,6 +7,9 @@ use wharf_proto::{
     v1,
 };
 
+use super::MoveWish;
+use crate::size::Size;
+
 /// Log lines kept of a step; older ones go.
 pub const STEP_LOG_LINES: usize = 40;
 /// Bytes kept of a log line or a reason.
@@ -26,6 +29,22 @@ pub enum PlanKind {
     Upgrade,
     /// Places and starts instances that do not run yet; the others are left alone.
     Extend,
+    /// Gives instances other sizes.
+    Resize,
+    /// Stops and starts instances.
+    Restart,
+    /// Stops instances and keeps their data and place.
+    Terminate,
+    /// Starts what was terminated.
+    Restore,
+    /// Brings a new password to every instance.
+    ResetPassword,
+    /// Brings instances to other allocators, with their data.
+    Move,
+    /// Stops one instance and keeps its place.
+    Pause,
+    /// Starts what was paused.
+    Resume,
 }
 
 impl From<PlanKind> for v1::PlanKind {
@@ -35,6 +54,14 @@ impl From<PlanKind> for v1::PlanKind {
             PlanKind::Delete => Self::Delete,
             PlanKind::Upgrade => Self::Upgrade,
             PlanKind::Extend => Self::Extend,
+            PlanKind::Resize => Self::Resize,
+            PlanKind::Restart => Self::Restart,
+            PlanKind::Terminate => Self::Terminate,
+            PlanKind::Restore => Self::Restore,
+            PlanKind::ResetPassword => Self::ResetPassword,
+            PlanKind::Move => Self::Move,
+            PlanKind::Pause => Self::Pause,
+            PlanKind::Resume => Self::Resume,
         }
     }
 }
@@ -53,13 +80,15 @@ pub enum PlanStatus {
     Failed,
     /// Its parent was no longer current.
     Superseded,
+    /// Ended by request before it was done.
+    Cancelled,
 }
 
 impl PlanStatus {
     /// Whether nothing will change any more.
     #[must_use]
     pub const fn ended(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Superseded)
+        !matches!(self, Self::Pending | Self::Running)
     }
 }
 
@@ -71,6 +100,7 @@ impl From<PlanStatus> for v1::PlanStatus {
             PlanStatus::Done => Self::Done,
             PlanStatus::Failed => Self::Failed,
             PlanStatus::Superseded => Self::Superseded,
+            PlanStatus::Cancelled => Self::Cancelled,
         }
     }
 }
@@ -91,8 +121,22 @@ pub enum StepKind {
     Unroute,
     /// Its container is stopped.
     Stop,
+    /// Its container is gone, its data and place are kept, its memory and port are given back.
+    Release,
     /// Its container and data are gone.
     Remove,
+    /// It has no place any more.
+    Unplace,
+    /// Its data is at the new place, but for what the old one still takes.
+    Copy,
+    /// The new place has all of it and serves, the old one has given up.
+    TakeOver,
+    /// Every storage node takes the new password beside the old one.
+    Accept,
+    /// Whoever uses the password has the new one.
+    Switch,
+    /// No storage node takes the old password any more.
+    Retire,
     /// The deployment is gone from the state.
     Forget,
 }
@@ -108,7 +152,14 @@ impl StepKind {
             Self::Route => "route",
             Self::Unroute => "unroute",
             Self::Stop => "stop",
+            Self::Release => "release",
             Self::Remove => "remove",
+            Self::Unplace => "unplace",
+            Self::Copy => "copy",
+            Self::TakeOver => "take_over",
+            Self::Accept => "accept",
+            Self::Switch => "switch",
+            Self::Retire => "retire",
             Self::Forget => "forget",
         }
     }
@@ -167,10 +218,68 @@ pub struct StepRecord {
     pub ended_ms: u64,
     /// What a running step waits for, in words.
     pub waits_for: String,
+    /// Bytes of an instance's data that were there when that was noted last; zero: it brings none.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub bytes_done: u64,
+    /// When these were more than before, or an instance was changed; zero: never.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub got_on_ms: u64,
     /// What happened, oldest first, at most [`STEP_LOG_LINES`].
     pub log: Vec<StepLine>,
     /// Lines that were dropped from the log's start.
     pub dropped_lines: u64,
+}
+
+/// What a plan wants of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedResource {
+    /// `storage` or `monitoring`.
+    pub kind: String,
+    /// Size of each instance.
+    pub size: Size,
+    /// Over how many zones.
+    pub zone_count: u32,
+    /// How many instances in each.
+    pub instances_per_zone: u32,
+}
+
+/// What a plan wants: enough to want it again, and to tell two plans apart. Bounded by what a
+/// deployment may have.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// The deployment's resources.
+    pub resources: Vec<WantedResource>,
+    /// Nothing runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terminated: bool,
+    /// The deployment is gone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// The password is another one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub password: bool,
+    /// Names of the instances that are started again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restarted: Vec<String>,
+    /// Instances that lie elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<MoveWish>,
+    /// The instance that is stopped, or started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<InstanceId>,
+}
+
+impl Wanted {
+    /// The size that instances of a kind are to have.
+    #[must_use]
+    pub fn size(&self, kind: &str) -> Option<Size> {
+        self.resources
+            .iter()
+            .find(|resource| resource.kind == kind)
+            .map(|resource| resource.size)
+    }
 }
 
 /// One plan.
@@ -205,4 +314,46 @@ pub struct PlanRecord {
     pub steps: Vec<StepRecord>,
     /// Grows with every change of this record.
     pub version: u64,
+    /// Who asked for it: a user's name, or `system`; empty in plans of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub actor: String,
+    /// What it wants; none in plans of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<Wanted>,
+    /// Its end was asked for: steps from this one on take back what was begun and is not whole;
+    /// those before it are not carried out any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_from: Option<u32>,
+}
+
+impl PlanRecord {
+    /// The steps that are carried out: all of them, or those that take back.
+    #[must_use]
+    pub fn live_from(&self) -> usize {
+        self.undo_from.map_or(0, |from| from as usize)
+    }
+
+    /// Whether a step of that kind was begun for the instance before the plan was cancelled.
+    #[must_use]
+    pub fn begun(&self, instance_id: &InstanceId, kind: StepKind) -> bool {
+        self.before_undo(instance_id, kind)
+            .is_some_and(|step| step.status != StepStatus::Waiting)
+    }
+
+    /// Whether a step of that kind was seen done for the instance before the plan was cancelled.
+    #[must_use]
+    pub fn done(&self, instance_id: &InstanceId, kind: StepKind) -> bool {
+        self.before_undo(instance_id, kind)
+            .is_some_and(|step| step.status == StepStatus::Done)
+    }
+
+    fn before_undo(&self, instance_id: &InstanceId, kind: StepKind) -> Option<&StepRecord> {
+        let end = self
+            .undo_from
+            .map_or(self.steps.len(), |from| from as usize);
+        self.steps
+            .iter()
+            .take(end)
+            .find(|step| step.kind == kind && step.instance_id.as_ref() == Some(instance_id))
+    }
 }

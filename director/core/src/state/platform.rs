@@ -23,6 +23,9 @@ pub struct PlatformRecord {
     pub first_director: DirectorId,
     /// When it was set up.
     pub created_ms: u64,
+    /// When the director that set it up was removed, which its host is told; zero: it was not.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub first_director_removed_ms: u64,
 }
 
 /// A proxy that belongs to the platform.

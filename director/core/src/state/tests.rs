@@ -1,6 +1,10 @@
 //! State and snapshot.
 
 use super::*;
+use crate::{
+    fixture::{World, watched},
+    template::TemplateCatalog,
+};
 
 #[test]
 fn an_empty_state_survives_its_snapshot() {
@@ -25,4 +29,17 @@ fn a_user_of_an_earlier_version_keeps_its_one_role() {
     assert!(!user.disabled);
     let again: UserRecord = serde_json::from_str(&serde_json::to_string(&user).unwrap()).unwrap();
     assert_eq!(again, user);
+}
+
+#[test]
+fn an_instance_whose_resource_is_not_known_counts_as_keeping_data() {
+    let mut world = World::with_host();
+    world.catalog = TemplateCatalog::new([watched()]).unwrap();
+    let (id, _) = world.create("logs");
+    let storage = world.instance(&id, "storage-0").clone();
+    let monitoring = world.instance(&id, "monitoring-0").clone();
+    assert!(!world.state.is_stateless(&storage));
+    assert!(world.state.is_stateless(&monitoring));
+    world.state.resources.clear();
+    assert!(!world.state.is_stateless(&monitoring));
 }

@@ -22,6 +22,8 @@ pub(super) enum Request {
     Step(u64, Vec<u8>),
     Unreachable(u64),
     SnapshotSent(u64, bool),
+    ForgetLeader(u64),
+    CampaignWithoutLeader,
     Transfer(u64),
     Stop(oneshot::Sender<()>),
 }
@@ -162,6 +164,16 @@ impl Handle {
         let _ = self
             .requests
             .try_send(Request::SnapshotSent(peer, delivered));
+    }
+
+    /// Says that the leader's process is known to have ended.
+    pub fn forget_leader(&self, leader: u64) {
+        let _ = self.requests.try_send(Request::ForgetLeader(leader));
+    }
+
+    /// Starts an election unless a leader is known.
+    pub fn campaign_without_leader(&self) {
+        let _ = self.requests.try_send(Request::CampaignWithoutLeader);
     }
 
     /// Hands leadership to another voter, best effort.

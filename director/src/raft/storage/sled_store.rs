@@ -203,7 +203,13 @@ impl SledStore {
             Ok(Err(other)) => return Err(damaged(other.to_string())),
         };
         let data_file = File::open(log.join("db")).map_err(io_error)?;
-        for created in [&log, &snapshots, &directory.to_path_buf()] {
+        // sled syncs neither its settings, half of which it takes for damage, nor any name.
+        File::open(log.join("conf"))
+            .and_then(|file| file.sync_all())
+            .map_err(io_error)?;
+        let above = directory.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let above = above.unwrap_or(Path::new("."));
+        for created in [log.as_path(), snapshots.as_path(), directory, above] {
             snapshot_file::sync_directory(created).map_err(io_error)?;
         }
         let mut store = SledStore {

@@ -221,6 +221,9 @@ fn the_group_may_change_in_a_storm() {
                     world.cut.insert(id);
                 }
                 5..=8 => world.cut.clear(),
+                9 | 10 => world.hand_over(id),
+                // True or not: the leader is said to have ended.
+                11..=13 => world.say_that_the_leader_ended(id),
                 _ => {}
             }
             world.step();
@@ -234,6 +237,53 @@ fn the_group_may_change_in_a_storm() {
         }
     }
     assert!(changed > 60, "{changed} changes");
+}
+
+#[test]
+fn a_leader_that_ended_is_replaced_before_the_election_timeout() {
+    for seed in 70..90 {
+        let mut world = World::of_three(seed);
+        world.heal();
+        let leader = world.leader().unwrap();
+        world.crash(leader, 1_000);
+        // Its last words would bring it back for a moment; the directors say it again then.
+        world.clear_wire();
+        let began = world.now;
+        // Everybody notices, one begins: that is what the directors' turns are for.
+        let others: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+        for id in &others {
+            let member = world.nodes.get_mut(id).unwrap().member.as_mut().unwrap();
+            member.forget_leader(leader);
+        }
+        world.say_that_the_leader_ended(others[0]);
+        world.until("another leader", |world| {
+            world.leader().is_some_and(|new| new != leader)
+        });
+        let ticks = world.now - began;
+        let timeout = MemberConfig::new(1, 1).election_ticks as u64;
+        assert!(ticks < timeout, "it took {ticks} ticks with seed {seed}");
+        world.nodes.get_mut(&leader).unwrap().come_back();
+        work(&mut world, 3);
+        world.heal();
+        for id in 1..=3 {
+            world.check_acknowledged(id).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_false_alarm_about_the_leader_costs_no_leader_when_the_others_hear_it() {
+    for seed in 90..100 {
+        let mut world = World::of_three(seed);
+        world.heal();
+        let leader = world.leader().unwrap();
+        let other = (1..=3).find(|id| *id != leader).unwrap();
+        for _ in 0..30 {
+            world.say_that_the_leader_ended(other);
+            world.step();
+        }
+        assert_eq!(world.leader(), Some(leader), "seed {seed}");
+    }
 }
 
 /// Looks at the disk whenever a membership takes effect.

@@ -70,6 +70,13 @@ pub(crate) struct World {
     pub(crate) violations: Vec<String>,
 }
 
+impl Node {
+    /// Starts at the next step.
+    pub(crate) fn come_back(&mut self) {
+        self.back_at = 0;
+    }
+}
+
 impl World {
     /// Member 1 alone, as a new platform begins.
     pub(crate) fn new(seed: u64) -> World {
@@ -261,6 +268,25 @@ impl World {
         }
         self.refused
             .extend(refused.into_iter().map(|(_, error)| error));
+    }
+
+    /// The leader, if there is one, hands over to a member, which may not even have a vote.
+    pub(crate) fn hand_over(&mut self, to: u64) {
+        if let Some(leader) = self.leader()
+            && let Some(member) = self.nodes.get_mut(&leader).unwrap().member.as_mut()
+        {
+            member.transfer_leader(to);
+        }
+    }
+
+    /// A member is told that its leader has ended, and seeks another.
+    pub(crate) fn say_that_the_leader_ended(&mut self, id: u64) {
+        if let Some(member) = self.nodes.get_mut(&id).unwrap().member.as_mut() {
+            if let Some(leader) = member.status().leader {
+                member.forget_leader(leader);
+            }
+            member.campaign_without_leader();
+        }
     }
 
     pub(crate) fn read_at(&mut self, id: u64) {

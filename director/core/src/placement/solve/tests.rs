@@ -7,8 +7,9 @@ use super::*;
 use crate::{
     apply::apply,
     command::{Body, Command},
-    fixture::{World, allocator_id, bytes, register, size},
+    fixture::{World, allocator_id, bytes, register, size, watched},
     size::GIB,
+    template::TemplateCatalog,
 };
 
 const STRATEGIES: [Strategy; 4] = [
@@ -38,6 +39,8 @@ fn need(
         required_tags: BTreeMap::new(),
         refused_ports: BTreeSet::new(),
         previous: None,
+        allowed: BTreeSet::new(),
+        excluded: BTreeSet::new(),
     }
 }
 
@@ -87,6 +90,8 @@ fn any_needs() -> impl Strategy_<Value = Vec<Need>> {
             .enumerate()
             .map(|(number, (resource, memory, zones, per_zone, back))| Need {
                 previous: back.then(|| allocator_id(memory % 7 + 1)),
+                allowed: BTreeSet::new(),
+                excluded: BTreeSet::new(),
                 ..need(
                     number as u64 + 100,
                     resource / 2 + 1,
@@ -256,4 +261,47 @@ fn room_that_a_waiting_plan_needs_is_not_promised_twice() {
         world.try_create("one more").unwrap_err().code,
         codes::CAPACITY
     );
+}
+
+/// Where the storage node and the monitoring node of a new deployment lie, on hosts in these zones.
+fn both_nodes(zones: &[&str], strategy: &str) -> (AllocatorId, AllocatorId) {
+    let mut world = World::with_host();
+    for (number, zone) in (2..).zip(zones) {
+        world.host(number, zone);
+    }
+    world.catalog = TemplateCatalog::new([watched()]).unwrap();
+    world.ok(Body::SetSetting(crate::command::SetSetting {
+        key: "placement.strategy".to_owned(),
+        value: Some(strategy.to_owned()),
+        expected_version: 0,
+    }));
+    let (id, _) = world.create("logs");
+    world.settle();
+    let host = |name: &str| {
+        let berth = world.instance(&id, name).berth.clone();
+        berth.unwrap().allocator_id
+    };
+    (host("storage-0"), host("monitoring-0"))
+}
+
+#[test]
+fn a_monitoring_node_lies_beside_its_storage_node_only_when_there_is_no_other_host() {
+    for strategy in ["fill-anti-affinity", "distribute-anti-affinity"] {
+        let (storage, monitoring) = both_nodes(&["zone-2", "zone-3"], strategy);
+        assert_ne!(
+            storage, monitoring,
+            "{strategy}: a host that dies would take both"
+        );
+        let (storage, monitoring) = both_nodes(&["zone-2", "zone-1"], strategy);
+        assert_ne!(storage, monitoring, "{strategy}");
+        if storage == allocator_id(1) {
+            assert_eq!(
+                monitoring,
+                allocator_id(3),
+                "{strategy}: in the same zone when that has another host"
+            );
+        }
+        let (storage, monitoring) = both_nodes(&[], strategy);
+        assert_eq!(storage, monitoring, "{strategy}: there is one host");
+    }
 }
