@@ -32,6 +32,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Name in logs.
     pub instance_name: String,
+    /// Memory that the instance may use.
+    pub memory_bytes: u64,
+    /// Disk that it may use; 0: all.
+    pub disk_bytes: u64,
     /// Most that waits on disk for the storage; beyond it the oldest is dropped.
     pub ledger_bytes: u64,
 }
@@ -57,6 +61,8 @@ pub(crate) struct Access {
     pub(crate) server_name: String,
     pub(crate) username: String,
     pub(crate) password: Secret,
+    /// Which password it is; told in the health answer.
+    pub(crate) version: u64,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +73,8 @@ struct RawAccess {
     server_name: String,
     username: String,
     password: String,
+    #[serde(default)]
+    version: u64,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +120,7 @@ pub(crate) fn access(dir: &Path) -> Result<Access, ConfigError> {
         server_name: raw.server_name,
         username: raw.username,
         password: Secret::new(raw.password),
+        version: raw.version,
     })
 }
 

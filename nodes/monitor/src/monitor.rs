@@ -13,7 +13,7 @@ use wharf_monitor_core::version::Version;
 use wharf_proto::monitor::v1;
 use wharf_runtime::clock::Clock;
 use wharf_runtime::delivery::Post;
-use wharf_runtime::metrics::{Counter, Metrics};
+use wharf_runtime::metrics::{Counter, Histogram, Metrics};
 use wharf_runtime::task::Shutdown;
 
 use crate::config::Config;
@@ -33,6 +33,7 @@ pub(crate) struct Counts {
     pub(crate) errors: Counter,
     pub(crate) sent: Counter,
     pub(crate) failed: Counter,
+    pub(crate) run_seconds: Histogram,
 }
 
 /// The instance.
@@ -68,7 +69,11 @@ impl Monitor {
     pub(crate) fn new(config: Config, ledger: Ledger, post: Post, shutdown: Shutdown) -> Self {
         let metrics = Metrics::new().with_process();
         let counter = |name: &str, help: &str| metrics.counter(name, help, &[]);
+        let run_seconds = Histogram::default();
+        let help = "time from a run's beginning to the answer of its search";
+        metrics.histogram("wharf_monitor_run_seconds", help, &[], &run_seconds);
         let counts = Counts {
+            run_seconds,
             runs: counter("wharf_monitor_runs_total", "runs of watches"),
             errors: counter("wharf_monitor_run_errors_total", "runs in error"),
             sent: counter(

@@ -84,6 +84,7 @@ pub(crate) async fn run(
     let started_ms = monitor.now_ms().max(last_ms + 1);
     let begin = std::time::Instant::now();
     let (query, answer) = search(monitor, watch, at_ms).await;
+    monitor.counts.run_seconds.observe(begin.elapsed());
     let id = record_id(&watch.name, started_ms);
     let version = entry.version.map(|v| v.to_string()).unwrap_or_default();
     let facts = Facts {

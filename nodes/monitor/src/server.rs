@@ -1,7 +1,7 @@
 //! Starting, listening and stopping a monitoring instance.
 //!
 //! Invariants: one TLS port for gRPC, gRPC-web, `/_wharf/health` (open, says nothing of the data) and
-//! `/metrics` (for the deployment's credentials); stopping lets runs keep what they found, then
+//! `/metrics` (for the deployment's credentials), which its allocator reads on a socket in the data directory; stopping lets runs keep what they found, then
 //! drains, then closes the ledger.
 //! Not here: flags (the binary).
 
@@ -21,6 +21,8 @@ use wharf_proto::DESCRIPTORS;
 use wharf_proto::access::{AccessError, access_table, services_of};
 use wharf_runtime::data_dir::{DataDir, DataDirError};
 use wharf_runtime::delivery::{Policy, Post};
+use wharf_runtime::health_server::{Health, HealthServer};
+use wharf_runtime::metrics_socket;
 use wharf_runtime::net::{BindError, Limits, bind, serve_tls};
 use wharf_runtime::task::{Shutdown, Tasks, spawn, spawn_blocking};
 use wharf_runtime::tls::{CertSlot, IDENTITY_FILE, KeyedCert, TlsError, server_config};
@@ -88,8 +90,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let stop = Shutdown::new();
     let monitor = Arc::new(Monitor::new(config, ledger, post, stop.clone()));
     gauges(&monitor);
-    secrets_task::take_access(&monitor);
-    secrets_task::take_channels(&monitor);
+    let mut secrets = secrets_task::Secrets::new(Arc::clone(&monitor), Arc::clone(&certs));
+    secrets.look();
     let credentials = Arc::new(Credentials::new());
     let grpc = routes(&monitor, &credentials)?;
 
@@ -112,13 +114,11 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let listening = serve_tls(listener, tls, factory, serving.clone(), limits);
     let listening = spawn("monitor listener", listening);
 
+    tell(&monitor, &serving);
     let tasks = Tasks::with_shutdown(stop);
     let token = tasks.token();
     let of = || Arc::clone(&monitor);
-    tasks.spawn_critical(
-        "monitor secrets",
-        secrets_task::run(of(), certs, token.clone()),
-    );
+    tasks.spawn_critical("monitor secrets", secrets_task::run(secrets, token.clone()));
     tasks.spawn_critical("monitor refresh", refresh_task::run(of(), token.clone()));
     tasks.spawn_critical("monitor schedule", schedule_task::run_due(of(), token));
     // It ends last, when nothing new is written any more.
@@ -138,6 +138,35 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     drop(data_dir);
     tracing::info!("monitoring instance stopped");
     Ok(())
+}
+
+/// Tells health and metrics on the socket in the data directory.
+fn tell(monitor: &Arc<Monitor>, stop: &Shutdown) {
+    let weak = Arc::downgrade(monitor);
+    let server = HealthServer::new(monitor.metrics.clone(), move || {
+        let reason = match weak.upgrade() {
+            None => "it is stopping".to_owned(),
+            Some(monitor) if !monitor.is_loaded() => {
+                format!("it has not read the storage yet: {}", monitor.trouble())
+            }
+            Some(monitor) => monitor.trouble(),
+        };
+        Health {
+            healthy: reason.is_empty(),
+            details: json!({ "reason": reason }),
+        }
+    });
+    let dir = &monitor.config.data_dir;
+    match metrics_socket::listen(dir) {
+        Ok(listener) => {
+            let serving = metrics_socket::serve(listener, server, stop.clone());
+            drop(spawn("monitor metrics", serving));
+        }
+        // Watches run all the same.
+        Err(error) => {
+            tracing::error!(%error, dir = %dir.display(), "health and metrics are not told: the data directory takes no socket");
+        }
+    }
 }
 
 fn routes(
@@ -197,7 +226,12 @@ async fn answer(
             } else {
                 "starting"
             };
-            let body = json!({"status": status, "reason": monitor.trouble()});
+            let credentials = monitor.storage.credentials_version().to_string();
+            let body = json!({
+                "status": status,
+                "reason": monitor.trouble(),
+                "credentials": credentials,
+            });
             page(StatusCode::OK, "application/json", body.to_string())
         }
         "/metrics" => match credentials.principal(monitor, request.headers()).await {
@@ -241,6 +275,29 @@ fn gauges(monitor: &Arc<Monitor>) {
         let ask = move || weak.upgrade().map_or(0.0, |monitor| ask(&monitor));
         monitor.metrics.gauge_from(name, help, &[], ask);
     };
+    gauge(
+        "wharf_memory_limit_bytes",
+        "memory that the instance may use",
+        |monitor| monitor.config.memory_bytes as f64,
+    );
+    gauge(
+        "wharf_disk_limit_bytes",
+        "disk that the instance may use; 0: all",
+        |monitor| monitor.config.disk_bytes as f64,
+    );
+    gauge(
+        "wharf_disk_free_bytes",
+        "room in the file system of its data",
+        |monitor| {
+            let space = wharf_runtime::disk::space(&monitor.config.data_dir);
+            space.map_or(0.0, |space| space.available_bytes as f64)
+        },
+    );
+    gauge(
+        "wharf_monitor_open_runs",
+        "runs whose messages are under way",
+        |monitor| monitor.open_runs().len() as f64,
+    );
     gauge("wharf_monitor_watches", "watches", |monitor| {
         monitor.slots().len() as f64
     });

@@ -89,6 +89,7 @@ struct Reached {
     base: String,
     alias: HeaderValue,
     authorization: HeaderValue,
+    version: u64,
 }
 
 /// The storage.
@@ -170,9 +171,18 @@ impl Storage {
             base: format!("https://{}:{port}", access.server_name),
             alias: HeaderValue::from_str(&access.alias).map_err(|_| wrong())?,
             authorization: basic(&access.username, access.password.reveal()).ok_or_else(wrong)?,
+            version: access.version,
         };
         self.reached.store(Some(Arc::new(reached)));
         Ok(())
+    }
+
+    /// The version of the credentials in force; zero before there are any.
+    pub(crate) fn credentials_version(&self) -> u64 {
+        self.reached
+            .load()
+            .as_ref()
+            .map_or(0, |reached| reached.version)
     }
 
     /// One call that may be repeated; its answer as JSON, null when it has no body.

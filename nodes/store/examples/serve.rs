@@ -20,6 +20,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(mib) = args.next() {
         config.memory_bytes = mib.parse::<u64>()? * 1024 * 1024;
     }
+    if let Some(secrets) = args.next() {
+        wharf_runtime::tls::install_provider();
+        let identity = std::path::Path::new(&secrets).join("identity.pem");
+        config.listener = Listener::Tls { identity };
+    }
     let shutdown = Shutdown::new();
     let stop = shutdown.clone();
     wharf_runtime::task::spawn("stop on signal", async move {

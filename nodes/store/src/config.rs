@@ -79,6 +79,19 @@ impl Config {
         }
     }
 
+    /// Where the host's allocator writes what the instance is told; none on a plain listener.
+    pub fn secrets_dir(&self) -> Option<&std::path::Path> {
+        match &self.listener {
+            Listener::Tls { identity } => identity.parent(),
+            Listener::PlainLoopback => None,
+        }
+    }
+
+    /// Where API keys are kept.
+    pub(crate) fn keys_file(&self) -> PathBuf {
+        self.data_dir.join("api_keys.json")
+    }
+
     /// Fresh rows of one index are sealed at this size: 32 MiB at 1 GiB.
     pub fn memtable_bytes(&self) -> usize {
         (self.memory_bytes / 32).clamp(2 * MIB, 128 * MIB) as usize

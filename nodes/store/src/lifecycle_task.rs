@@ -1,7 +1,7 @@
 //! The task that ends what is over: rollover by age and size, retention, the disk guard, idle scrolls.
 //!
 //! Invariants: at most one backing index a stream and round is rolled over; the write index is never deleted; when the disk is nearly full
-//! writes stop before anything is deleted for room, and what goes first is the oldest. Not here: deciding (core `lifecycle`).
+//! writes stop before anything is deleted for room, nothing is while a snapshot keeps deleted files, and what goes first is the oldest. Not here: deciding (core `lifecycle`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +26,13 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
         let app = Arc::clone(&app);
         let full = round.is_multiple_of(ROUNDS);
         let work = wharf_runtime::task::spawn_blocking("store lifecycle", move || {
+            let Some(_round) = app.place.gate.maintain() else {
+                return;
+            };
+            // What ends by itself is a change like any other.
+            if app.place.lease.check().is_err() {
+                return;
+            }
             guard(&app);
             if full {
                 lifecycle(&app);
@@ -63,22 +70,18 @@ fn all_facts(app: &App) -> Vec<IndexFacts> {
         .collect()
 }
 
-/// Looks at the free space: stops or allows writes, deletes the oldest backing indices when there is no room.
-pub(crate) fn guard(app: &App) {
-    app.contexts.expire(app.catalog.now_ms());
-    let space = match wharf_runtime::disk::space(&app.config.data_dir) {
-        Ok(space) => space,
-        Err(error) => {
-            tracing::warn!(%error, "cannot read the free space of the data directory");
-            return;
-        }
-    };
-    let stop = app.config.flood_bytes(space.total_bytes);
-    let guard = DiskGuard {
-        stop_bytes: stop,
-        resume_bytes: stop.saturating_add(stop / 2),
-    };
-    let mut free = space.available_bytes;
+/// The disk as the instance sees it.
+pub(crate) struct Room {
+    /// Size of its file system.
+    pub(crate) total_bytes: u64,
+    /// What it can still use: of the file system, and of its own share.
+    pub(crate) free_bytes: u64,
+}
+
+/// How much room there is.
+pub(crate) fn room(app: &App) -> std::io::Result<Room> {
+    let space = wharf_runtime::disk::space(&app.config.data_dir)?;
+    let mut free_bytes = space.available_bytes;
     if app.config.disk_bytes > 0 {
         let used: u64 = app
             .catalog
@@ -86,9 +89,31 @@ pub(crate) fn guard(app: &App) {
             .iter()
             .map(|i| i.shard.stats().disk_bytes)
             .sum();
-        let used = used + app.catalog.journal.bytes();
-        free = free.min(app.config.disk_bytes.saturating_sub(used));
+        let used = used + app.catalog.journal.bytes() + app.place.snapshots.kept_bytes()?;
+        free_bytes = free_bytes.min(app.config.disk_bytes.saturating_sub(used));
     }
+    Ok(Room {
+        total_bytes: space.total_bytes,
+        free_bytes,
+    })
+}
+
+/// Looks at the free space: stops or allows writes, deletes the oldest backing indices when there is no room.
+pub(crate) fn guard(app: &App) {
+    app.contexts.expire(app.catalog.now_ms());
+    let room = match room(app) {
+        Ok(room) => room,
+        Err(error) => {
+            tracing::warn!(%error, "cannot read the free space of the data directory");
+            return;
+        }
+    };
+    let stop = app.config.flood_bytes(room.total_bytes);
+    let guard = DiskGuard {
+        stop_bytes: stop,
+        resume_bytes: stop.saturating_add(stop / 2),
+    };
+    let free = room.free_bytes;
     let was = app.catalog.flooded.load(Ordering::Relaxed);
     let now = guard.stopped(was, free);
     if now != was {
@@ -96,6 +121,10 @@ pub(crate) fn guard(app: &App) {
         tracing::warn!(free, stop, stopped = now, "disk guard changed");
     }
     if now {
+        // What a snapshot keeps of deleted files would come back by no deletion: that room first.
+        if app.place.snapshots.gives_way() {
+            return;
+        }
         let facts = all_facts(app);
         let total: u64 = facts.iter().map(|f| f.bytes).sum();
         let wanted = guard.resume_bytes.saturating_sub(free);

@@ -32,6 +32,10 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
         let worker = Arc::clone(&app);
         let ages = Arc::clone(&ages);
         let work = wharf_runtime::task::spawn_blocking("store maintenance", move || {
+            // While the data is taken to another place its files stay as they are.
+            let Some(_round) = worker.place.gate.maintain() else {
+                return;
+            };
             seal_what_is_full(&worker);
             let mut ages = ages.lock().unwrap_or_else(PoisonError::into_inner);
             seal_what_is_old(&worker, &mut ages, Instant::now());
@@ -42,11 +46,8 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
         if let Err(error) = work.await {
             tracing::error!(%error, "maintenance round failed");
         }
-        let floor = floor(&app);
-        if floor > app.catalog.journal.first_seq()
-            && let Err(error) = app.catalog.journal.trim_before(floor).await
-        {
-            tracing::warn!(%error, "cannot trim the journal");
+        if let Some(_round) = app.place.gate.maintain() {
+            trim(&app).await;
         }
         round = round.wrapping_add(1);
         if shutdown
@@ -56,6 +57,16 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
         {
             return;
         }
+    }
+}
+
+/// Gives back what of the journal nobody needs any more.
+pub(crate) async fn trim(app: &App) {
+    let floor = floor(app);
+    if floor > app.catalog.journal.first_seq()
+        && let Err(error) = app.catalog.journal.trim_before(floor).await
+    {
+        tracing::warn!(%error, "cannot trim the journal");
     }
 }
 
@@ -72,10 +83,11 @@ fn floor(app: &App) -> u64 {
         .min(next)
 }
 
-fn seal(index: &Index) {
+fn seal(app: &App, index: &Index) {
     let started = Instant::now();
     match index.shard.seal() {
         Ok(true) => {
+            app.metrics.sealed();
             tracing::debug!(index = %index.name, ms = started.elapsed().as_millis() as u64, "sealed")
         }
         Ok(false) => {}
@@ -115,7 +127,7 @@ fn seal_what_is_old(app: &App, ages: &mut Ages, now: Instant) {
     let tables: Vec<u64> = waiting.iter().map(|(table, _)| *table).collect();
     let due = ages.due(now, &tables);
     if let Some((_, index)) = waiting.iter().find(|(table, _)| Some(*table) == due) {
-        seal(index);
+        seal(app, index);
     }
 }
 
@@ -135,7 +147,7 @@ fn seal_what_is_full(app: &App) {
         if !over || bytes == 0 {
             break;
         }
-        seal(&index);
+        seal(app, &index);
         total = total.saturating_sub(bytes);
         app.catalog.fresh_bytes.store(total, Ordering::Relaxed);
     }
@@ -148,7 +160,7 @@ fn seal_what_is_full(app: &App) {
             .collect();
         floors.sort_by_key(|(floor, _)| *floor);
         for (_, index) in floors.iter().take(16) {
-            seal(index);
+            seal(app, index);
         }
     }
 }

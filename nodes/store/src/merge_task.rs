@@ -34,10 +34,16 @@ pub(crate) async fn run(app: Arc<App>, shutdown: Shutdown) {
 
 /// Merges one run of segments of the first index that has one.
 fn merge_one(app: &App) -> bool {
+    let Some(_round) = app.place.gate.maintain() else {
+        return false;
+    };
     for index in app.catalog.indices() {
         match index.shard.merge(false) {
-            Ok(true) => return true,
-            Ok(false) => {}
+            Ok(Some(bytes)) => {
+                app.metrics.merged(bytes);
+                return true;
+            }
+            Ok(None) => {}
             Err(error) => tracing::error!(index = %index.name, %error, "cannot merge segments"),
         }
     }

@@ -1,33 +1,36 @@
 //! Starting, listening and stopping a storage instance.
 //!
 //! Invariants: the listener answers `/_wharf/health` (503) from the first moment, everything else only after the journal was
-//! replayed; plain HTTP is refused off loopback; stopping drains requests, then closes the journal. Not here: flags (the binary).
+//! replayed (and the data came, where it is brought from elsewhere or from a snapshot); plain HTTP is refused off loopback; stopping drains requests, then closes the journal. Not here: flags (the binary).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
-use arc_swap::ArcSwapOption;
 use axum::Router;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::response::Response;
-use http::{HeaderValue, StatusCode, header};
 use tokio::net::TcpListener;
 use tower::Service as _;
 use wharf_runtime::clock::Clock;
 use wharf_runtime::data_dir::{DataDir, DataDirError};
+use wharf_runtime::health_server::HealthServer;
 use wharf_runtime::journal::{AfterFailure, Journal, OpenError, Options, ReadError};
+use wharf_runtime::metrics_socket;
 use wharf_runtime::net::{BindError, Limits, TowerToHyperService, bind, serve_plain, serve_tls};
 use wharf_runtime::task::{Shutdown, Tasks};
-use wharf_runtime::tls::{CertSlot, KeyedCert, TlsError, server_config};
+use wharf_runtime::tls::{
+    CertSlot, KeyedCert, TlsError, following_open_server_config, server_config,
+};
 use wharf_store_core::error::EsError;
 
 use crate::auth::{Authenticator, UsersError};
 use crate::catalog::Catalog;
 use crate::config::{Config, Listener};
 use crate::engine::{Cache, Fill, read_record};
+use crate::front::{self, Front};
+use crate::handover::{Own, Place, Start, target_task};
 use crate::http::App;
+use crate::metrics::StoreMetrics;
+use crate::snapshots::{restore_task, snapshot_task};
 use crate::{identity_task, ingest, lifecycle_task, maintenance_task, merge_task};
 
 /// A storage instance cannot start.
@@ -64,12 +67,11 @@ pub enum StartError {
     /// What is stored cannot be read.
     #[error("cannot open the stored indices: {0}")]
     Catalog(EsError),
-}
-
-/// What the listener serves: nothing but health until the instance is ready.
-struct Front {
-    app: ArcSwapOption<App>,
-    replayed: AtomicUsize,
+    /// What was written down of a move cannot be read.
+    #[error(
+        "cannot read how far the data was moved: {0}; restore the file or move the data directory aside"
+    )]
+    Moving(std::io::Error),
 }
 
 /// A running instance.
@@ -77,58 +79,11 @@ pub struct Running {
     /// Where it listens.
     pub addr: SocketAddr,
     front: Arc<Front>,
-    tasks: Tasks,
+    tasks: Arc<Tasks>,
     serving: tokio::task::JoinHandle<()>,
     stop: Shutdown,
     // Dropped last: it holds the lock on the directory.
     _data_dir: DataDir,
-}
-
-fn health(front: &Front) -> Response {
-    let ready = front.app.load().is_some();
-    let (status, text) = if ready {
-        (StatusCode::OK, r#"{"status":"ready"}"#.to_owned())
-    } else {
-        let replayed = front.replayed.load(std::sync::atomic::Ordering::Relaxed);
-        let text = format!(
-            r#"{{"status":"starting","reason":"replaying the journal","operations":{replayed}}}"#
-        );
-        (StatusCode::SERVICE_UNAVAILABLE, text)
-    };
-    plain(status, text)
-}
-
-fn plain(status: StatusCode, text: String) -> Response {
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(
-        "x-elastic-product",
-        HeaderValue::from_static("Elasticsearch"),
-    );
-    response
-}
-
-async fn front_handler(State(front): State<Arc<Front>>, request: Request) -> Response {
-    if request.uri().path() == "/_wharf/health" {
-        return health(&front);
-    }
-    let app = front.app.load_full();
-    match app {
-        Some(app) => crate::http::handle(State(app), request).await,
-        None => {
-            let error = EsError::new(
-                503,
-                "cluster_block_exception",
-                "the store is starting: replaying its journal",
-            );
-            plain(StatusCode::SERVICE_UNAVAILABLE, error.body().to_string())
-        }
-    }
 }
 
 /// Runs an instance until `shutdown`.
@@ -139,7 +94,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Starts an instance; it is ready when this returns.
+/// Starts an instance; it is ready when this returns, or its data is on its way here, or elsewhere.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let loopback = config.listen.ip().is_loopback();
     if !loopback
@@ -148,65 +103,67 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         return Err(StartError::NotLoopback(config.listen));
     }
     let data_dir = DataDir::open(&config.data_dir)?;
-    let identity = match &config.listener {
-        Listener::PlainLoopback => None,
+    let (identity, own) = match &config.listener {
+        Listener::PlainLoopback => (None, None),
         Listener::Tls { identity } => {
             let cert = KeyedCert::load(identity)?
                 .ok_or_else(|| StartError::NoIdentity(identity.display().to_string()))?;
-            Some((identity.clone(), CertSlot::new(&cert)))
+            let slot = CertSlot::new(&cert);
+            let own = match config.secrets_dir() {
+                Some(secrets) => Own::of(&cert, &slot, secrets)?,
+                None => None,
+            };
+            (Some((identity.clone(), slot)), own)
         }
     };
+    let trust = own.as_ref().zip(config.secrets_dir());
+    let trust = trust.map(|(own, secrets)| (secrets.join("ca.pem"), Arc::clone(&own.trust)));
     let users = config.users_file.clone();
-    let auth = Arc::new(Authenticator::open(
-        users,
-        config.data_dir.join("api_keys.json"),
-    )?);
+    let auth = Arc::new(Authenticator::open(users, config.keys_file())?);
+    let metrics = StoreMetrics::new(&config);
+    let (place, found) = Place::open(&config, own, metrics.clone()).map_err(StartError::Moving)?;
     let listener = bind(config.listen).await?;
     let addr = listener.local_addr().unwrap_or(config.listen);
-    let front = Arc::new(Front {
-        app: ArcSwapOption::empty(),
-        replayed: AtomicUsize::new(0),
-    });
+    let front = Front::new(Arc::clone(&auth), Arc::clone(&place));
     let stop = Shutdown::new();
-    let serving = serve(
-        listener,
-        &front,
-        identity.as_ref().map(|(_, slot)| slot),
-        &stop,
-    )?;
-
-    let opening = {
-        let (config, auth, front) = (config.clone(), Arc::clone(&auth), Arc::clone(&front));
-        wharf_runtime::task::spawn_blocking("store replay", move || open(config, auth, &front))
-    };
-    let app = match opening.await {
-        Ok(Ok(app)) => Arc::new(app),
-        Ok(Err(error)) => {
-            stop.trigger();
-            return Err(error);
+    let slot = identity.as_ref().map(|(_, slot)| slot);
+    let serving = serve(listener, &front, slot, &stop)?;
+    tell(&config, &front, &metrics, &stop);
+    let tasks = Arc::new(Tasks::new());
+    let launch = Arc::new(Launch {
+        config,
+        front: Arc::clone(&front),
+        tasks: Arc::clone(&tasks),
+    });
+    match found {
+        Start::Serve => match launch.open().await {
+            Ok(app) => {
+                launch.serve(app);
+                tracing::info!(%addr, version = %launch.config.version, "storage instance ready");
+            }
+            Err(error) => {
+                stop.trigger();
+                return Err(error);
+            }
+        },
+        Start::Copy(kept) => {
+            let copying = target_task::run(place, kept, launch, tasks.token());
+            tasks.spawn_critical("store copy", copying);
+            tracing::info!(%addr, "storage instance brings its data from its old place");
         }
-        Err(error) => {
-            stop.trigger();
-            return Err(StartError::Replay(error.to_string()));
+        Start::Restore(kept) => {
+            let restoring = restore_task::run(place, kept, launch, tasks.token());
+            tasks.spawn_critical("store restore", restoring);
+            tracing::info!(%addr, "storage instance begins from its last snapshot");
         }
-    };
-    let tasks = Tasks::new();
-    let token = tasks.token();
+        Start::PassOn(marker) => {
+            tracing::info!(%addr, to = %marker.to, "storage instance passes requests on: its data went");
+        }
+    }
     tasks.spawn_critical(
-        "store maintenance",
-        maintenance_task::run(Arc::clone(&app), token.clone()),
+        "store identity",
+        identity_task::run(identity, trust, auth, tasks.token()),
     );
-    tasks.spawn_critical(
-        "store merge",
-        merge_task::run(Arc::clone(&app), token.clone()),
-    );
-    tasks.spawn_critical(
-        "store lifecycle",
-        lifecycle_task::run(Arc::clone(&app), token.clone()),
-    );
-    tasks.spawn_critical("store identity", identity_task::run(identity, auth, token));
-    front.app.store(Some(app));
-    tracing::info!(%addr, version = %config.version, "storage instance ready");
     Ok(Running {
         addr,
         front,
@@ -217,6 +174,65 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     })
 }
 
+/// Opens the store and begins to serve it, at the start or when its data has come.
+pub(crate) struct Launch {
+    config: Config,
+    front: Arc<Front>,
+    tasks: Arc<Tasks>,
+}
+
+impl Launch {
+    /// Opens what is on disk and replays the journal. Nothing is changed by itself yet.
+    pub(crate) async fn open(&self) -> Result<Arc<App>, StartError> {
+        let (config, front) = (self.config.clone(), Arc::clone(&self.front));
+        let opening =
+            wharf_runtime::task::spawn_blocking("store replay", move || open(config, &front));
+        match opening.await {
+            Ok(app) => app.map(Arc::new),
+            Err(error) => Err(StartError::Replay(error.to_string())),
+        }
+    }
+
+    /// Serves what was opened and keeps it bounded from now on.
+    pub(crate) fn serve(&self, app: Arc<App>) {
+        app.metrics.watch(&app);
+        let token = self.tasks.token();
+        self.tasks.spawn_critical(
+            "store maintenance",
+            maintenance_task::run(Arc::clone(&app), token.clone()),
+        );
+        self.tasks.spawn_critical(
+            "store merge",
+            merge_task::run(Arc::clone(&app), token.clone()),
+        );
+        self.tasks.spawn_critical(
+            "store lifecycle",
+            lifecycle_task::run(Arc::clone(&app), token.clone()),
+        );
+        self.tasks.spawn_critical(
+            "store snapshots",
+            snapshot_task::run(Arc::clone(&app), token),
+        );
+        self.front.app.store(Some(app));
+    }
+}
+
+/// Tells health and metrics on the socket in the data directory.
+fn tell(config: &Config, front: &Arc<Front>, metrics: &StoreMetrics, stop: &Shutdown) {
+    let front = Arc::downgrade(front);
+    let server = HealthServer::new(metrics.registry.clone(), move || Front::state(&front));
+    match metrics_socket::listen(&config.data_dir) {
+        Ok(listener) => drop(wharf_runtime::task::spawn(
+            "store metrics",
+            metrics_socket::serve(listener, server, stop.clone()),
+        )),
+        // Clients are served all the same.
+        Err(error) => {
+            tracing::error!(%error, dir = %config.data_dir.display(), "health and metrics are not told: the data directory takes no socket")
+        }
+    }
+}
+
 fn serve(
     listener: TcpListener,
     front: &Arc<Front>,
@@ -224,7 +240,7 @@ fn serve(
     stop: &Shutdown,
 ) -> Result<tokio::task::JoinHandle<()>, StartError> {
     let router = Router::new()
-        .fallback(front_handler)
+        .fallback(front::handle)
         .with_state(Arc::clone(front));
     let factory = move |_: &wharf_runtime::net::PeerInfo| {
         let mut router = router.clone();
@@ -237,7 +253,12 @@ fn serve(
     let stop = stop.clone();
     Ok(match slot {
         Some(slot) => {
-            let config = server_config(Arc::clone(slot) as Arc<_>)?;
+            let certs = Arc::clone(slot) as Arc<_>;
+            // Clients show no certificate; the instance's other place does.
+            let config = match &front.place.own {
+                Some(own) => following_open_server_config(certs, &own.trust)?,
+                None => server_config(certs)?,
+            };
             wharf_runtime::task::spawn(
                 "store listener",
                 serve_tls(listener, config, factory, stop, limits),
@@ -250,8 +271,11 @@ fn serve(
     })
 }
 
-/// Opens what is on disk and replays the journal.
-fn open(config: Config, auth: Arc<Authenticator>, front: &Front) -> Result<App, StartError> {
+/// Opens the journal and the catalog and replays what is not sealed. Blocks.
+fn open(config: Config, front: &Front) -> Result<App, StartError> {
+    // Of a copy the keys came with the data.
+    front.auth.reload_keys()?;
+    front.replayed.store(0, Ordering::Relaxed);
     let options = Options {
         segment_bytes: config.journal_bytes() / 8,
         max_waiting_bytes: config.inflight_bytes() * 2 + 64 * 1024 * 1024,
@@ -276,7 +300,9 @@ fn open(config: Config, auth: Arc<Authenticator>, front: &Front) -> Result<App, 
     let catalog =
         Catalog::open(&config, journal, cache, Clock::system()).map_err(StartError::Catalog)?;
     replay(&catalog, &config, front)?;
-    Ok(App::new(config, catalog, auth))
+    let (auth, place) = (Arc::clone(&front.auth), Arc::clone(&front.place));
+    let metrics = place.metrics.clone();
+    Ok(App::new(config, catalog, auth, metrics, place))
 }
 
 fn replay(catalog: &Catalog, config: &Config, front: &Front) -> Result<(), StartError> {
@@ -297,15 +323,15 @@ fn replay(catalog: &Catalog, config: &Config, front: &Front) -> Result<(), Start
             Err(error) => return Err(StartError::Replay(error.to_string())),
         };
         let read = read_record(&bytes, |uuid, op| {
-            front
-                .replayed
-                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            front.replayed.fetch_add(1, Ordering::Relaxed);
             let Some(index) = by_uuid.get(uuid) else {
                 unknown += 1;
                 return;
             };
             let parsed = match op.source {
                 None => None,
+                // In a file already: reading it again would be for nothing.
+                _ if index.shard.is_sealed(op.seq) => return,
                 Some(source) => match ingest::parse(index, op.id.unwrap_or_default(), source) {
                     Ok(parsed) => Some(parsed),
                     Err(error) => {
@@ -338,7 +364,7 @@ fn replay(catalog: &Catalog, config: &Config, front: &Front) -> Result<(), Start
             }
         }
     }
-    let replayed = front.replayed.load(std::sync::atomic::Ordering::Relaxed);
+    let replayed = front.replayed.load(Ordering::Relaxed);
     tracing::info!(
         operations = replayed,
         of_deleted_indices = unknown,

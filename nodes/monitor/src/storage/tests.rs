@@ -79,6 +79,7 @@ fn access(url: String) -> Access {
         server_name: "web.localhost".to_owned(),
         username: "elastic".to_owned(),
         password: Secret::new("hunter22"),
+        version: 3,
     }
 }
 

@@ -9,8 +9,10 @@
 mod buckets;
 mod collect;
 mod composite;
+mod ip_range;
 mod key;
 mod metrics;
+mod moving;
 mod parse;
 mod parse_buckets;
 mod parse_metrics;

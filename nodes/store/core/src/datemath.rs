@@ -39,13 +39,22 @@ pub fn resolve(text: &str, round_up: bool, context: DateContext<'_>) -> EsResult
         return apply(math, context.now_ms, round_up, context.zone);
     }
     match text.split_once("||") {
-        None => context.format.parse_in(text, context.zone, round_up),
+        None => date_of(text, round_up, context),
         // With arithmetic behind it the date itself is not rounded up.
         Some((date, math)) => {
-            let start = context.format.parse_in(date, context.zone, false)?;
+            let start = date_of(date, false, context)?;
             apply(math, start, round_up, context.zone)
         }
     }
+}
+
+/// The date of an expression; that it is none is a fault of the expression.
+fn date_of(text: &str, round_up: bool, context: DateContext<'_>) -> EsResult<i64> {
+    let read = context.format.parse_in(text, context.zone, round_up);
+    read.map_err(|error| {
+        let outer = EsError::new(400, "parse_exception", error.reason());
+        outer.caused_by(error)
+    })
 }
 
 fn apply(math: &str, start: i64, round_up: bool, zone: &TimeZone) -> EsResult<i64> {

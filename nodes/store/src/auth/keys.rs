@@ -4,7 +4,7 @@
 //! Keys carry no privileges of their own: a request for restricted ones is refused, never ignored.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -77,21 +77,34 @@ fn digest(secret: &str) -> String {
     hex::encode(Sha256::digest(secret.as_bytes()))
 }
 
+fn read(path: &Path) -> Result<BTreeMap<String, ApiKey>, UsersError> {
+    let keys: Vec<ApiKey> = match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| UsersError::Invalid {
+            path: path.to_path_buf(),
+            reason: format!("not the expected JSON at line {}", e.line()),
+        })?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => {
+            return Err(UsersError::Read {
+                path: path.to_path_buf(),
+                source,
+            });
+        }
+    };
+    Ok(keys.into_iter().map(|k| (k.id.clone(), k)).collect())
+}
+
 impl Keys {
     pub(super) fn open(path: PathBuf) -> Result<Self, UsersError> {
-        let keys: Vec<ApiKey> = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| UsersError::Invalid {
-                path: path.clone(),
-                reason: format!("not the expected JSON at line {}", e.line()),
-            })?,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => return Err(UsersError::Read { path, source }),
-        };
-        let keys = keys.into_iter().map(|k| (k.id.clone(), k)).collect();
-        Ok(Self {
-            path,
-            keys: Mutex::new(keys),
-        })
+        let keys = Mutex::new(read(&path)?);
+        Ok(Self { path, keys })
+    }
+
+    /// Takes in a file that somebody else wrote.
+    pub(super) fn reload(&self) -> Result<(), UsersError> {
+        let keys = read(&self.path)?;
+        *self.lock() = keys;
+        Ok(())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, ApiKey>> {

@@ -9,6 +9,7 @@ mod users;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -58,6 +59,8 @@ pub struct Authenticator {
     users: Option<Users>,
     keys: Keys,
     known: Mutex<HashMap<[u8; 32], Known>>,
+    /// Grows when what is known is forgotten: a check that began before must not remember its verdict.
+    epoch: AtomicU64,
     /// argon2 takes 19 MiB a check: few at a time.
     checks: Semaphore,
 }
@@ -69,6 +72,7 @@ impl Authenticator {
             users: users_file.map(Users::open).transpose()?,
             keys: Keys::open(keys_file)?,
             known: Mutex::new(HashMap::new()),
+            epoch: AtomicU64::new(0),
             checks: Semaphore::new(2),
         })
     }
@@ -82,9 +86,23 @@ impl Authenticator {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads the API keys again: the file came from elsewhere.
+    pub(crate) fn reload_keys(&self) -> Result<(), UsersError> {
+        self.keys.reload()?;
+        self.forget();
+        Ok(())
+    }
+
     /// Forgets every verified credential; call after users or keys changed.
     pub fn forget(&self) {
-        self.known().clear();
+        let mut known = self.known();
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+        known.clear();
+    }
+
+    /// Digest of the users file that is in force; empty without one.
+    pub fn users_digest(&self) -> String {
+        self.users.as_ref().map(Users::digest).unwrap_or_default()
     }
 
     /// Reads the users file again when it changed.
@@ -123,6 +141,7 @@ impl Authenticator {
         {
             return Ok(known.principal.clone());
         }
+        let epoch = self.epoch.load(Ordering::SeqCst);
         let text = std::str::from_utf8(header).map_err(|_| wrong())?;
         let (scheme, rest) = text.split_once(' ').ok_or_else(wrong)?;
         let decoded = STANDARD
@@ -170,6 +189,9 @@ impl Authenticator {
             return Err(wrong());
         };
         let mut known = self.known();
+        if self.epoch.load(Ordering::SeqCst) != epoch {
+            return Ok(principal);
+        }
         if known.len() >= CACHED {
             known.retain(|_, k| k.until_ms > now_ms);
             if known.len() >= CACHED {

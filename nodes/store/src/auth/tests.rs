@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{AuthError, Authenticator};
+use super::{AuthError, Authenticator, users};
 
 fn open(dir: &std::path::Path, users: &str) -> Arc<Authenticator> {
     let file = dir.join("users.json");
@@ -43,6 +43,51 @@ async fn a_right_password_is_accepted_and_a_wrong_one_or_unknown_user_refused() 
         auth.check(None, "/", 0).await,
         Err(AuthError::Missing("/".into()))
     );
+}
+
+#[tokio::test]
+async fn while_a_password_is_changed_both_are_accepted_and_the_file_in_force_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |passwords: &[&str]| {
+        let users: Vec<String> = passwords
+            .iter()
+            .map(|password| {
+                let hash = users::hash(password).unwrap();
+                format!(r#"{{"username":"elastic","password_hash":"{hash}"}}"#)
+            })
+            .collect();
+        format!(r#"{{"users":[{}]}}"#, users.join(","))
+    };
+    let auth = open(dir.path(), &file(&["right"]));
+    let before = auth.users_digest();
+    let both = file(&["right", "new one"]);
+    std::fs::write(dir.path().join("users.json"), both).unwrap();
+    assert!(auth.reload_users().unwrap());
+    assert_ne!(auth.users_digest(), before);
+    assert!(!auth.users_digest().is_empty());
+    for password in ["right", "new one"] {
+        let header = basic("elastic", password);
+        let accepted = auth.check(Some(header.as_bytes()), "/", 0).await;
+        assert!(accepted.is_ok(), "{password} is refused");
+    }
+    let header = basic("elastic", "neither");
+    assert!(auth.check(Some(header.as_bytes()), "/", 0).await.is_err());
+    let new = r#"{"users":[{"username":"elastic","password":"new one"}]}"#;
+    std::fs::write(dir.path().join("users.json"), new).unwrap();
+    assert!(auth.reload_users().unwrap());
+    let header = basic("elastic", "right");
+    assert!(
+        auth.check(Some(header.as_bytes()), "/", 0).await.is_err(),
+        "the old password is still accepted"
+    );
+    let header = basic("elastic", "new one");
+    assert!(auth.check(Some(header.as_bytes()), "/", 0).await.is_ok());
+    let many: Vec<String> = (0..5)
+        .map(|n| format!(r#"{{"username":"elastic","password":"password {n}"}}"#))
+        .collect();
+    let many = format!(r#"{{"users":[{}]}}"#, many.join(","));
+    std::fs::write(dir.path().join("users.json"), many).unwrap();
+    assert!(auth.reload_users().is_err());
 }
 
 #[tokio::test]
@@ -94,4 +139,10 @@ fn a_broken_users_file_is_an_error_that_does_not_quote_it() {
         .unwrap()
         .to_string();
     assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
+fn nothing_is_told_that_a_plain_password_could_be_guessed_from() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(open(dir.path(), USERS).users_digest(), "");
 }

@@ -1,5 +1,7 @@
 //! The users file that the allocator writes (0400): names with argon2 hashes or plain passwords.
 //!
+//! A user that is listed twice has two passwords: the old and the new one while it is being changed.
+//!
 //! Invariant: a plain password is hashed when the file is read and not kept. Not here: caching (`auth`).
 
 use std::collections::HashMap;
@@ -10,9 +12,12 @@ use arc_swap::ArcSwap;
 use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const MAX_FILE: u64 = 1024 * 1024;
+/// Passwords that one user may have at a time; each costs a check.
+const MAX_PASSWORDS: usize = 4;
 
 /// The users or keys file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +55,12 @@ struct Entry {
 }
 
 struct Loaded {
-    hashes: HashMap<String, String>,
+    /// Every hash that a user's password may have: two while it is being changed.
+    hashes: HashMap<String, Vec<String>>,
+    /// The most hashes that one user has.
+    most: usize,
+    /// Of the file, so that whoever wrote it can see that it is in force.
+    digest: String,
     /// Checked when the user is unknown, so that this takes as long.
     decoy: String,
 }
@@ -67,7 +77,7 @@ fn hasher() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::default())
 }
 
-fn hash(password: &str) -> Option<String> {
+pub(super) fn hash(password: &str) -> Option<String> {
     let salt = SaltString::encode_b64(&wharf_runtime::random::bytes::<16>()).ok()?;
     Some(
         hasher()
@@ -102,7 +112,8 @@ fn load(path: &Path) -> Result<Loaded, UsersError> {
     // The parser's message may quote the file, which holds secrets: only its place is said.
     let file: File = serde_json::from_slice(&bytes)
         .map_err(|e| invalid(format!("not the expected JSON at line {}", e.line())))?;
-    let mut hashes = HashMap::new();
+    let mut hashes: HashMap<String, Vec<String>> = HashMap::new();
+    let holds_plain = file.users.iter().any(|entry| entry.password.is_some());
     for entry in file.users {
         let hashed = match (entry.password_hash, entry.password) {
             (Some(given), _) => {
@@ -119,11 +130,28 @@ fn load(path: &Path) -> Result<Loaded, UsersError> {
                 return Err(invalid(format!("user {} has no password", entry.username)));
             }
         };
-        hashes.insert(entry.username, hashed);
+        let of_user = hashes.entry(entry.username).or_default();
+        if of_user.len() >= MAX_PASSWORDS {
+            return Err(invalid(format!(
+                "a user has more than {MAX_PASSWORDS} passwords"
+            )));
+        }
+        of_user.push(hashed);
     }
     let decoy =
         hash(&wharf_runtime::random::token(16)).ok_or_else(|| invalid("cannot hash".into()))?;
-    Ok(Loaded { hashes, decoy })
+    let most = hashes.values().map(Vec::len).max().unwrap_or(1);
+    Ok(Loaded {
+        hashes,
+        most,
+        // Salted hashes cannot be guessed from it; a plain password could, as fast as SHA-256 goes.
+        digest: if holds_plain {
+            String::new()
+        } else {
+            hex::encode(&Sha256::digest(&bytes)[..16])
+        },
+        decoy,
+    })
 }
 
 impl Users {
@@ -150,13 +178,26 @@ impl Users {
 
     pub(super) fn verify(&self, username: &str, password: &str) -> bool {
         let loaded = self.loaded.load();
-        let known = loaded.hashes.get(username);
-        let Ok(parsed) = PasswordHash::new(known.unwrap_or(&loaded.decoy)) else {
+        let matches = |hash: &String| {
+            PasswordHash::new(hash).is_ok_and(|parsed| {
+                Argon2::default()
+                    .verify_password(password.as_bytes(), &parsed)
+                    .is_ok()
+            })
+        };
+        let Some(known) = loaded.hashes.get(username) else {
+            // As long as for those who are known.
+            for _ in 0..loaded.most {
+                matches(&loaded.decoy);
+            }
             return false;
         };
-        let right = Argon2::default()
-            .verify_password(password.as_bytes(), &parsed)
-            .is_ok();
-        right && known.is_some()
+        // The newest is the one that most use.
+        known.iter().rev().any(matches)
+    }
+
+    /// Digest of the file in force, which anybody may be told; empty when the file holds a plain password.
+    pub(super) fn digest(&self) -> String {
+        self.loaded.load().digest.clone()
     }
 }

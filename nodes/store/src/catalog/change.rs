@@ -84,7 +84,12 @@ impl Catalog {
             },
             mapping,
         };
-        let index = match Index::create(new, &dir, shard) {
+        let created = Index::create(new, &dir, shard).and_then(|index| {
+            crate::files::sync_dir(&self.dir.join("indices"))
+                .map_err(|e| EsError::internal(format!("cannot keep index [{name}]: {e}")))?;
+            Ok(index)
+        });
+        let index = match created {
             Ok(index) => Arc::new(index),
             Err(error) => {
                 // Nothing refers to it yet; the room may be what is missing.
@@ -92,7 +97,6 @@ impl Catalog {
                 return Err(error);
             }
         };
-        let _ = crate::files::sync_dir(&self.dir.join("indices"));
         self.write()
             .indices
             .insert(name.to_owned(), Arc::clone(&index));

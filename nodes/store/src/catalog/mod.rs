@@ -208,9 +208,14 @@ impl Catalog {
         Ok(answer)
     }
 
+    /// Whether writes are refused because the disk is nearly full.
+    pub(crate) fn is_flooded(&self) -> bool {
+        self.flooded.load(Ordering::Relaxed)
+    }
+
     /// Refuses writes while the disk is nearly full, as Elasticsearch's flood stage does.
     pub(crate) fn check_flood(&self, index: &str) -> EsResult<()> {
-        if self.flooded.load(Ordering::Relaxed) {
+        if self.is_flooded() {
             return Err(EsError::new(
                 429,
                 "cluster_block_exception",

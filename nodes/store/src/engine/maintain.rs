@@ -161,13 +161,14 @@ impl Shard {
         Ok(())
     }
 
-    /// Merges one run of neighbouring segments, if there is one. `all`: everything into one.
-    pub(crate) fn merge(&self, all: bool) -> Result<bool, MaintainError> {
+    /// Merges one run of neighbouring segments, if there is one, and gives the bytes of the new one.
+    /// `all`: everything into one.
+    pub(crate) fn merge(&self, all: bool) -> Result<Option<u64>, MaintainError> {
         let _one = self.merging.lock().unwrap_or_else(PoisonError::into_inner);
         let (run, number) = {
             let mut writer = self.lock();
             let Some((start, end)) = choose(&writer.sealed, all) else {
-                return Ok(false);
+                return Ok(None);
             };
             let number = writer.take_number();
             (writer.sealed[start..end].to_vec(), number)
@@ -186,7 +187,7 @@ impl Shard {
         )?);
         let mut writer = self.lock();
         if writer.closed {
-            return Ok(false);
+            return Ok(None);
         }
         // Rows that were deleted while the merge ran.
         let mut words = RowSet::all(merged.directory().rows).to_words();
@@ -217,7 +218,7 @@ impl Shard {
         if merged.directory().rows == 0 {
             let _ = std::fs::remove_file(&path);
         }
-        Ok(true)
+        Ok(Some(merged.bytes))
     }
 }
 

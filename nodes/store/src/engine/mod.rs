@@ -17,12 +17,14 @@ mod manifest;
 mod sealed;
 mod shard;
 mod source;
+mod stats;
 mod translog;
 
 pub(crate) use cache::Cache;
 pub(crate) use fresh::Rows;
 pub(crate) use maintain::MaintainError;
-pub(crate) use shard::{Applied, Condition, Fill, Shard, ShardStats, Views, Write, WriteError};
+pub(crate) use shard::{Applied, Condition, Fill, Shard, Views, Write, WriteError};
+pub(crate) use stats::ShardStats;
 pub(crate) use translog::read_record;
 
 #[cfg(test)]

@@ -168,17 +168,6 @@ struct Found {
     version: u64,
 }
 
-/// Counts of an index.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ShardStats {
-    pub(crate) docs: u64,
-    pub(crate) deleted: u64,
-    pub(crate) disk_bytes: u64,
-    pub(crate) memory_bytes: u64,
-    pub(crate) segments: u64,
-    pub(crate) max_seq: Option<u64>,
-}
-
 /// Seven bytes from the index's uuid.
 pub(crate) fn tag_of(uuid: &str) -> Tag {
     let mut tag = [0u8; 7];
@@ -390,6 +379,11 @@ impl Shard {
         }
     }
 
+    /// Whether what an operation of the journal did is in files.
+    pub(crate) fn is_sealed(&self, seq: u64) -> bool {
+        seq < self.lock().manifest.sealed_below
+    }
+
     /// Applies an operation that the journal holds; what is sealed or superseded already is left alone.
     pub(crate) fn replay(
         &self,
@@ -538,31 +532,6 @@ impl Shard {
         let writer = self.lock();
         writer.sealing.iter().for_each(|s| s.fresh.thaw());
         writer.fresh.thaw();
-    }
-
-    /// Counts.
-    pub(crate) fn stats(&self) -> ShardStats {
-        let writer = self.lock();
-        let mut stats = ShardStats {
-            max_seq: writer.next_seq.checked_sub(1),
-            ..ShardStats::default()
-        };
-        for (_, sealed) in &writer.sealed {
-            let live = u64::from(sealed.live_rows().len());
-            stats.docs += live;
-            stats.deleted += u64::from(sealed.directory().rows) - live;
-            stats.disk_bytes += sealed.bytes;
-            stats.segments += 1;
-        }
-        let older = writer.sealing.iter().map(|s| &s.fresh);
-        for fresh in older.chain(std::iter::once(&writer.fresh)) {
-            let rows = fresh.read();
-            stats.docs += u64::from(rows.len() - rows.deleted_count);
-            stats.deleted += u64::from(rows.deleted_count);
-            stats.memory_bytes += rows.heap_bytes() as u64;
-            stats.segments += u64::from(rows.len() > 0);
-        }
-        stats
     }
 
     /// Refuses writes from now on and forgets that the journal was needed: the index is being removed.

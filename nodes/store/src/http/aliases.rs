@@ -283,6 +283,11 @@ pub(super) fn change_aliases(app: &App, call: &Call) -> EsResult<Reply> {
                     "[{verb}] unknown field [{unknown}]"
                 )));
             }
+            if args.get("filter").is_some_and(Value::is_array) {
+                return Err(EsError::json_parse(format!(
+                    "[{verb}] filter doesn't support values of type: START_ARRAY"
+                )));
+            }
             if expression.is_empty() || names.is_empty() {
                 return Err(
                     EsError::json_parse("[aliases] failed to parse field [actions]").caused_by(

@@ -137,6 +137,10 @@ pub(super) fn bulk(app: &App, call: &Call, index: Option<&str>) -> EsResult<Repl
         }
         for (p, outcome) in chunk.iter().zip(ingest.finish()) {
             errors |= outcome.is_err();
+            app.metrics.item(match &outcome {
+                Ok(done) => done.result.status(),
+                Err(failed) => failed.error.status(),
+            });
             write_item(&mut items, p.action.kind, &outcome, form);
         }
     }
@@ -149,6 +153,7 @@ pub(super) fn bulk(app: &App, call: &Call, index: Option<&str>) -> EsResult<Repl
         if !items.is_empty() {
             items.push(b',');
         }
+        app.metrics.item(error.status());
         let kind = planned.last().map_or(OpKind::Index, |p| p.action.kind);
         let name = planned.last().map_or("", |p| &*p.action.index);
         write_item_error(&mut items, kind, name, None, &error);

@@ -9,7 +9,7 @@ use wharf_store_core::wildcard::{NameOptions, glob};
 
 use super::route::no_handler;
 use super::search;
-use super::{App, Call, Reply};
+use super::{App, Call, Reply, tables};
 
 /// Columns that stand to the right, their heads too; not all numbers do.
 const RIGHT: [&str; 25] = [
@@ -40,13 +40,13 @@ const RIGHT: [&str; 25] = [
     "active_shards_percent",
 ];
 
-struct Table {
-    columns: Vec<(&'static str, &'static [&'static str])>,
-    rows: Vec<Vec<Cell>>,
+pub(super) struct Table {
+    pub(super) columns: Vec<(&'static str, &'static [&'static str])>,
+    pub(super) rows: Vec<Vec<Cell>>,
 }
 
 #[derive(Clone)]
-enum Cell {
+pub(super) enum Cell {
     Text(String),
     Number(u64),
     Bytes(u64),
@@ -65,7 +65,7 @@ impl Cell {
     }
 }
 
-fn text(value: impl Into<String>) -> Cell {
+pub(super) fn text(value: impl Into<String>) -> Cell {
     Cell::Text(value.into())
 }
 
@@ -124,7 +124,7 @@ fn render(call: &Call, table: &Table) -> EsResult<Reply> {
         }
     }
     match call.param("format") {
-        Some("json") => {
+        Some(json) if json.eq_ignore_ascii_case("json") => {
             let list: Vec<Value> = rows
                 .iter()
                 .map(|row| {
@@ -191,6 +191,9 @@ fn render(call: &Call, table: &Table) -> EsResult<Reply> {
 
 /// `_cat/...`.
 pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
+    if call.flag("help")? {
+        return Err(EsError::unsupported("_cat help"));
+    }
     let options = |hidden: bool| {
         call.name_options(NameOptions {
             hidden,
@@ -199,7 +202,7 @@ pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
     };
     match rest {
         [] => Ok(Reply::text(
-            "=^.^=\n/_cat/aliases\n/_cat/count\n/_cat/health\n/_cat/indices\n/_cat/master\n/_cat/nodes\n/_cat/shards\n/_cat/templates\n"
+            "=^.^=\n/_cat/aliases\n/_cat/allocation\n/_cat/count\n/_cat/fielddata\n/_cat/health\n/_cat/indices\n/_cat/master\n/_cat/nodeattrs\n/_cat/nodes\n/_cat/pending_tasks\n/_cat/plugins\n/_cat/recovery\n/_cat/repositories\n/_cat/shards\n/_cat/templates\n/_cat/thread_pool\n"
                 .into(),
         )),
         ["indices", rest @ ..] => {
@@ -339,8 +342,10 @@ pub(super) fn cat(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
             render(call, &table)
         }
         [other, ..] => {
-            let known = ["allocation", "fielddata", "nodeattrs", "pending_tasks", "plugins", "recovery",
-                "repositories", "segments", "snapshots", "tasks", "thread_pool", "component_templates", "ml", "transforms"];
+            if let Some(table) = tables::of_node(app, call, rest)? {
+                return render(call, &table);
+            }
+            let known = ["snapshots", "tasks", "segments", "ml", "transforms", "segment_replication"];
             if known.contains(other) {
                 Err(EsError::unsupported(format!("_cat/{other}")))
             } else {

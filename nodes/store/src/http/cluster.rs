@@ -1,5 +1,7 @@
 //! Who this server is and how it is: `/`, licence, `_cluster/*`.
 
+use std::collections::BTreeSet;
+
 use http::Method;
 use serde_json::{Map, Value, json};
 use wharf_store_core::error::{EsError, EsResult};
@@ -61,6 +63,47 @@ pub(super) fn xpack(app: &App) -> Reply {
     }))
 }
 
+/// `_cluster/health[/{index}]`. All that is here is green; a name that is not there is waited for in vain.
+fn health(app: &App, call: &Call, expression: Option<&str>) -> EsResult<Reply> {
+    let options = NameOptions {
+        hidden: expression.is_none(),
+        ..NameOptions::default()
+    };
+    let options = call.name_options(options)?;
+    let indices = match app.catalog.select(expression.unwrap_or("_all"), options) {
+        Ok(indices) => indices,
+        Err(error) if error.status() == 404 => {
+            let mut body = health_body(app, 0);
+            body["status"] = json!("red");
+            body["timed_out"] = json!(true);
+            return Ok(Reply::status(408, body));
+        }
+        Err(error) => return Err(error),
+    };
+    let mut body = health_body(app, indices.len());
+    let level = call.param("level").unwrap_or("cluster");
+    if matches!(level, "indices" | "shards") {
+        let counts = json!({
+            "status": "green", "active_shards": 1, "relocating_shards": 0, "initializing_shards": 0,
+            "unassigned_shards": 0,
+        });
+        let one = |index: &std::sync::Arc<crate::catalog::index::Index>| {
+            let mut one = counts.clone();
+            one["number_of_shards"] = json!(1);
+            one["number_of_replicas"] = json!(0);
+            one["active_primary_shards"] = json!(1);
+            if level == "shards" {
+                let mut shard = counts.clone();
+                shard["primary_active"] = json!(true);
+                one["shards"] = json!({"0": shard});
+            }
+            (index.name.clone(), one)
+        };
+        body["indices"] = Value::Object(indices.iter().map(one).collect());
+    }
+    Ok(Reply::json(body))
+}
+
 fn health_body(app: &App, indices: usize) -> Value {
     json!({
         "cluster_name": app.config.cluster_name,
@@ -86,12 +129,8 @@ fn health_body(app: &App, indices: usize) -> Value {
 pub(super) fn cluster(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
     let read = matches!(call.method, Method::GET | Method::HEAD);
     match rest {
-        ["health"] if read => Ok(Reply::json(health_body(app, app.catalog.indices().len()))),
-        ["health", expression] if read => {
-            let options = call.name_options(NameOptions::default())?;
-            let indices = app.catalog.select(expression, options)?;
-            Ok(Reply::json(health_body(app, indices.len())))
-        }
+        ["health"] if read => health(app, call, None),
+        ["health", expression] if read => health(app, call, Some(expression)),
         ["settings"] if read => {
             let state = app.catalog.read();
             let mut body = json!({
@@ -107,7 +146,17 @@ pub(super) fn cluster(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> 
             Ok(Reply::json(body))
         }
         ["settings"] if call.method == Method::PUT => put_settings(app, call),
-        ["state", ..] if read => Ok(Reply::json(state(app, rest.get(1).copied()))),
+        ["state", ..] if read => {
+            let names = match rest.get(2) {
+                None => None,
+                Some(expression) => {
+                    let options = call.name_options(NameOptions::default())?;
+                    let indices = app.catalog.select(expression, options)?;
+                    Some(indices.iter().map(|index| index.name.clone()).collect())
+                }
+            };
+            Ok(Reply::json(state(app, rest.get(1).copied(), names)))
+        }
         ["stats", ..] if read => Ok(Reply::json(stats(app))),
         ["pending_tasks"] if read => Ok(Reply::json(json!({"tasks": []}))),
         [
@@ -126,9 +175,8 @@ fn put_settings(app: &App, call: &Call) -> EsResult<Reply> {
     let mut changes = std::collections::BTreeMap::new();
     for (key, value) in body.as_object().into_iter().flatten() {
         if !matches!(key.as_str(), "persistent" | "transient") {
-            return Err(EsError::json_parse(format!(
-                "[cluster_update_settings_request] unknown field [{key}]"
-            )));
+            // Other sections are passed over, as in OpenSearch.
+            continue;
         }
         for (name, value) in flat(value)? {
             if !KNOWN.contains(&name.as_str()) {
@@ -180,7 +228,8 @@ fn check_setting(name: &str, value: &Value) -> EsResult<()> {
     )))
 }
 
-fn state(app: &App, metrics: Option<&str>) -> Value {
+fn state(app: &App, metrics: Option<&str>, names: Option<BTreeSet<String>>) -> Value {
+    let named = |name: &String| names.as_ref().is_none_or(|names| names.contains(name));
     let wanted = |name: &str| {
         metrics.is_none_or(|m| m.split(',').any(|part| part == name || part == "_all"))
     };
@@ -206,6 +255,7 @@ fn state(app: &App, metrics: Option<&str>) -> Value {
         let indices: Map<String, Value> = state
             .indices
             .values()
+            .filter(|i| named(&i.name))
             .map(|i| {
                 let facts = i.facts.load();
                 (
@@ -232,6 +282,7 @@ fn state(app: &App, metrics: Option<&str>) -> Value {
         let indices: Map<String, Value> = state
             .indices
             .keys()
+            .filter(|name| named(name))
             .map(|name| (name.clone(), json!({"shards": {"0": [{
                 "state": "STARTED", "primary": true, "node": id, "relocating_node": null, "shard": 0, "index": name,
             }]}})))

@@ -1,7 +1,7 @@
 //! Scrolls and points in time: frozen views that pages are made from.
 //!
 //! Invariants: bounded in number and time; every page of one context is made from the same rows, in one total order.
-//! Not here: a single search (`search`).
+//! Not here: a single search (`search`), what OpenSearch calls points in time (`points`).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +16,9 @@ use super::{App, Call, Reply};
 
 /// Scrolls and points in time that are open at a time.
 const MAX_CONTEXTS: usize = 200;
+/// Random bytes of an id, and its letters.
+const ID_BYTES: usize = 24;
+const ID_LENGTH: usize = 32;
 const MAX_KEEP_ALIVE_MS: i64 = 24 * 3_600_000;
 
 /// `1m`, `30s`, `500ms`, `1d` as milliseconds.
@@ -65,9 +68,10 @@ struct Scroll {
     after: Option<Value>,
 }
 
-struct Context {
+pub(super) struct Context {
     held: Arc<Vec<Held>>,
     scroll: Option<Scroll>,
+    created_ms: i64,
     keep_alive_ms: i64,
     until_ms: i64,
 }
@@ -93,6 +97,44 @@ impl Contexts {
         self.lock().len()
     }
 
+    /// Opens a point in time over what is held.
+    pub(super) fn open_point(
+        &self,
+        held: Vec<Held>,
+        keep_alive_ms: i64,
+        now_ms: i64,
+    ) -> EsResult<String> {
+        let context = Context {
+            held: Arc::new(held),
+            scroll: None,
+            created_ms: now_ms,
+            keep_alive_ms,
+            until_ms: now_ms + keep_alive_ms,
+        };
+        self.insert(context, now_ms)
+    }
+
+    /// Points in time that are open: id, when it was opened, for how long.
+    pub(super) fn points(&self, now_ms: i64) -> Vec<(String, i64, i64)> {
+        let open = self.lock();
+        let points = open
+            .iter()
+            .filter(|(_, c)| c.scroll.is_none() && c.until_ms > now_ms);
+        points
+            .map(|(id, c)| (id.clone(), c.created_ms, c.keep_alive_ms))
+            .collect()
+    }
+
+    /// Closes points in time.
+    pub(super) fn close_points(&self, ids: &[String]) {
+        let mut open = self.lock();
+        for id in ids {
+            if open.get(id).is_some_and(|c| c.scroll.is_none()) {
+                open.remove(id);
+            }
+        }
+    }
+
     fn insert(&self, context: Context, now_ms: i64) -> EsResult<String> {
         let mut open = self.lock();
         open.retain(|_, c| c.until_ms > now_ms);
@@ -101,7 +143,7 @@ impl Contexts {
                 "Trying to create too many scroll contexts. Must be less than or equal to: [{MAX_CONTEXTS}]. Close some or wait until they end"
             )));
         }
-        let id = wharf_runtime::random::token(24);
+        let id = wharf_runtime::random::token(ID_BYTES);
         open.insert(id.clone(), context);
         Ok(id)
     }
@@ -115,11 +157,17 @@ pub(super) fn search_pit(
     started: std::time::Instant,
 ) -> EsResult<Reply> {
     let now_ms = app.catalog.now_ms();
-    let id = pit
-        .get("id")
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned();
+    for (key, _) in pit.as_object().into_iter().flatten() {
+        if !matches!(key.as_str(), "id" | "keep_alive") {
+            return Err(EsError::json_parse(format!(
+                "[point_in_time] unknown field [{}]",
+                key.chars().take(100).collect::<String>()
+            )));
+        }
+    }
+    let id = pit.get("id").and_then(Value::as_str);
+    let id = id.ok_or_else(|| EsError::json_parse("[point_in_time] has no [id]"))?;
+    let id = well_formed(id)?.to_owned();
     let alive = pit
         .get("keep_alive")
         .and_then(Value::as_str)
@@ -142,6 +190,18 @@ pub(super) fn search_pit(
     };
     answer["pit_id"] = json!(id);
     Ok(Reply::json(answer))
+}
+
+/// An id that was given by a store like this one, open or not.
+fn well_formed(id: &str) -> EsResult<&str> {
+    let token = id.len() == ID_LENGTH
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    match token {
+        true => Ok(id),
+        false => Err(EsError::illegal_argument("Cannot parse scroll id")),
+    }
 }
 
 fn missing_context(id: &str) -> EsError {
@@ -167,6 +227,7 @@ pub(super) fn start_scroll(
             request,
             after: None,
         }),
+        created_ms: now_ms,
         keep_alive_ms,
         until_ms: now_ms + keep_alive_ms,
     };
@@ -266,7 +327,9 @@ fn scroll_page(
 /// `GET|POST _search/scroll[/{id}]`.
 pub(super) fn scroll(app: &App, call: &Call, id: Option<&str>) -> EsResult<Reply> {
     let started = std::time::Instant::now();
-    let body = call.json()?;
+    call.only(&["scroll", "scroll_id", "rest_total_hits_as_int"])?;
+    let body = call.object()?;
+    known_members(&body, &["scroll", "scroll_id"])?;
     let id = id
         .or_else(|| body.get("scroll_id").and_then(Value::as_str))
         .or_else(|| call.param("scroll_id"))
@@ -277,12 +340,31 @@ pub(super) fn scroll(app: &App, call: &Call, id: Option<&str>) -> EsResult<Reply
         .get("scroll")
         .and_then(Value::as_str)
         .or_else(|| call.param("scroll"));
-    scroll_page(app, id, alive.map(keep_alive).transpose()?, started)
+    scroll_page(
+        app,
+        well_formed(id)?,
+        alive.map(keep_alive).transpose()?,
+        started,
+    )
+}
+
+fn known_members(body: &Value, known: &[&str]) -> EsResult<()> {
+    let members = body.as_object().into_iter().flatten();
+    match members
+        .map(|(key, _)| key)
+        .find(|key| !known.contains(&key.as_str()))
+    {
+        None => Ok(()),
+        Some(key) => Err(EsError::illegal_argument(format!(
+            "Unknown parameter [{}] in request body or parameter is of the wrong type",
+            key.chars().take(100).collect::<String>()
+        ))),
+    }
 }
 
 /// `DELETE _search/scroll[/{id}]`.
 pub(super) fn clear_scroll(app: &App, call: &Call, id: Option<&str>) -> EsResult<Reply> {
-    let body = call.json()?;
+    let body = call.object()?;
     let ids: Vec<String> = match (id, body.get("scroll_id")) {
         (Some(ids), _) => ids.split(',').map(str::to_owned).collect(),
         (None, Some(Value::String(one))) => vec![one.clone()],
@@ -318,24 +400,28 @@ fn closed(app: &App, ids: &[String]) -> Reply {
 
 /// `POST {index}/_pit`.
 pub(super) fn open_pit(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
+    let (id, shards, _) = open_point(app, call, expression, "[keep_alive] is not specified")?;
+    Ok(Reply::json(json!({"id": id, "_shards": shards})))
+}
+
+/// Opens a point in time: its id, the shards that it holds, when it was opened. `missing`: how this
+/// kind of client is told that the time to keep it is not there.
+pub(super) fn open_point(
+    app: &App,
+    call: &Call,
+    expression: &str,
+    missing: &str,
+) -> EsResult<(String, Value, i64)> {
     let alive = call.param("keep_alive").ok_or_else(|| {
-        EsError::action_request_validation("Validation Failed: 1: [keep_alive] is not specified;")
+        EsError::action_request_validation(format!("Validation Failed: 1: {missing};"))
     })?;
     let keep_alive_ms = keep_alive(alive)?;
     let now_ms = app.catalog.now_ms();
     let held = hold(app, expression, call.name_options(NameOptions::default())?)?;
     let shards = held.len();
-    let context = Context {
-        held: Arc::new(held),
-        scroll: None,
-        keep_alive_ms,
-        until_ms: now_ms + keep_alive_ms,
-    };
-    let id = app.contexts.insert(context, now_ms)?;
-    Ok(Reply::json(json!({
-        "id": id,
-        "_shards": {"total": shards, "successful": shards, "skipped": 0, "failed": 0},
-    })))
+    let id = app.contexts.open_point(held, keep_alive_ms, now_ms)?;
+    let shards = json!({"total": shards, "successful": shards, "skipped": 0, "failed": 0});
+    Ok((id, shards, now_ms))
 }
 
 /// `DELETE _pit`.

@@ -1,24 +1,30 @@
-//! Single documents: `_doc`, `_create`, `_update`, `_source`, `_mget`, `_delete_by_query`.
+//! Single documents: `_doc`, `_create`, `_update`, `_source`, `_mget`.
 //!
-//! Not here: `_bulk`.
+//! Not here: `_bulk`, documents by query (`by_query`).
 
 use std::borrow::Cow;
 
 use http::Method;
 use serde_json::{Map, Value, json};
 use wharf_store_core::error::{EsError, EsResult};
-use wharf_store_core::query::parse_query;
-use wharf_store_core::search::{IndexView, SourceFilter, matching_rows};
-use wharf_store_core::wildcard::NameOptions;
+use wharf_store_core::search::SourceFilter;
 
-use super::scope::through;
-use super::search::{index_schema, url_query};
 use super::{App, Call, Reply};
 use crate::catalog::resolve::NameKind;
 use crate::ingest::{Ingest, Operation, Result_, Verb};
 
 /// Documents of one `_mget`.
 const MAX_MGET: usize = 10_000;
+
+/// What is written can be searched at once; the parameter must be right all the same.
+pub(super) fn check_refresh(call: &Call) -> EsResult<()> {
+    match call.param("refresh") {
+        None | Some("" | "true" | "false" | "wait_for") => Ok(()),
+        Some(other) => Err(EsError::illegal_argument(format!(
+            "Unknown value for refresh: [{other}]."
+        ))),
+    }
+}
 
 fn if_seq(call: &Call) -> EsResult<Option<(u64, u64)>> {
     let seq = call.number::<u64>("if_seq_no")?;
@@ -68,6 +74,7 @@ pub(super) fn write(
             "pipeline with id [{pipeline}] does not exist"
         )));
     }
+    check_refresh(call)?;
     let create = create
         || match call.param("op_type") {
             Some("create") => true,
@@ -102,6 +109,7 @@ pub(super) fn write(
 
 /// `DELETE {index}/_doc/{id}`.
 pub(super) fn delete(app: &App, call: &Call, index: &str, id: &str) -> EsResult<Reply> {
+    check_refresh(call)?;
     let operation = Operation {
         verb: Verb::Delete,
         index: Cow::Borrowed(index),
@@ -118,6 +126,12 @@ pub(super) fn delete(app: &App, call: &Call, index: &str, id: &str) -> EsResult<
 
 /// `POST {index}/_update/{id}`.
 pub(super) fn update(app: &App, call: &Call, index: &str, id: &str) -> EsResult<Reply> {
+    check_refresh(call)?;
+    let shown = ["_source", "_source_includes", "_source_excludes"];
+    let filter = match shown.iter().any(|name| call.param(name).is_some()) {
+        true => Some(source_filter(call)?),
+        false => None,
+    };
     let operation = Operation {
         verb: Verb::Update,
         index: Cow::Borrowed(index),
@@ -130,9 +144,19 @@ pub(super) fn update(app: &App, call: &Call, index: &str, id: &str) -> EsResult<
     };
     let done = apply(app, &operation)?;
     let mut body = done.body();
-    if let Some(source) = &done.source
-        && let Ok(source) = serde_json::from_slice::<Value>(source)
-    {
+    let source = match (&done.source, &filter) {
+        (Some(source), _) => serde_json::from_slice::<Value>(source).ok(),
+        (None, Some(filter)) if !filter.disabled => {
+            let mut read = read_one(app, &done.index, &done.id, filter)?;
+            Some(read["_source"].take())
+        }
+        _ => None,
+    };
+    if let Some(source) = source {
+        let source = match filter {
+            Some(filter) => filter.apply(source),
+            None => source,
+        };
         body["get"] = json!({
             "_seq_no": done.seq, "_primary_term": 1, "found": true, "_source": source,
         });
@@ -167,6 +191,15 @@ fn source_filter(call: &Call) -> EsResult<SourceFilter> {
     };
     filter.includes.extend(list("_source_includes"));
     filter.excludes.extend(list("_source_excludes"));
+    filter.check()?;
+    // Nothing is stored beside the source; it is not shown with what is not there.
+    let stored = call.param("stored_fields");
+    let asked = ["_source", "_source_includes", "_source_excludes"];
+    if stored.is_some_and(|names| names.split(',').all(|name| name != "_source"))
+        && asked.iter().all(|name| call.param(name).is_none())
+    {
+        filter.disabled = true;
+    }
     Ok(filter)
 }
 
@@ -242,6 +275,28 @@ pub(super) fn mget(app: &App, call: &Call, index: Option<&str>) -> EsResult<Repl
         match key.as_str() {
             "docs" => {
                 for doc in value.as_array().into_iter().flatten() {
+                    const KNOWN: [&str; 10] = [
+                        "_index",
+                        "_id",
+                        "_source",
+                        "routing",
+                        "stored_fields",
+                        "version",
+                        "version_type",
+                        "_routing",
+                        "_version",
+                        "_version_type",
+                    ];
+                    let mut keys = doc.as_object().into_iter().flat_map(Map::keys);
+                    if let Some(key) = keys.find(|key| !KNOWN.contains(&key.as_str())) {
+                        return Err(EsError::parse(format!(
+                            "failed to parse multi get request. unknown field [{}]",
+                            key.chars().take(100).collect::<String>()
+                        )));
+                    }
+                    if doc.get("version").is_some() || doc.get("_version").is_some() {
+                        return Err(EsError::unsupported("_mget version"));
+                    }
                     let name = doc.get("_index").and_then(Value::as_str).or(index);
                     let id = doc.get("_id").map(|v| match v {
                         Value::String(s) => s.clone(),
@@ -263,13 +318,17 @@ pub(super) fn mget(app: &App, call: &Call, index: Option<&str>) -> EsResult<Repl
                 let name = index.ok_or_else(|| {
                     EsError::action_request_validation("Validation Failed: 1: index is missing;")
                 })?;
-                for id in value
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Value::as_str)
-                {
-                    wanted.push((name.to_owned(), id.to_owned(), default.clone()));
+                for id in value.as_array().into_iter().flatten() {
+                    let id = match id {
+                        Value::String(id) => id.clone(),
+                        Value::Number(id) => id.to_string(),
+                        _ => {
+                            return Err(EsError::illegal_argument(
+                                "ids array element should only contain ids",
+                            ));
+                        }
+                    };
+                    wanted.push((name.to_owned(), id, default.clone()));
                 }
             }
             other => {
@@ -298,98 +357,6 @@ pub(super) fn mget(app: &App, call: &Call, index: Option<&str>) -> EsResult<Repl
         })
         .collect();
     Ok(Reply::json(json!({"docs": docs})))
-}
-
-/// `POST {index}/_delete_by_query`.
-pub(super) fn delete_by_query(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
-    let started = std::time::Instant::now();
-    let body = call.json()?;
-    let mut query = match url_query(call)? {
-        Some(query) => query,
-        None => parse_query(&json!({"match_all": {}}))?,
-    };
-    let mut max_docs = call.number::<u64>("max_docs")?.unwrap_or(u64::MAX);
-    for (key, value) in body.as_object().into_iter().flatten() {
-        match key.as_str() {
-            "query" => query = parse_query(value)?,
-            "max_docs" => max_docs = value.as_u64().unwrap_or(u64::MAX),
-            "conflicts" => {}
-            other => {
-                return Err(EsError::parsing(format!(
-                    "unknown key [{other}] in delete by query"
-                )));
-            }
-        }
-    }
-    if body.get("query").is_none() && call.param("q").is_none() {
-        return Err(EsError::action_request_validation(
-            "Validation Failed: 1: query is missing;",
-        ));
-    }
-    let now_ms = app.catalog.now_ms();
-    let indices = app
-        .catalog
-        .select_seen(expression, call.name_options(NameOptions::default())?)?;
-    let (mut total, mut deleted) = (0u64, 0u64);
-    for seen in indices {
-        let index = &seen.index;
-        let views = index.shard.views();
-        let schema = index_schema(index);
-        let filters = seen.filters.as_deref();
-        let segments = through(&index.name, &schema, views.segments(), filters, now_ms)?;
-        let view = IndexView {
-            name: &index.name,
-            schema: &schema,
-            segments: &segments,
-        };
-        let rows = matching_rows(&query, view, now_ms)?;
-        if let Some(error) = views.failure() {
-            return Err(error.into());
-        }
-        let mut ids = Vec::new();
-        for (segment, rows) in segments.iter().zip(rows) {
-            for row in rows.iter() {
-                if total >= max_docs {
-                    break;
-                }
-                total += 1;
-                let meta = segment.meta(row)?;
-                ids.push((meta.id.into_owned(), meta.seq_no));
-            }
-        }
-        for chunk in ids.chunks(512) {
-            let operations: Vec<Operation<'_>> = chunk
-                .iter()
-                .map(|(id, seq)| Operation {
-                    verb: Verb::Delete,
-                    index: Cow::Borrowed(index.name.as_str()),
-                    id: Some(Cow::Borrowed(id.as_str())),
-                    body: Cow::Borrowed(&[]),
-                    if_seq: Some((*seq, 1)),
-                    require_alias: false,
-                    require_data_stream: false,
-                    retry_on_conflict: 0,
-                })
-                .collect();
-            let mut ingest = Ingest::new(&app.catalog);
-            operations.iter().for_each(|op| ingest.push(op));
-            deleted += ingest.finish().iter().filter(|o| o.is_ok()).count() as u64;
-        }
-    }
-    Ok(Reply::json(json!({
-        "took": started.elapsed().as_millis() as u64,
-        "timed_out": false,
-        "total": total,
-        "deleted": deleted,
-        "batches": total.div_ceil(512),
-        "version_conflicts": total - deleted,
-        "noops": 0,
-        "retries": {"bulk": 0, "search": 0},
-        "throttled_millis": 0,
-        "requests_per_second": -1.0,
-        "throttled_until_millis": 0,
-        "failures": [],
-    })))
 }
 
 /// Routes the methods of `{index}/_doc[/{id}]`.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use wharf_store_core::datemath::index_name;
 use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::mapping::{Mapping, render_mappings};
-use wharf_store_core::settings::IndexSettings;
+use wharf_store_core::settings::{IndexSettings, nested};
 use wharf_store_core::template::{Alias, IndexBody};
 use wharf_store_core::wildcard::{NameOptions, glob};
 
@@ -173,14 +173,32 @@ pub(super) fn put_mapping(app: &App, call: &Call, expression: &str) -> EsResult<
 /// `GET {index}/_settings`.
 pub(super) fn settings(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
     let flat = call.flag("flat_settings")?;
+    let wanted = match call.parts.iter().position(|part| part == "_settings") {
+        Some(at) => call.parts.get(at + 1).map(String::as_str),
+        None => None,
+    };
     let mut out = Map::new();
     for index in looked_at(app, call, expression)? {
         let facts = index.facts.load();
-        let body = if flat {
-            facts.settings.render_flat()
-        } else {
-            facts.settings.render()
-        };
+        let mut body = facts.settings.render_flat();
+        if let (Some(names), Some(map)) = (
+            wanted.filter(|names| *names != "_all"),
+            body.as_object_mut(),
+        ) {
+            map.retain(|name, _| names.split(',').any(|pattern| glob(pattern, name)));
+            if map.is_empty() {
+                continue;
+            }
+        }
+        if !flat {
+            let listed: BTreeMap<String, Value> = body
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            body = nested(&listed);
+        }
         out.insert(index.name.clone(), json!({"settings": body}));
     }
     Ok(Reply::json(Value::Object(out)))
@@ -243,7 +261,9 @@ pub(super) fn force_merge(app: &App, call: &Call, expression: &str) -> EsResult<
     let failed = |e: crate::engine::MaintainError| EsError::internal(e.to_string());
     for index in &indices {
         index.shard.seal().map_err(failed)?;
-        index.shard.merge(true).map_err(failed)?;
+        if let Some(bytes) = index.shard.merge(true).map_err(failed)? {
+            app.metrics.merged(bytes);
+        }
     }
     Ok(Reply::json(json!({"_shards": shards(indices.len())})))
 }

@@ -7,6 +7,7 @@
 mod aliases;
 mod analyze;
 mod bulk;
+mod by_query;
 mod call;
 mod cat;
 mod cluster;
@@ -14,19 +15,22 @@ mod contexts;
 mod documents;
 mod indices;
 mod nodes;
+mod points;
 mod policies;
 mod reply;
 mod route;
 mod scope;
 mod search;
 mod security;
+mod snapshots;
 mod streams;
+mod tables;
 mod templates;
 
 use std::io::Read as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -41,6 +45,8 @@ use wharf_store_core::error::{EsError, EsResult};
 use crate::auth::Authenticator;
 use crate::catalog::Catalog;
 use crate::config::Config;
+use crate::handover::{Entry, Place, UnderWay};
+use crate::metrics::{Kind, StoreMetrics};
 pub(crate) use call::Call;
 pub(crate) use contexts::Contexts;
 pub(crate) use reply::Reply;
@@ -71,11 +77,23 @@ pub(crate) struct App {
     pub(crate) catalog: Catalog,
     pub(crate) auth: Arc<Authenticator>,
     pub(crate) contexts: Contexts,
+    pub(crate) metrics: StoreMetrics,
+    pub(crate) place: Arc<Place>,
     pub(crate) started_ms: i64,
     in_flight: Arc<Semaphore>,
     workers: Arc<Semaphore>,
     queued: AtomicU64,
     pub(crate) requests: AtomicU64,
+}
+
+/// Requests on their way.
+pub(crate) struct Load {
+    /// They are worked on.
+    pub(crate) active: u64,
+    /// They wait for a worker.
+    pub(crate) queued: u64,
+    /// Room that their bodies take.
+    pub(crate) inflight_bytes: u64,
 }
 
 /// A body that was received.
@@ -87,7 +105,13 @@ pub(crate) struct Received {
 }
 
 impl App {
-    pub(crate) fn new(config: Config, catalog: Catalog, auth: Arc<Authenticator>) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        catalog: Catalog,
+        auth: Arc<Authenticator>,
+        metrics: StoreMetrics,
+        place: Arc<Place>,
+    ) -> Self {
         let units = config.inflight_bytes() / UNIT;
         let started_ms = catalog.now_ms();
         Self {
@@ -95,11 +119,24 @@ impl App {
             catalog,
             auth,
             contexts: Contexts::default(),
+            metrics,
+            place,
             started_ms,
             in_flight: Arc::new(Semaphore::new(units)),
             workers: Arc::new(Semaphore::new(WORKERS)),
             queued: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+        }
+    }
+
+    /// What waits and what is held now.
+    pub(crate) fn load(&self) -> Load {
+        let units = self.config.inflight_bytes() / UNIT;
+        let free = self.in_flight.available_permits().min(units);
+        Load {
+            active: WORKERS.saturating_sub(self.workers.available_permits()) as u64,
+            queued: self.queued.load(Ordering::Relaxed),
+            inflight_bytes: ((units - free) * UNIT) as u64,
         }
     }
 
@@ -218,8 +255,28 @@ impl App {
         })
     }
 
-    async fn answer(self: &Arc<Self>, request: Request) -> EsResult<Reply> {
+    /// Lets a request begin that may change something, once writes are not held.
+    async fn enter(&self) -> EsResult<Entry<UnderWay>> {
+        let held = || self.metrics.held.inc();
+        self.place.gate.enter(held).await
+    }
+
+    /// Refuses what must not be changed, or not be called changed, now.
+    fn check_lease(&self, under_way: Option<&UnderWay>) -> EsResult<()> {
+        if under_way.is_some() {
+            self.place
+                .lease
+                .check()
+                .inspect_err(|_| self.metrics.lease_refusals.inc())?;
+        }
+        Ok(())
+    }
+
+    async fn answer(self: &Arc<Self>, request: Request) -> EsResult<Answer> {
         let (parts, body) = request.into_parts();
+        // A snapshot that is waited for would wait for itself as for a write.
+        let changes = !snapshots::is_own(parts.uri.path())
+            && wharf_store_core::handover::changes(parts.method.as_str(), parts.uri.path());
         let target = parts
             .uri
             .path_and_query()
@@ -235,6 +292,26 @@ impl App {
             .await
             .map_err(|e| EsError::new(401, "security_exception", e.to_string()))?;
         let received = self.receive(&parts.headers, body).await?;
+        let under_way = match changes {
+            true => match self.enter().await? {
+                Entry::Here(under_way) => Some(under_way),
+                // The data went while the body came.
+                Entry::Elsewhere => {
+                    let forwarder = self.place.forwarder.load_full();
+                    let forwarder = forwarder
+                        .ok_or_else(|| EsError::internal("the data's new place is not known"))?;
+                    let body = Body::from(received.bytes);
+                    return Ok(Answer::PassedOn(forwarder.pass_on(&parts, body).await));
+                }
+            },
+            false => None,
+        };
+        if snapshots::is_own(parts.uri.path()) {
+            // Whoever waits for a snapshot keeps no worker from others.
+            let received = self.unpack(received, None)?;
+            let call = Call::new(&parts.method, target, received, principal)?;
+            return snapshots::answer(self, &call).await.map(Answer::Own);
+        }
         if self.queued.load(Ordering::Relaxed) >= QUEUE {
             return Err(EsError::rejected(
                 "rejected execution of request: the queue is full",
@@ -255,7 +332,11 @@ impl App {
             let _permit = permit;
             let received = app.unpack(received, encoding.as_deref())?;
             let call = Call::new(&method, &target, received, principal)?;
-            route::dispatch(&app, call)
+            app.check_lease(under_way.as_ref())?;
+            let reply = route::dispatch(&app, call)?;
+            // What was done in time and became durable too late is not acknowledged.
+            app.check_lease(under_way.as_ref())?;
+            Ok(Answer::Own(reply))
         });
         work.await.unwrap_or_else(|error| {
             Err(EsError::internal(format!(
@@ -265,13 +346,24 @@ impl App {
     }
 }
 
+/// Where an answer comes from.
+enum Answer {
+    /// From this store.
+    Own(Reply),
+    /// From the place that has the data now.
+    PassedOn(Response),
+}
+
 /// Answers one request.
 pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Response {
     app.requests.fetch_add(1, Ordering::Relaxed);
     let style = reply::Style::of(&request);
     let head = request.method() == Method::HEAD;
+    let kind = Kind::of(request.method(), request.uri().path());
+    let began = Instant::now();
     let reply = match app.answer(request).await {
-        Ok(reply) => reply,
+        Ok(Answer::Own(reply)) => reply,
+        Ok(Answer::PassedOn(response)) => return response,
         Err(error) => {
             if error.status() >= 500 {
                 tracing::warn!(%error, "request failed");
@@ -280,6 +372,8 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
         }
     };
     let mut response = reply.into_response(&style);
+    app.metrics
+        .answered(kind, response.status(), began.elapsed());
     if response.status() == StatusCode::UNAUTHORIZED {
         let basic = http::HeaderValue::from_static("Basic realm=\"security\", charset=\"UTF-8\"");
         response

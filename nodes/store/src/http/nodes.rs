@@ -1,16 +1,20 @@
-//! `_nodes`, `_nodes/stats`, `_stats`.
+//! `_nodes`, `_nodes/stats`, `_stats`; where the one shard of an index is.
 
 use serde_json::{Map, Value, json};
 use std::sync::atomic::Ordering;
-use wharf_store_core::error::EsResult;
+use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::wildcard::NameOptions;
 
+use super::indices::selected;
 use super::{App, Call, Reply};
 use crate::catalog::index::Index;
 use crate::engine::ShardStats;
 
 /// `_nodes[/{id}][/stats[/...]]`.
 pub(super) fn nodes(app: &App, _call: &Call, rest: &[&str]) -> EsResult<Reply> {
+    if rest.contains(&"hot_threads") {
+        return Err(EsError::unsupported("_nodes/hot_threads"));
+    }
     let id = &app.config.node_id;
     let body = if rest.contains(&"stats") {
         node_stats(app)
@@ -22,6 +26,63 @@ pub(super) fn nodes(app: &App, _call: &Call, rest: &[&str]) -> EsResult<Reply> {
         "cluster_name": app.config.cluster_name,
         "nodes": {id: body},
     })))
+}
+
+/// The one shard of an index and its node.
+fn routing(app: &App) -> Value {
+    json!({"state": "STARTED", "primary": true, "node": app.config.node_id})
+}
+
+/// `GET {index}/_segments`.
+pub(super) fn segments(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
+    let mut indices = Map::new();
+    let selected = selected(app, call, expression)?;
+    for index in &selected {
+        let stats = index.shard.stats();
+        let shard = json!({
+            "routing": routing(app), "num_committed_segments": stats.segments,
+            "num_search_segments": stats.segments, "segments": {},
+        });
+        indices.insert(index.name.clone(), json!({"shards": {"0": [shard]}}));
+    }
+    let count = selected.len();
+    Ok(Reply::json(json!({
+        "_shards": {"total": count, "successful": count, "failed": 0}, "indices": indices,
+    })))
+}
+
+/// `GET {index}/_recovery`: a shard that is here was read from its own disk.
+pub(super) fn recovery(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
+    let mut out = Map::new();
+    for index in selected(app, call, expression)? {
+        let bytes = index.shard.stats().disk_bytes;
+        let node = json!({"id": app.config.node_id, "name": app.config.node_name,
+            "ip": app.config.listen.ip().to_string()});
+        let shard = json!({
+            "id": 0, "type": "EXISTING_STORE", "stage": "DONE", "primary": true, "source": {}, "target": node,
+            "index": {"size": {"total_in_bytes": bytes, "reused_in_bytes": bytes, "recovered_in_bytes": 0, "percent": "100.0%"}},
+        });
+        out.insert(index.name.clone(), json!({"shards": [shard]}));
+    }
+    Ok(Reply::json(Value::Object(out)))
+}
+
+/// `GET {index}/_search_shards`.
+pub(super) fn search_shards(app: &App, call: &Call, expression: &str) -> EsResult<Reply> {
+    let (mut indices, mut shards) = (Map::new(), Vec::new());
+    for index in selected(app, call, expression)? {
+        let mut shard = routing(app);
+        shard["shard"] = json!(0);
+        shard["index"] = json!(index.name);
+        shards.push(json!([shard]));
+        indices.insert(index.name.clone(), json!({}));
+    }
+    let id = &app.config.node_id;
+    let node = json!({"name": app.config.node_name, "ephemeral_id": id,
+        "transport_address": app.config.listen.to_string(), "attributes": {}});
+    Ok(Reply::json(
+        json!({"nodes": {id: node}, "indices": indices, "shards": shards}),
+    ))
 }
 
 fn node_info(app: &App) -> Value {

@@ -14,7 +14,8 @@ use crate::catalog::Policy;
 
 const MAX_POLICIES: usize = 1000;
 
-fn stamp(ms: i64) -> String {
+/// A time as Elasticsearch shows it.
+pub(super) fn stamp(ms: i64) -> String {
     let days = ms.div_euclid(86_400_000);
     let rest = ms.rem_euclid(86_400_000);
     let (y, m, d) = crate::catalog::change::civil(days);

@@ -74,6 +74,8 @@ enum Content {
 pub(crate) struct Reply {
     status: u16,
     content: Content,
+    /// `filter_path` leaves errors whole.
+    whole: bool,
     headers: Vec<(header::HeaderName, String)>,
 }
 
@@ -86,6 +88,7 @@ impl Reply {
         Self {
             status,
             content: Content::Json(value),
+            whole: false,
             headers: Vec::new(),
         }
     }
@@ -94,6 +97,7 @@ impl Reply {
         Self {
             status: 200,
             content: Content::Written(bytes),
+            whole: false,
             headers: Vec::new(),
         }
     }
@@ -102,6 +106,7 @@ impl Reply {
         Self {
             status: 200,
             content: Content::Text(text),
+            whole: false,
             headers: Vec::new(),
         }
     }
@@ -110,6 +115,7 @@ impl Reply {
         Self {
             status,
             content: Content::Empty,
+            whole: false,
             headers: Vec::new(),
         }
     }
@@ -120,14 +126,21 @@ impl Reply {
 
     /// An error in Elasticsearch's shape; paths and methods that do not exist have one of their own.
     pub(crate) fn error(error: &EsError) -> Self {
-        match error.kind() {
+        let reply = match error.kind() {
             NO_HANDLER => Self::status(error.status(), json!({"error": error.reason()})),
             WRONG_METHOD => Self::status(
                 error.status(),
                 json!({"error": error.reason(), "status": error.status()}),
             ),
             _ => Self::status(error.status(), error.body()),
-        }
+        };
+        reply.unfiltered()
+    }
+
+    /// `filter_path` does not apply: it is an error.
+    pub(crate) fn unfiltered(mut self) -> Self {
+        self.whole = true;
+        self
     }
 
     pub(crate) fn with_header(
@@ -144,7 +157,7 @@ impl Reply {
         let (kind, bytes) = match self.content {
             Content::Json(mut value) => {
                 if let Some(filter) = &style.filter
-                    && self.status < 400
+                    && !self.whole
                 {
                     value = filter_path(value, filter);
                 }

@@ -9,8 +9,8 @@ use wharf_store_core::error::{EsError, EsResult};
 
 use super::reply::{NO_HANDLER, WRONG_METHOD};
 use super::{
-    App, Call, Reply, aliases, analyze, bulk, cat, cluster, contexts, documents, indices, nodes,
-    policies, search, security, streams, templates,
+    App, Call, Reply, aliases, analyze, bulk, by_query, cat, cluster, contexts, documents, indices,
+    nodes, points, policies, search, security, streams, templates,
 };
 
 /// No handler has this path.
@@ -20,7 +20,8 @@ pub(super) fn no_handler(call: &Call) -> EsError {
         NO_HANDLER,
         format!(
             "no handler found for uri [{}] and method [{}]",
-            call.target, call.method
+            call.target.split('?').next().unwrap_or_default(),
+            call.method
         ),
     )
 }
@@ -38,7 +39,7 @@ pub(super) fn wrong_method(call: &Call, allowed: &str) -> EsError {
 }
 
 /// Known in Elasticsearch, not done here.
-fn unsupported(what: &str) -> EsError {
+pub(super) fn unsupported(what: &str) -> EsError {
     EsError::new(
         501,
         "unsupported_operation_exception",
@@ -63,6 +64,12 @@ pub(super) fn dispatch(app: &App, call: Call) -> EsResult<Reply> {
         ["_search", "scroll", rest @ ..] if *m == Method::DELETE => {
             contexts::clear_scroll(app, call, rest.first().copied())
         }
+        ["_search", "point_in_time", "_all"] if read => Ok(points::list(app)),
+        ["_search", "point_in_time", rest @ ..]
+            if *m == Method::DELETE && matches!(rest, [] | ["_all"]) =>
+        {
+            points::close(app, call, !rest.is_empty())
+        }
         ["_pit"] if *m == Method::DELETE => contexts::close_pit(app, call),
         ["_msearch"] if get_or_post => search::msearch(app, call, None),
         ["_count"] if get_or_post => search::count(app, call, None),
@@ -70,13 +77,24 @@ pub(super) fn dispatch(app: &App, call: Call) -> EsResult<Reply> {
         ["_validate", "query"] if get_or_post => search::validate(app, call, None),
         ["_bulk"] if put_or_post => bulk::bulk(app, call, None),
         ["_mget"] if get_or_post => documents::mget(app, call, None),
+        ["_reindex"] if *m == Method::POST => by_query::reindex(app, call),
         ["_license"] if read => Ok(cluster::license(app)),
         ["_xpack", ..] if read => Ok(cluster::xpack(app)),
         ["_cat", rest @ ..] if get_or_post => cat::cat(app, call, rest),
         ["_cluster", rest @ ..] => cluster::cluster(app, call, rest),
         ["_nodes", rest @ ..] if read => nodes::nodes(app, call, rest),
         ["_stats", ..] if read => nodes::stats(app, call, "_all"),
-        ["_tasks", ..] if read => Ok(Reply::json(json!({"nodes": {}}))),
+        ["_tasks", id] if read => Err(EsError::resource_not_found(format!(
+            "task [{}] isn't running and hasn't stored its results",
+            id.chars().take(100).collect::<String>()
+        ))),
+        ["_tasks"] if read => Ok(Reply::json(json!({"nodes": {}}))),
+        // None of these can be made here, so there are none.
+        ["_snapshot"] | ["_remote", "info"] if read => Ok(Reply::json(json!({}))),
+        ["_segments"] if read => nodes::segments(app, call, "_all"),
+        ["_recovery"] if read => nodes::recovery(app, call, "_all"),
+        ["_search_shards"] if get_or_post => nodes::search_shards(app, call, "_all"),
+        ["_cache", "clear"] if *m == Method::POST => indices::refresh(app, call, "_all"),
         ["_resolve", "index", expression] if get_or_post => indices::resolve(app, call, expression),
         ["_security", rest @ ..] => security::security(app, call, rest),
         ["_ilm", rest @ ..] => policies::ilm(app, call, rest),
@@ -100,15 +118,12 @@ pub(super) fn dispatch(app: &App, call: Call) -> EsResult<Reply> {
         ["_all"] if *m == Method::DELETE => indices::delete(app, call, "_all"),
         [name, ..] if name.starts_with('_') && *name != "_all" => {
             let known = [
-                "_snapshot",
                 "_watcher",
                 "_ml",
                 "_async_search",
-                "_reindex",
                 "_sql",
                 "_eql",
                 "_scripts",
-                "_update_by_query",
                 "_rank_eval",
                 "_transform",
                 "_rollup",
@@ -118,12 +133,9 @@ pub(super) fn dispatch(app: &App, call: Call) -> EsResult<Reply> {
                 "_remote",
                 "_ssl",
                 "_monitoring",
-                "_search_shards",
                 "_mtermvectors",
                 "_render",
                 "_features",
-                "_recovery",
-                "_segments",
                 "_shard_stores",
                 "_dangling",
                 "_autoscaling",
@@ -153,6 +165,7 @@ fn of_index(app: &App, call: &Call, index: &str, rest: &[&str]) -> EsResult<Repl
         ["_count"] if get_or_post => search::count(app, call, Some(index)),
         ["_field_caps"] if get_or_post => search::field_caps(app, call, Some(index)),
         ["_validate", "query"] if get_or_post => search::validate(app, call, Some(index)),
+        ["_search", "point_in_time"] if *m == Method::POST => points::open(app, call, index),
         ["_pit"] if *m == Method::POST => contexts::open_pit(app, call, index),
         ["_bulk"] if put_or_post => bulk::bulk(app, call, Some(index)),
         ["_mget"] if get_or_post => documents::mget(app, call, Some(index)),
@@ -161,7 +174,8 @@ fn of_index(app: &App, call: &Call, index: &str, rest: &[&str]) -> EsResult<Repl
         ["_create", id] if put_or_post => documents::write(app, call, index, Some(id), true),
         ["_update", id] if *m == Method::POST => documents::update(app, call, index, id),
         ["_source", id] if read => documents::source(app, call, index, id),
-        ["_delete_by_query"] if *m == Method::POST => documents::delete_by_query(app, call, index),
+        ["_update_by_query"] if *m == Method::POST => by_query::update_by_query(app, call, index),
+        ["_delete_by_query"] if *m == Method::POST => by_query::delete_by_query(app, call, index),
         ["_mapping" | "_mappings"] if read => indices::mapping(app, call, index),
         ["_mapping" | "_mappings"] if put_or_post => indices::put_mapping(app, call, index),
         ["_mapping", "field", fields] if read => indices::field_mapping(app, call, index, fields),
@@ -174,6 +188,10 @@ fn of_index(app: &App, call: &Call, index: &str, rest: &[&str]) -> EsResult<Repl
         ["_flush", ..] if get_or_post => indices::flush(app, call, index),
         ["_forcemerge"] if *m == Method::POST => indices::force_merge(app, call, index),
         ["_stats", ..] if read => nodes::stats(app, call, index),
+        ["_segments"] if read => nodes::segments(app, call, index),
+        ["_recovery"] if read => nodes::recovery(app, call, index),
+        ["_search_shards"] if get_or_post => nodes::search_shards(app, call, index),
+        ["_cache", "clear"] if *m == Method::POST => indices::refresh(app, call, index),
         ["_rollover", ..] if *m == Method::POST => streams::rollover(app, call, index),
         ["_analyze"] if get_or_post => analyze::analyze(app, call, Some(index)),
         ["_ilm", "explain"] if read => policies::explain(app, call, index),
@@ -185,9 +203,8 @@ fn of_index(app: &App, call: &Call, index: &str, rest: &[&str]) -> EsResult<Repl
             ))
         }
         [
-            "_close" | "_update_by_query" | "_clone" | "_split" | "_shrink" | "_termvectors"
-            | "_explain" | "_rank_eval" | "_async_search" | "_downsample" | "_block" | "_segments"
-            | "_recovery",
+            "_close" | "_clone" | "_split" | "_shrink" | "_termvectors" | "_explain" | "_rank_eval"
+            | "_async_search" | "_downsample" | "_block" | "_segments" | "_recovery",
             ..,
         ] => Err(unsupported(rest[0])),
         _ => Err(no_handler(call)),

@@ -10,7 +10,8 @@ use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::mapping::Mapping;
 use wharf_store_core::query::{FieldInfo, Query, Schema};
 use wharf_store_core::search::{
-    IndexView, RenderOptions, SearchRequest, UrlParams, count as count_docs, search as run_search,
+    IndexView, RenderOptions, SearchRequest, TrackTotal, UrlParams, count as count_docs,
+    search as run_search,
 };
 use wharf_store_core::wildcard::NameOptions;
 
@@ -107,6 +108,7 @@ fn url_params(call: &Call) -> EsResult<UrlParams> {
         source_excludes: text("_source_excludes"),
         track_total_hits: text("track_total_hits"),
         docvalue_fields: text("docvalue_fields"),
+        stored_fields: text("stored_fields"),
         version: flag("version")?,
         seq_no_primary_term: flag("seq_no_primary_term")?,
         terminate_after: call.number("terminate_after")?,
@@ -159,10 +161,9 @@ pub(super) fn run(
 pub(super) fn phase_error(error: EsError, held: &[Held]) -> Result<Reply, EsError> {
     // What a shard refuses has the phase around it; parsing errors do not come here.
     match held.first() {
-        Some(first) if error.status() == 400 => Ok(Reply::status(
-            error.status(),
-            error.as_search_phase(&first.name),
-        )),
+        Some(first) if error.status() == 400 => {
+            Ok(Reply::status(error.status(), error.as_search_phase(&first.name)).unfiltered())
+        }
         _ => Err(error),
     }
 }
@@ -222,10 +223,52 @@ const PARAMETERS: [&str; 44] = [
     "phase_took",
 ];
 
+/// Parameters that `_count` knows.
+const COUNT_PARAMETERS: [&str; 17] = [
+    "q",
+    "df",
+    "default_operator",
+    "lenient",
+    "analyzer",
+    "analyze_wildcard",
+    "min_score",
+    "preference",
+    "routing",
+    "terminate_after",
+    "ignore_unavailable",
+    "allow_no_indices",
+    "expand_wildcards",
+    "ignore_throttled",
+    "index",
+    "source",
+    "allow_partial_search_results",
+];
+
+/// Parameters that `_msearch` knows.
+const MSEARCH_PARAMETERS: [&str; 14] = [
+    "search_type",
+    "max_concurrent_searches",
+    "max_concurrent_shard_requests",
+    "typed_keys",
+    "pre_filter_shard_size",
+    "rest_total_hits_as_int",
+    "ccs_minimize_roundtrips",
+    "ignore_unavailable",
+    "allow_no_indices",
+    "expand_wildcards",
+    "ignore_throttled",
+    "index",
+    "routing",
+    "cancel_after_time_interval",
+];
+
 /// `GET|POST [{index}/]_search`.
 pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResult<Reply> {
     let started = std::time::Instant::now();
     call.only(&PARAMETERS)?;
+    if call.flag("include_named_queries_score")? {
+        return Err(EsError::unsupported("include_named_queries_score"));
+    }
     let now_ms = app.catalog.now_ms();
     match call.param("search_type") {
         None | Some("query_then_fetch" | "dfs_query_then_fetch") => {}
@@ -238,7 +281,7 @@ pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResu
     let body = call.json()?;
     let params = url_params(call)?;
     let options = render_options(call)?;
-    let request = match SearchRequest::parse(&body, &params) {
+    let mut request = match SearchRequest::parse(&body, &params) {
         // Elasticsearch's shards refuse this, not its parser.
         Err(error) if error.reason().starts_with("Result window is too large") => {
             let names = call.name_options(NameOptions::default())?;
@@ -247,6 +290,7 @@ pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResu
         }
         parsed => parsed?,
     };
+    exact_if_number(&mut request, options)?;
     if let Some(pit) = &request.pit {
         if expression.is_some() {
             return Err(EsError::action_request_validation(
@@ -262,6 +306,9 @@ pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResu
     )?;
     if let Some(alive) = call.param("scroll") {
         let keep_alive_ms = keep_alive(alive)?;
+        if request.collapse.is_some() {
+            return Err(EsError::unsupported("search collapse in a scroll"));
+        }
         if request.size == 0 {
             return Err(EsError::action_request_validation(
                 "Validation Failed: 1: [size] cannot be [0] in a scroll context;",
@@ -287,8 +334,27 @@ pub(super) fn search(app: &App, call: &Call, expression: Option<&str>) -> EsResu
     }
 }
 
+/// A total that is a number must be exact.
+fn exact_if_number(request: &mut SearchRequest, options: RenderOptions) -> EsResult<()> {
+    let standard = SearchRequest::default().track_total;
+    match request.track_total {
+        _ if !options.total_as_int => Ok(()),
+        TrackTotal::UpTo(limit) if request.track_total != standard => {
+            Err(EsError::illegal_argument(format!(
+                "[rest_total_hits_as_int] cannot be used if the tracking of total hits is not accurate, got {limit}"
+            )))
+        }
+        TrackTotal::UpTo(_) => {
+            request.track_total = TrackTotal::Exact;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// `GET|POST [{index}/]_count`.
 pub(super) fn count(app: &App, call: &Call, expression: Option<&str>) -> EsResult<Reply> {
+    call.only(&COUNT_PARAMETERS)?;
     let body = call
         .json()
         .map_err(|error| EsError::parsing("Failed to parse").caused_by(error))?;
@@ -344,6 +410,7 @@ pub(super) fn live_count(app: &App, expression: &str, options: NameOptions) -> E
 /// asks for what this store has not is refused alone.
 pub(super) fn msearch(app: &App, call: &Call, default: Option<&str>) -> EsResult<Reply> {
     let started = std::time::Instant::now();
+    call.only(&MSEARCH_PARAMETERS)?;
     let options = render_options(call)?;
     let base = call.name_options(NameOptions::default())?;
     let mut lines = call.body()?.split(|b| *b == b'\n');
@@ -365,10 +432,12 @@ pub(super) fn msearch(app: &App, call: &Call, default: Option<&str>) -> EsResult
                 "more than {MAX_MSEARCH} searches in one request"
             )));
         }
-        searches.push(match OneSearch::read(header, body, default, base) {
-            Err(error) if !error.is_unsupported() => return Err(error),
-            read => read,
-        });
+        searches.push(
+            match OneSearch::read(header, body, default, base, options) {
+                Err(error) if !error.is_unsupported() => return Err(error),
+                read => read,
+            },
+        );
     }
     if searches.is_empty() {
         return Err(EsError::action_request_validation(
@@ -401,6 +470,7 @@ impl OneSearch {
         body: &[u8],
         default: Option<&str>,
         base: NameOptions,
+        render: RenderOptions,
     ) -> EsResult<Self> {
         let header = if header.iter().all(u8::is_ascii_whitespace) {
             json!({})
@@ -446,10 +516,12 @@ impl OneSearch {
                 }
             }
         }
+        let mut request = SearchRequest::parse(&parse_json(body)?, &UrlParams::default())?;
+        exact_if_number(&mut request, render)?;
         Ok(Self {
             expression,
             names,
-            request: SearchRequest::parse(&parse_json(body)?, &UrlParams::default())?,
+            request,
         })
     }
 
@@ -484,8 +556,8 @@ pub(super) fn field_caps(app: &App, call: &Call, expression: Option<&str>) -> Es
         }
     }
     if fields.is_empty() {
-        return Err(EsError::action_request_validation(
-            "Validation Failed: 1: no fields specified;",
+        return Err(EsError::illegal_argument(
+            "specified fields can't be null or empty",
         ));
     }
     let options = call.name_options(NameOptions::default())?;

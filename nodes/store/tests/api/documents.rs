@@ -38,7 +38,7 @@ async fn every_answer_names_the_product_and_the_root_says_who_it_is() {
     );
     assert_eq!(store.send("HEAD", "/", "", b"").await.status, 200);
     assert_eq!(store.get("/_wharf/health").await.body["status"], "ready");
-    assert_eq!(store.get("/_snapshot").await.status, 501);
+    assert_eq!(store.get("/_transform").await.status, 501);
     store.stop().await;
 }
 

@@ -77,7 +77,7 @@ async fn a_data_stream_is_made_by_its_template_and_searched_and_aggregated() {
     let malformed = store.bulk("/_msearch", &malformed).await;
     assert_eq!(malformed.status, 400, "{}", malformed.text);
     assert!(malformed.text.contains("nonsense"), "{}", malformed.text);
-    let lacking = beside(r#"{"highlight":{"fields":{"*":{}}}}"#);
+    let lacking = beside(r#"{"highlight":{"type":"fvh","fields":{"*":{}}}}"#);
     let lacking = store.bulk("/_msearch", &lacking).await;
     assert_eq!(lacking.body["responses"][0]["hits"]["total"]["value"], 31);
     assert_eq!(lacking.body["responses"][1]["status"], 400);
@@ -196,7 +196,7 @@ async fn scrolls_and_points_in_time_show_what_was_there_when_they_began() {
             .json("POST", "/_search/scroll", json!({"scroll_id": "x"}))
             .await
             .status,
-        404
+        400
     );
     store.stop().await;
 }

@@ -239,9 +239,9 @@ impl Node for BucketCollector<'_> {
                     |pair, value| {
                         let place = ((value - spec.offset) / spec.interval).floor();
                         let key = place * spec.interval + spec.offset;
-                        let inside = spec
-                            .hard_bounds
-                            .is_none_or(|(low, high)| !(value < low || value > high));
+                        let inside = spec.hard_bounds.is_none_or(|(low, high)| {
+                            (low..=high).contains(&(place * spec.interval))
+                        });
                         if inside {
                             let bucket = numbering.bucket(pair.1, (key + 0.0).to_bits() as i64);
                             sink.put(pair, bucket);

@@ -340,6 +340,7 @@ impl<'s> HitsCollector<'s> {
                 version: spec.version,
                 seq_no_primary_term: spec.seq_no_primary_term,
                 no_stored_fields: false,
+                highlights: None,
             },
             Rendered {
                 score: by_score.then_some(1.0),

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::ip_range;
 use super::spec::{AggKind, AggSpec, PipelineSpec};
 use super::{parse_buckets, parse_metrics, parse_pipelines};
 use crate::error::EsError;
@@ -119,6 +120,7 @@ fn parse_kind(name: &str, body: &Value) -> Result<AggKind, EsError> {
         "histogram" => AggKind::Histogram(parse_buckets::histogram(body)?),
         "range" => AggKind::Range(parse_buckets::range(body, false)?),
         "date_range" => AggKind::Range(parse_buckets::range(body, true)?),
+        "ip_range" => AggKind::IpRange(ip_range::parse(body)?),
         "filter" => AggKind::Filter(Box::new(crate::query::parse_query(body)?)),
         "filters" => parse_buckets::filters(body)?,
         "missing" => AggKind::Missing(parse_buckets::missing(body)?),

@@ -15,7 +15,7 @@ use crate::query::params::{Params, number_of, scalar_text};
 use crate::query::{lucene_regex, parse_query};
 
 /// Ranges and filters of one aggregation.
-const MAX_PARTS: usize = 1000;
+pub(super) const MAX_PARTS: usize = 1000;
 /// Exact terms of one include or exclude.
 const MAX_EXACT: usize = 65_536;
 
@@ -95,7 +95,7 @@ fn term_filter(owner: &str, value: Option<&Value>) -> Result<Option<TermFilter>,
             ))
         }
         Some(value @ Value::Object(_)) if owner == "include" => {
-            let mut p = Params::new("include", value)?;
+            let mut p = Params::object("include", value)?;
             let partition = p.size("partition")?.unwrap_or(0) as u64;
             let count = p.size("num_partitions")?.unwrap_or(0) as u64;
             p.finish_as_object()?;
@@ -111,7 +111,7 @@ fn term_filter(owner: &str, value: Option<&Value>) -> Result<Option<TermFilter>,
 }
 
 pub(super) fn terms(body: &Value) -> Result<TermsSpec, EsError> {
-    let mut p = Params::new("terms", body)?;
+    let mut p = Params::object("terms", body)?;
     no_script(&mut p)?;
     let field = p.need_string("field")?;
     let size = p.size("size")?.unwrap_or(10);
@@ -151,7 +151,7 @@ fn bounds(p: &mut Params<'_>, name: &'static str) -> Result<JsonBounds, EsError>
     let Some(value) = p.take(name) else {
         return Ok(None);
     };
-    let mut inner = Params::new(name, value)?;
+    let mut inner = Params::object(name, value)?;
     let bounds = (inner.take("min").cloned(), inner.take("max").cloned());
     inner.finish_as_object()?;
     Ok(Some(bounds))
@@ -194,7 +194,7 @@ fn offset(p: &mut Params<'_>) -> Result<i64, EsError> {
 }
 
 pub(super) fn date_histogram(body: &Value) -> Result<DateHistogramSpec, EsError> {
-    let mut p = Params::new("date_histogram", body)?;
+    let mut p = Params::object("date_histogram", body)?;
     no_script(&mut p)?;
     let spec = DateHistogramSpec {
         field: p.need_string("field")?,
@@ -233,7 +233,7 @@ fn number_bounds(p: &mut Params<'_>, name: &'static str) -> Result<Option<(f64, 
 }
 
 pub(super) fn histogram(body: &Value) -> Result<HistogramSpec, EsError> {
-    let mut p = Params::new("histogram", body)?;
+    let mut p = Params::object("histogram", body)?;
     no_script(&mut p)?;
     let field = p.need_string("field")?;
     let interval = p.number("interval")?.unwrap_or(0.0);
@@ -259,7 +259,7 @@ pub(super) fn histogram(body: &Value) -> Result<HistogramSpec, EsError> {
 
 pub(super) fn range(body: &Value, dates: bool) -> Result<RangeSpec, EsError> {
     let owner = if dates { "date_range" } else { "range" };
-    let mut p = Params::new(owner, body)?;
+    let mut p = Params::object(owner, body)?;
     no_script(&mut p)?;
     let field = p.need_string("field")?;
     let Value::Array(items) = p.require("ranges")? else {
@@ -277,7 +277,7 @@ pub(super) fn range(body: &Value, dates: bool) -> Result<RangeSpec, EsError> {
     }
     let mut ranges = Vec::with_capacity(items.len());
     for item in items {
-        let mut r = Params::new(owner, item)?;
+        let mut r = Params::object(owner, item)?;
         let bucket = RangeBucket {
             key: r.string("key")?,
             from: r.take("from").cloned(),
@@ -300,7 +300,7 @@ pub(super) fn range(body: &Value, dates: bool) -> Result<RangeSpec, EsError> {
 }
 
 pub(super) fn filters(body: &Value) -> Result<AggKind, EsError> {
-    let mut p = Params::new("filters", body)?;
+    let mut p = Params::object("filters", body)?;
     let (list, named): (Vec<(Option<String>, &Value)>, bool) = match p.require("filters")? {
         Value::Object(map) => (
             map.iter()
@@ -331,14 +331,14 @@ pub(super) fn filters(body: &Value) -> Result<AggKind, EsError> {
 }
 
 pub(super) fn missing(body: &Value) -> Result<String, EsError> {
-    let mut p = Params::new("missing", body)?;
+    let mut p = Params::object("missing", body)?;
     let field = p.need_string("field")?;
     p.finish_as_object()?;
     Ok(field)
 }
 
 pub(super) fn composite(body: &Value) -> Result<CompositeSpec, EsError> {
-    let mut p = Params::new("composite", body)?;
+    let mut p = Params::object("composite", body)?;
     let size = p.size("size")?.unwrap_or(10);
     if size == 0 || size > super::MAX_BUCKETS {
         return Err(EsError::illegal_argument(format!(
@@ -405,7 +405,7 @@ fn source(value: &Value) -> Result<CompositeSource, EsError> {
         .filter(|map| map.len() == 1)
         .and_then(|map| map.iter().next())
         .ok_or_else(malformed)?;
-    let mut p = Params::new("composite", body)?;
+    let mut p = Params::object("composite", body)?;
     no_script(&mut p)?;
     let field = p.need_string("field")?;
     let ascending = match p.string("order")? {

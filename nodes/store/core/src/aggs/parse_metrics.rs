@@ -35,7 +35,7 @@ fn numbers(name: &str, value: &Value) -> Result<Vec<f64>, EsError> {
 }
 
 pub(super) fn metric(name: &str, body: &Value) -> Result<MetricSpec, EsError> {
-    let mut p = Params::new(name, body)?;
+    let mut p = Params::object(name, body)?;
     if p.take("script").is_some() {
         return Err(EsError::unsupported(format!("{name} script")));
     }
@@ -73,6 +73,10 @@ pub(super) fn metric(name: &str, body: &Value) -> Result<MetricSpec, EsError> {
                     return Err(EsError::parsing(format!("[{algorithm}] must be an object")));
                 }
             }
+            if body.get("hdr").is_some_and(|hdr| !hdr.is_null()) {
+                // Its answers are others: it rounds values and takes no mean of two.
+                return Err(EsError::unsupported(format!("{name} hdr")));
+            }
             if name == "percentiles" {
                 let percents = match p.take("percents") {
                     Some(value) => numbers("percents", value)?,
@@ -106,7 +110,7 @@ pub(super) fn metric(name: &str, body: &Value) -> Result<MetricSpec, EsError> {
 }
 
 pub(super) fn top_hits(body: &Value) -> Result<TopHitsSpec, EsError> {
-    let mut p = Params::new("top_hits", body)?;
+    let mut p = Params::object("top_hits", body)?;
     let from = p.size("from")?.unwrap_or(0);
     let size = p.size("size")?.unwrap_or(3);
     if from.saturating_add(size) > MAX_TOP_HITS {
@@ -147,7 +151,7 @@ pub(super) fn top_hits(body: &Value) -> Result<TopHitsSpec, EsError> {
 }
 
 pub(super) fn top_metrics(body: &Value) -> Result<TopMetricsSpec, EsError> {
-    let mut p = Params::new("top_metrics", body)?;
+    let mut p = Params::object("top_metrics", body)?;
     let value = p.require("metrics")?;
     let items: &[Value] = match value {
         Value::Array(items) => items,
@@ -155,7 +159,7 @@ pub(super) fn top_metrics(body: &Value) -> Result<TopMetricsSpec, EsError> {
     };
     let mut metrics = Vec::with_capacity(items.len());
     for item in items.iter().take(MAX_VALUES) {
-        let mut m = Params::new("metrics", item)?;
+        let mut m = Params::object("metrics", item)?;
         metrics.push(m.need_string("field")?);
         m.finish_as_object()?;
     }

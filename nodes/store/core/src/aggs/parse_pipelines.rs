@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::moving::{self, MovingFunction};
 use super::script::Script;
 use super::spec::{GapPolicy, PipelineSpec, SiblingOp};
 use crate::error::EsError;
@@ -53,7 +54,7 @@ fn script(p: &mut Params<'_>) -> Result<Script, EsError> {
     let (source, params) = match p.require("script")? {
         Value::String(source) => (source.clone(), Vec::new()),
         value @ Value::Object(_) => {
-            let mut s = Params::new("script", value)?;
+            let mut s = Params::object("script", value)?;
             let source = match s.string("source")? {
                 Some(source) => source,
                 None => s.need_string("inline")?,
@@ -80,9 +81,19 @@ fn script(p: &mut Params<'_>) -> Result<Script, EsError> {
     Script::parse(&source, params)
 }
 
+/// The text of a script without parameters.
+fn source(value: &Value) -> Result<String, EsError> {
+    let text = match value {
+        Value::Object(map) if map.len() == 1 => map.get("source").or_else(|| map.get("inline")),
+        other => Some(other),
+    };
+    let text = text.and_then(Value::as_str).map(str::to_owned);
+    text.ok_or_else(|| EsError::unsupported("moving_fn script with parameters"))
+}
+
 /// The pipeline of this name; `None` when the name is no pipeline's.
 pub(super) fn pipeline(name: &str, body: &Value) -> Result<Option<PipelineSpec>, EsError> {
-    let mut p = Params::new(name, body)?;
+    let mut p = Params::object(name, body)?;
     let spec = match name {
         "derivative" => PipelineSpec::Derivative {
             path: one_path(&mut p)?,
@@ -102,6 +113,22 @@ pub(super) fn pipeline(name: &str, body: &Value) -> Result<Option<PipelineSpec>,
         "serial_diff" => PipelineSpec::SerialDiff {
             path: one_path(&mut p)?,
             lag: p.size("lag")?.unwrap_or(1).max(1),
+            gaps: gaps(&mut p)?,
+        },
+        "moving_fn" => PipelineSpec::Moving {
+            path: one_path(&mut p)?,
+            window: moving::window(&mut p, None)?,
+            shift: p.integer("shift")?.unwrap_or(0),
+            skip_empty: false,
+            function: MovingFunction::parse(&source(p.require("script")?)?)?,
+            gaps: gaps(&mut p)?,
+        },
+        "moving_avg" => PipelineSpec::Moving {
+            path: one_path(&mut p)?,
+            window: moving::window(&mut p, Some(5))?,
+            shift: 0,
+            skip_empty: true,
+            function: MovingFunction::model(&mut p)?,
             gaps: gaps(&mut p)?,
         },
         "bucket_script" => PipelineSpec::BucketScript {

@@ -207,6 +207,7 @@ pub(super) fn empty_one(spec: &AggSpec) -> Partial {
             let count = filters.len() + usize::from(other.is_some());
             Partial::Listed((0..count).map(|_| bucket()).collect())
         }
+        AggKind::IpRange(spec) => Partial::Listed(spec.ranges.iter().map(|_| bucket()).collect()),
         AggKind::Filter(_) | AggKind::Missing(_) | AggKind::Global => {
             Partial::Listed(vec![bucket()])
         }

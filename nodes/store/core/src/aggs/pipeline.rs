@@ -6,6 +6,7 @@
 
 use serde_json::{Value, json};
 
+use super::moving;
 use super::partial::Sums;
 use super::reduce::{Out, OutBucket, Result_};
 use super::render;
@@ -162,6 +163,7 @@ fn paths(spec: &PipelineSpec) -> Vec<&str> {
         PipelineSpec::Derivative { path, .. }
         | PipelineSpec::CumulativeSum { path }
         | PipelineSpec::SerialDiff { path, .. }
+        | PipelineSpec::Moving { path, .. }
         | PipelineSpec::Sibling { path, .. } => vec![path],
         PipelineSpec::BucketScript { paths, .. } | PipelineSpec::BucketSelector { paths, .. } => {
             paths.iter().map(|(_, path)| path.as_str()).collect()
@@ -299,6 +301,29 @@ fn run(name: &str, spec: &PipelineSpec, buckets: &mut Vec<OutBucket>) -> Result<
                     }
                 }
                 values.push(value);
+            }
+        }
+        PipelineSpec::Moving {
+            path,
+            window,
+            shift,
+            skip_empty,
+            function,
+            gaps,
+        } => {
+            let values = buckets
+                .iter()
+                .map(|bucket| resolve(bucket, path, *gaps))
+                .collect::<Result<Vec<f64>, _>>()?;
+            let moved = moving::over(&values, *window, *shift, *function);
+            for (bucket, value) in buckets.iter_mut().zip(moved) {
+                if let Some(value) = value.filter(|value| !(*skip_empty && value.is_nan())) {
+                    put(
+                        bucket,
+                        name,
+                        Out::Number("simple_value", shown(value), Vec::new()),
+                    );
+                }
             }
         }
         PipelineSpec::BucketScript {

@@ -183,6 +183,22 @@ fn reduce_one(spec: &AggSpec, partial: Partial, budget: &mut Budget) -> Result<O
                 prefix: "filters",
             }
         }
+        (AggKind::IpRange(ip), Partial::Listed(buckets)) => {
+            budget.take(buckets.len())?;
+            let mut list = Vec::with_capacity(buckets.len());
+            for (bucket, range) in buckets.into_iter().zip(&ip.ranges) {
+                let key = Value::String(range.key.clone());
+                let mut out = reduce_bucket(spec, bucket, key, budget)?;
+                out.extra.extend(range.shown());
+                list.push(out);
+            }
+            Out::Buckets {
+                buckets: list,
+                keyed: ip.keyed,
+                before: Vec::new(),
+                prefix: "ip_range",
+            }
+        }
         (kind, Partial::Listed(buckets)) => {
             let prefix = match kind {
                 AggKind::Filter(_) => "filter",

@@ -49,6 +49,7 @@ pub(super) fn check(spec: &AggSpec, context: AggContext<'_>) -> Result<(), EsErr
                 context.plan(query)?;
             }
         }
+        AggKind::IpRange(spec) => spec.check(schema)?,
         AggKind::Composite(composite) => {
             for source in &composite.sources {
                 Source::for_buckets(&source.field, schema, index)?;
@@ -188,6 +189,14 @@ impl<'s> Rule<'s> {
                     sets: vec![set],
                     other: false,
                 }
+            }
+            AggKind::IpRange(spec) => {
+                let sets = spec
+                    .ranges
+                    .iter()
+                    .map(|range| matching(&context.plan(&range.query)?, segment))
+                    .collect::<Result<Vec<_>, EsError>>()?;
+                RuleKind::Rows { sets, other: false }
             }
             AggKind::Filters(filters, _, other) => {
                 let sets = filters
@@ -381,9 +390,47 @@ fn takes(spec: &TermsSpec, term: &str) -> bool {
     let hit = |filter: &TermFilter| match filter {
         TermFilter::Pattern(regex) => regex.is_match(term),
         TermFilter::Exact(list) => list.iter().any(|exact| exact == term),
-        TermFilter::Partition(part, count) => super::sketch::hash_text(term) % count == *part,
+        TermFilter::Partition(part, count) => partition(term, *count) == *part,
     };
     spec.include.as_ref().is_none_or(hit) && !spec.exclude.as_ref().is_some_and(hit)
+}
+
+/// The part that a term falls into: Lucene's hash of it (MurmurHash3, 32 bits, seed 31), so that a client that goes on
+/// with another server sees the same parts.
+fn partition(term: &str, count: u64) -> u64 {
+    let hash = murmur3(term.as_bytes(), 31) as i32;
+    i64::from(hash).rem_euclid(count as i64) as u64
+}
+
+/// MurmurHash3_x86_32 by Austin Appleby, who placed it in the public domain.
+fn murmur3(bytes: &[u8], seed: u32) -> u32 {
+    let scramble = |block: u32| {
+        block
+            .wrapping_mul(0xcc9e_2d51)
+            .rotate_left(15)
+            .wrapping_mul(0x1b87_3593)
+    };
+    let mut hash = seed;
+    let mut blocks = bytes.chunks_exact(4);
+    for block in &mut blocks {
+        let block = u32::from_le_bytes([block[0], block[1], block[2], block[3]]);
+        hash = (hash ^ scramble(block))
+            .rotate_left(13)
+            .wrapping_mul(5)
+            .wrapping_add(0xe654_6b64);
+    }
+    let tail = blocks.remainder();
+    if !tail.is_empty() {
+        let block = tail
+            .iter()
+            .rev()
+            .fold(0, |block, byte| block << 8 | u32::from(*byte));
+        hash ^= scramble(block);
+    }
+    hash ^= bytes.len() as u32;
+    hash = (hash ^ hash >> 16).wrapping_mul(0x85eb_ca6b);
+    hash = (hash ^ hash >> 13).wrapping_mul(0xc2b2_ae35);
+    hash ^ hash >> 16
 }
 
 pub(super) fn key_of(rule: &Rule<'_>, code: i64) -> Key {

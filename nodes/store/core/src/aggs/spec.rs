@@ -2,6 +2,8 @@
 //!
 //! Invariant: names, nesting and options have been checked. Not here: JSON (`parse*.rs`).
 
+use super::ip_range::IpRangeSpec;
+use super::moving::MovingFunction;
 use regex::Regex;
 use serde_json::Value;
 
@@ -324,6 +326,21 @@ pub enum PipelineSpec {
         /// What of gaps.
         gaps: GapPolicy,
     },
+    /// A value over the buckets before.
+    Moving {
+        /// Path of the value.
+        path: String,
+        /// How many buckets.
+        window: usize,
+        /// By how many buckets the window is moved.
+        shift: i64,
+        /// Of values that are there; a window without any gives nothing at all instead of null.
+        skip_empty: bool,
+        /// What is made of them.
+        function: MovingFunction,
+        /// What of gaps.
+        gaps: GapPolicy,
+    },
     /// Arithmetic over values of each bucket.
     BucketScript {
         /// Variable and path.
@@ -394,6 +411,8 @@ pub enum AggKind {
     Histogram(HistogramSpec),
     /// A bucket per given interval.
     Range(RangeSpec),
+    /// Addresses in ranges.
+    IpRange(IpRangeSpec),
     /// One bucket of what matches.
     Filter(Box<Query>),
     /// A bucket per query; keyed; name of the bucket for the rest.

@@ -18,8 +18,8 @@ const METADATA: [(&str, &str, bool, bool); 11] = [
     ),
     ("_doc_count", "long", false, false),
     ("_field_names", "_field_names", true, false),
-    // Aggregations on it are refused.
-    ("_id", "_id", true, false),
+    // As OpenSearch tells of it, though aggregations on it are refused here.
+    ("_id", "_id", true, true),
     ("_ignored", "_ignored", true, false),
     ("_index", "_index", true, true),
     ("_nested_path", "_nested_path", true, false),
@@ -84,12 +84,11 @@ pub fn render_field_caps(
             }
         };
         for field in mapping.fields().iter().filter(|field| asked(&field.path)) {
-            let usable = !field.nested;
             note(
                 &field.path,
                 field.kind().family(),
-                usable && field.def.is_searchable(),
-                usable && field.def.is_aggregatable(),
+                field.def.is_searchable(),
+                field.def.is_aggregatable(),
             );
             parents(&field.path);
         }

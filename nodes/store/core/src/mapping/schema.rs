@@ -23,6 +23,7 @@ impl Schema for Mapping {
             analyzer: field.def.analyzer,
             search_analyzer: field.def.search_analyzer,
             lowercase: field.def.lowercase,
+            ignore_above: field.def.ignore_above,
         })
     }
 

@@ -15,6 +15,35 @@ pub enum Operator {
     And,
 }
 
+/// How many edits a word may be away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edits {
+    /// One from the first length in characters on, two from the second on.
+    ByLength(usize, usize),
+    /// So many.
+    Exactly(u8),
+}
+
+impl Default for Edits {
+    fn default() -> Self {
+        Self::ByLength(3, 6)
+    }
+}
+
+impl Edits {
+    /// For a word.
+    pub fn of(self, word: &str) -> u8 {
+        match self {
+            Self::Exactly(edits) => edits,
+            Self::ByLength(one, two) => match word.chars().count() {
+                length if length >= two => 2,
+                length if length >= one => 1,
+                _ => 0,
+            },
+        }
+    }
+}
+
 /// `minimum_should_match`: how many of the optional clauses must match.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MinimumShould {
@@ -174,6 +203,8 @@ pub enum Query {
         minimum_should_match: Option<MinimumShould>,
         /// Last word is a prefix (`match_bool_prefix`).
         prefix_last: bool,
+        /// Words may be some edits away; as many leading characters must be equal.
+        fuzzy: Option<(Edits, usize)>,
         /// A value that does not fit the field's type matches nothing instead of failing.
         lenient: bool,
         /// Text without any word matches everything (`zero_terms_query: all`).
@@ -253,8 +284,8 @@ pub enum Query {
         field: String,
         /// The value.
         value: String,
-        /// Edits allowed; by default by the length of the value.
-        distance: Option<u8>,
+        /// Edits allowed.
+        distance: Edits,
         /// Leading characters that must be equal.
         prefix_length: usize,
         /// The score.

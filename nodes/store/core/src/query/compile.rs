@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::ast::{Combine, FieldSpec, MinimumShould, Operator, Query, RangeBounds};
+use super::ast::{Combine, Edits, FieldSpec, MinimumShould, Operator, Query, RangeBounds};
 use super::coerce;
 use super::params::scalar_text;
 use super::parse::MAX_CLAUSES;
@@ -98,6 +98,7 @@ pub fn compile(query: &Query, context: CompileContext<'_>) -> Result<Plan, EsErr
             operator,
             minimum_should_match,
             prefix_last,
+            fuzzy,
             lenient,
             zero_terms_all,
             boost,
@@ -113,12 +114,21 @@ pub fn compile(query: &Query, context: CompileContext<'_>) -> Result<Plan, EsErr
                 return Ok(if words.is_empty() && *zero_terms_all {
                     Plan::All(1.0)
                 } else {
-                    match_words(&info, words, *operator, minimum, *prefix_last, *boost)
+                    let tests = words
+                        .into_iter()
+                        .map(|word| near_word(word, *fuzzy))
+                        .collect();
+                    match_words(&info, tests, *operator, minimum, *prefix_last, *boost)
                 });
             }
             if *prefix_last && info.kind == FieldKind::Keyword {
                 let test = TermTest::Prefix(scalar_text(value).unwrap_or_default());
                 return Ok(Plan::TermsBy(info.path, test, *boost));
+            }
+            if let Some(fuzzy) = fuzzy {
+                let text = scalar_text(value).unwrap_or_default();
+                let test = near_word(text, Some(*fuzzy));
+                return forgive(by_test(field, "fuzzy", test, *boost, context), *lenient);
             }
             forgive(
                 coerce::term(&info, value, false, *boost, context.now_ms),
@@ -205,11 +215,7 @@ pub fn compile(query: &Query, context: CompileContext<'_>) -> Result<Plan, EsErr
             } else {
                 value.clone()
             };
-            let edits = distance.unwrap_or(match value.chars().count() {
-                0..=2 => 0,
-                3..=5 => 1,
-                _ => 2,
-            });
+            let edits = distance.of(&value);
             by_test(
                 field,
                 "fuzzy",
@@ -265,16 +271,23 @@ pub(super) fn text_field(info: &FieldInfo) -> TextField {
     }
 }
 
+/// A word of a text, or those that are near it.
+fn near_word(word: String, fuzzy: Option<(Edits, usize)>) -> TermTest {
+    match fuzzy.map(|(edits, prefix)| (edits.of(&word), prefix)) {
+        None | Some((0, _)) => TermTest::Is(word),
+        Some((edits, prefix)) => TermTest::Near(word, edits, prefix),
+    }
+}
+
 fn match_words(
     info: &FieldInfo,
-    words: Vec<String>,
+    mut tests: Vec<TermTest>,
     operator: Operator,
     minimum: Option<&MinimumShould>,
     prefix_last: bool,
     boost: f32,
 ) -> Plan {
-    let mut tests: Vec<TermTest> = words.into_iter().map(TermTest::Is).collect();
-    if prefix_last && let Some(TermTest::Is(last)) = tests.pop() {
+    if prefix_last && let Some(TermTest::Is(last) | TermTest::Near(last, ..)) = tests.pop() {
         tests.push(TermTest::Prefix(last));
     }
     if tests.is_empty() {
@@ -404,7 +417,13 @@ fn by_test(
     context: CompileContext<'_>,
 ) -> Result<Plan, EsError> {
     let Some(info) = context.schema.field(field) else {
-        return Ok(Plan::None);
+        if field == "_index" && matches!(query, "regexp" | "fuzzy") {
+            return Err(refuse::wrong_type(field, "_index", query));
+        }
+        return Ok(match field {
+            "_index" if test.accepts(context.index) => Plan::All(boost),
+            _ => Plan::None,
+        });
     };
     match info.kind {
         FieldKind::Keyword => Ok(Plan::TermsBy(info.path, test, boost)),

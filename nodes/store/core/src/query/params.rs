@@ -10,10 +10,22 @@ use serde_json::{Map, Value};
 
 use crate::error::EsError;
 
+/// Which of Elasticsearch's parsers reads an object: they have words of their own for the same faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// Of most queries.
+    Query,
+    /// Of `bool`, sorts and aggregations.
+    Object,
+    /// Of the search around them.
+    Search,
+}
+
 /// The members of one object of a request body.
 #[derive(Debug)]
 pub(crate) struct Params<'a> {
     owner: &'a str,
+    reader: Reader,
     map: &'a Map<String, Value>,
     read: HashSet<&'a str>,
 }
@@ -21,9 +33,24 @@ pub(crate) struct Params<'a> {
 impl<'a> Params<'a> {
     /// Starts reading `value`, which must be an object, in the name of `owner`.
     pub(crate) fn new(owner: &'a str, value: &'a Value) -> Result<Self, EsError> {
+        let reader = if owner == "search" {
+            Reader::Search
+        } else {
+            Reader::Query
+        };
+        Self::read_by(reader, owner, value)
+    }
+
+    /// As `new`, for what is no query.
+    pub(crate) fn object(owner: &'a str, value: &'a Value) -> Result<Self, EsError> {
+        Self::read_by(Reader::Object, owner, value)
+    }
+
+    fn read_by(reader: Reader, owner: &'a str, value: &'a Value) -> Result<Self, EsError> {
         match value {
             Value::Object(map) => Ok(Self {
                 owner,
+                reader,
                 map,
                 read: HashSet::new(),
             }),
@@ -49,10 +76,14 @@ impl<'a> Params<'a> {
     /// A member that must be there.
     pub(crate) fn require(&mut self, name: &'static str) -> Result<&'a Value, EsError> {
         self.take(name).ok_or_else(|| {
-            EsError::illegal_argument(format!(
+            let reason = format!(
                 "Required one of fields [{name}], but none were specified in [{}]",
                 self.owner
-            ))
+            );
+            match self.reader {
+                Reader::Query => EsError::parsing(reason),
+                _ => EsError::illegal_argument(reason),
+            }
         })
     }
 
@@ -150,6 +181,10 @@ impl<'a> Params<'a> {
     pub(crate) fn finish(self) -> Result<(), EsError> {
         match self.rest().first() {
             None => Ok(()),
+            Some((key, _)) if self.reader == Reader::Object => Err(EsError::json_parse(format!(
+                "[{}] unknown field [{key}]",
+                self.owner
+            ))),
             Some((key, _)) => Err(EsError::parsing(format!(
                 "[{}] query does not support [{key}]",
                 self.owner
@@ -161,19 +196,29 @@ impl<'a> Params<'a> {
     pub(crate) fn finish_as_object(self) -> Result<(), EsError> {
         match self.rest().first() {
             None => Ok(()),
-            Some((key, _)) => Err(EsError::parsing(format!(
-                "[{}] unknown field [{key}]",
-                self.owner
-            ))),
+            Some((key, _)) => {
+                let reason = format!("[{}] unknown field [{key}]", self.owner);
+                Err(match self.reader {
+                    Reader::Object => EsError::json_parse(reason),
+                    _ => EsError::parsing(reason),
+                })
+            }
         }
     }
 
     fn wrong(&self, name: &str, wanted: &str, found: &Value) -> EsError {
-        EsError::parsing(format!(
+        let reason = format!(
             "[{}] failed to parse field [{name}]: expected {wanted} but found {}",
             self.owner,
             token_name(found)
-        ))
+        );
+        match self.reader {
+            Reader::Object => EsError::json_parse(reason),
+            Reader::Search if !found.is_string() => EsError::parsing(reason),
+            Reader::Search if wanted == "a boolean" => EsError::illegal_argument(reason),
+            Reader::Search => EsError::new(400, "number_format_exception", reason),
+            Reader::Query => EsError::parsing(reason),
+        }
     }
 }
 

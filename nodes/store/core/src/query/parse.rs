@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::ast::{BoolQuery, MinimumShould, Query, RangeBounds};
+use super::ast::{BoolQuery, Edits, MinimumShould, Query, RangeBounds};
 use super::params::{Params, number_of, scalar_text, token_name};
 use super::parse_text;
 use super::refuse;
@@ -179,23 +179,31 @@ fn clause_list(value: &Value, depth: usize, clauses: &mut usize) -> Result<Vec<Q
 }
 
 fn parse_bool(body: &Value, depth: usize, clauses: &mut usize) -> Result<Query, EsError> {
-    let mut p = Params::new("bool", body)?;
+    let mut p = Params::object("bool", body)?;
     let mut query = BoolQuery {
         boost: p.boost()?,
         ..BoolQuery::default()
     };
-    if let Some(value) = p.take("must") {
-        query.must = clause_list(value, depth, clauses)?;
-    }
-    if let Some(value) = p.take("filter") {
-        query.filter = clause_list(value, depth, clauses)?;
-    }
-    if let Some(value) = p.take("should") {
-        query.should = clause_list(value, depth, clauses)?;
-    }
-    if let Some(value) = p.take("must_not") {
-        query.must_not = clause_list(value, depth, clauses)?;
-    }
+    let mut list = |name: &'static str| match p.take(name) {
+        None => Ok(Vec::new()),
+        Some(value @ (Value::Object(_) | Value::Array(_))) => clause_list(value, depth, clauses)
+            .map_err(|error| match error.kind() {
+                // A clause that is not there at all is told of by the parser around it.
+                "illegal_argument_exception" if error.reason().ends_with("empty clause found") => {
+                    EsError::json_parse(format!("[bool] failed to parse field [{name}]"))
+                        .caused_by(error)
+                }
+                _ => error,
+            }),
+        Some(other) => Err(EsError::json_parse(format!(
+            "[bool] {name} doesn't support values of type: {}",
+            token_name(other)
+        ))),
+    };
+    query.must = list("must")?;
+    query.filter = list("filter")?;
+    query.should = list("should")?;
+    query.must_not = list("must_not")?;
     if let Some(value) = p.take("minimum_should_match") {
         query.minimum_should_match = Some(parse_minimum(value)?);
     }
@@ -275,7 +283,7 @@ pub(super) fn object_of<'a>(
 struct LeafOptions {
     boost: f32,
     case_insensitive: bool,
-    fuzziness: Option<u8>,
+    fuzziness: Edits,
     prefix_length: usize,
 }
 
@@ -291,7 +299,7 @@ fn field_value(
     let mut options = LeafOptions {
         boost: outer_boost,
         case_insensitive: false,
-        fuzziness: None,
+        fuzziness: Edits::default(),
         prefix_length: 0,
     };
     if !value.is_object() {
@@ -310,7 +318,7 @@ fn field_value(
         p.take("max_determinized_states");
     }
     if owner == "fuzzy" {
-        options.fuzziness = parse_text::fuzziness(p.take("fuzziness"))?;
+        options.fuzziness = parse_text::fuzziness(p.take("fuzziness"))?.unwrap_or_default();
         options.prefix_length = p.size("prefix_length")?.unwrap_or(0);
         p.take("max_expansions");
         p.take("transpositions");
@@ -427,8 +435,11 @@ fn parse_range(body: &Value) -> Result<Query, EsError> {
             *side = Some((v.clone(), inclusive));
         }
     }
+    // Of fields that hold one value and no range, these three say the same.
     if let Some(relation) = p.string("relation")?
-        && !relation.eq_ignore_ascii_case("intersects")
+        && !["intersects", "within", "contains"]
+            .iter()
+            .any(|known| relation.eq_ignore_ascii_case(known))
     {
         return Err(EsError::unsupported(format!("range relation [{relation}]")));
     }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::ast::{Combine, FieldSpec, Operator, Query};
+use super::ast::{Combine, Edits, FieldSpec, Operator, Query};
 use super::params::{Params, scalar_text, token_name};
 use super::parse::{object_of, only_field, parse_minimum};
 use super::query_string::{self, SyntaxOptions};
@@ -19,15 +19,21 @@ const MAX_FIELDS: usize = 256;
 const MAX_TEXT: usize = 64 << 10;
 
 /// `AUTO`, `AUTO:3,6` or a number of edits.
-pub(super) fn fuzziness(value: Option<&Value>) -> Result<Option<u8>, EsError> {
+pub(super) fn fuzziness(value: Option<&Value>) -> Result<Option<Edits>, EsError> {
     let Some(value) = value else { return Ok(None) };
     let text = scalar_text(value).unwrap_or_default();
-    if text.eq_ignore_ascii_case("auto") || text.eq_ignore_ascii_case("auto:3,6") {
-        return Ok(None);
+    let lower = text.to_ascii_lowercase();
+    if lower == "auto" {
+        return Ok(Some(Edits::default()));
     }
-    match text.parse::<f64>() {
-        Ok(n) if n == 0.0 || n == 1.0 || n == 2.0 => Ok(Some(n as u8)),
-        _ => Err(EsError::parsing(format!(
+    let lengths = lower.strip_prefix("auto:").and_then(|lengths| {
+        let (one, two) = lengths.split_once(',')?;
+        Some((one.trim().parse().ok()?, two.trim().parse().ok()?))
+    });
+    match (lengths, text.parse::<f64>()) {
+        (Some((one, two)), _) if one <= two => Ok(Some(Edits::ByLength(one, two))),
+        (None, Ok(n)) if n == 0.0 || n == 1.0 || n == 2.0 => Ok(Some(Edits::Exactly(n as u8))),
+        _ => Err(EsError::illegal_argument(format!(
             "failed to parse [fuzziness]: [{text}] is neither AUTO nor 0, 1 or 2"
         ))),
     }
@@ -56,21 +62,29 @@ fn analyzer(p: &mut Params<'_>) -> Result<(), EsError> {
     }
 }
 
-fn no_fuzziness(p: &mut Params<'_>) -> Result<(), EsError> {
-    if let Some(value) = p.take("fuzziness")
-        && fuzziness(Some(value))? != Some(0)
-    {
-        return Err(EsError::unsupported(format!("{} fuzziness", p.owner())));
-    }
-    for name in [
-        "prefix_length",
-        "max_expansions",
-        "fuzzy_transpositions",
-        "fuzzy_rewrite",
-    ] {
+/// How far words may be away, and their leading characters that must be equal.
+fn fuzzy(p: &mut Params<'_>) -> Result<Option<(Edits, usize)>, EsError> {
+    let edits = fuzziness(p.take("fuzziness"))?;
+    let prefix_length = p.size("prefix_length")?.unwrap_or(0);
+    for name in ["max_expansions", "fuzzy_rewrite"] {
         p.take(name);
     }
-    Ok(())
+    if p.boolean("fuzzy_transpositions")? == Some(false) && edits.is_some() {
+        return Err(EsError::unsupported(format!(
+            "{} fuzzy_transpositions",
+            p.owner()
+        )));
+    }
+    Ok(edits
+        .filter(|edits| *edits != Edits::Exactly(0))
+        .map(|edits| (edits, prefix_length)))
+}
+
+fn no_fuzziness(p: &mut Params<'_>) -> Result<(), EsError> {
+    match fuzzy(p)? {
+        None => Ok(()),
+        Some(_) => Err(EsError::unsupported(format!("{} fuzziness", p.owner()))),
+    }
 }
 
 fn zero_terms(p: &mut Params<'_>) -> Result<bool, EsError> {
@@ -107,6 +121,7 @@ pub(super) fn parse_match(body: &Value) -> Result<Query, EsError> {
         operator: Operator::Or,
         minimum_should_match: None,
         prefix_last: false,
+        fuzzy: None,
         lenient: false,
         zero_terms_all: false,
         boost: 1.0,
@@ -125,7 +140,7 @@ pub(super) fn parse_match(body: &Value) -> Result<Query, EsError> {
     let all = zero_terms(&mut p)?;
     let factor = p.boost()?;
     analyzer(&mut p)?;
-    no_fuzziness(&mut p)?;
+    let fuzzy = fuzzy(&mut p)?;
     p.take("auto_generate_synonyms_phrase_query");
     p.take("cutoff_frequency");
     p.finish()?;
@@ -135,6 +150,7 @@ pub(super) fn parse_match(body: &Value) -> Result<Query, EsError> {
         operator: joined,
         minimum_should_match: minimum,
         prefix_last: false,
+        fuzzy,
         lenient: lenient_value,
         zero_terms_all: all,
         boost: factor,
@@ -144,6 +160,7 @@ pub(super) fn parse_match(body: &Value) -> Result<Query, EsError> {
 pub(super) fn parse_match_bool_prefix(body: &Value) -> Result<Query, EsError> {
     let (field, value) = only_field("match_bool_prefix", object_of("match_bool_prefix", body)?)?;
     let (mut text, mut joined, mut minimum, mut factor) = (value.clone(), Operator::Or, None, 1.0);
+    let mut near = None;
     if value.is_object() {
         let mut p = Params::new("match_bool_prefix", value)?;
         text = p.require("query")?.clone();
@@ -154,7 +171,7 @@ pub(super) fn parse_match_bool_prefix(body: &Value) -> Result<Query, EsError> {
             .transpose()?;
         factor = p.boost()?;
         analyzer(&mut p)?;
-        no_fuzziness(&mut p)?;
+        near = fuzzy(&mut p)?;
         p.finish()?;
     }
     Ok(Query::Match {
@@ -163,6 +180,7 @@ pub(super) fn parse_match_bool_prefix(body: &Value) -> Result<Query, EsError> {
         operator: joined,
         minimum_should_match: minimum,
         prefix_last: true,
+        fuzzy: near,
         lenient: false,
         zero_terms_all: false,
         boost: factor,
@@ -257,7 +275,12 @@ pub(super) fn parse_multi_match(body: &Value) -> Result<Query, EsError> {
     let all = zero_terms(&mut p)?;
     let boost = p.boost()?;
     analyzer(&mut p)?;
-    no_fuzziness(&mut p)?;
+    let fuzzy = fuzzy(&mut p)?;
+    if fuzzy.is_some() && kind.starts_with("phrase") {
+        return Err(EsError::parsing(format!(
+            "Fuzziness not allowed for type [{kind}]"
+        )));
+    }
     p.take("auto_generate_synonyms_phrase_query");
     p.take("cutoff_frequency");
     p.finish()?;
@@ -267,6 +290,7 @@ pub(super) fn parse_multi_match(body: &Value) -> Result<Query, EsError> {
         operator: joined,
         minimum_should_match: minimum.clone(),
         prefix_last,
+        fuzzy,
         lenient,
         zero_terms_all: all,
         boost: 1.0,
@@ -285,7 +309,12 @@ pub(super) fn parse_multi_match(body: &Value) -> Result<Query, EsError> {
         "phrase" => (phrase(false), Combine::Best),
         "phrase_prefix" => (phrase(true), Combine::Best),
         "bool_prefix" => (words(true), Combine::Most),
-        other => return Err(EsError::unsupported(format!("multi_match type [{other}]"))),
+        "cross_fields" => return Err(EsError::unsupported("multi_match type [cross_fields]")),
+        other => {
+            return Err(EsError::parse(format!(
+                "failed to parse [multi_match] query type [{other}]. unknown type."
+            )));
+        }
     };
     Ok(Query::OverFields {
         fields,

@@ -7,7 +7,9 @@
 
 use serde_json::Value;
 
-use super::ast::{BoolQuery, Combine, FieldSpec, MinimumShould, Operator, Query, RangeBounds};
+use super::ast::{
+    BoolQuery, Combine, Edits, FieldSpec, MinimumShould, Operator, Query, RangeBounds,
+};
 use super::parse::{MAX_CLAUSES, limit_regex};
 use super::refuse;
 use super::word::Word;
@@ -360,10 +362,10 @@ impl Parser<'_> {
         if self.eat('~') {
             let digits = self.number_text();
             let distance = match digits.as_str() {
-                "" => None,
+                "" => Edits::default(),
                 text => match text.parse::<f32>() {
-                    Ok(n) if n >= 1.0 => Some(n.min(2.0) as u8),
-                    Ok(_) => None,
+                    Ok(n) if n >= 1.0 => Edits::Exactly(n.min(2.0) as u8),
+                    Ok(_) => Edits::default(),
                     Err(_) => return Err(self.wrong("a number is missing behind '~'")),
                 },
             };
@@ -402,6 +404,7 @@ impl Parser<'_> {
             operator: self.options.operator,
             minimum_should_match: None,
             prefix_last: false,
+            fuzzy: None,
             lenient: self.options.lenient,
             zero_terms_all: false,
             boost: 1.0,

@@ -59,6 +59,8 @@ pub struct FieldInfo {
     pub search_analyzer: Analyzer,
     /// Terms of keywords are in lower case.
     pub lowercase: bool,
+    /// Keywords of more UTF-16 units are kept in the source alone.
+    pub ignore_above: Option<usize>,
 }
 
 /// The fields of one index.

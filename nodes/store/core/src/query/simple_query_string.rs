@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::ast::{BoolQuery, Combine, Operator, Query};
+use super::ast::{BoolQuery, Combine, Edits, Operator, Query};
 use super::query_string::SyntaxOptions;
 
 const MAX_DEPTH: usize = 20;
@@ -180,7 +180,8 @@ impl Reader<'_> {
         }
         if self.peek() == Some('~') {
             self.at += 1;
-            let distance = self.digits().map(|n| n.min(2) as u8);
+            let digits = self.digits();
+            let distance = digits.map_or_else(Edits::default, |n| Edits::Exactly(n.min(2) as u8));
             return (!text.is_empty()).then(|| {
                 self.leaf(Query::Fuzzy {
                     field: String::new(),
@@ -198,6 +199,7 @@ impl Reader<'_> {
                 operator: self.options.operator,
                 minimum_should_match: None,
                 prefix_last: false,
+                fuzzy: None,
                 lenient: self.options.lenient,
                 zero_terms_all: false,
                 boost: 1.0,

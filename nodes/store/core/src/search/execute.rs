@@ -6,11 +6,15 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::collections::hash_map::{Entry, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::Highlights;
+use super::collapse::{self, GroupKeys, Groups};
 use super::fetch::{HitOptions, Rendered, render_hit};
+use super::named;
 use super::request::{SearchRequest, TrackTotal};
 use super::sort::{self, SortColumns, SortKey, SortOrder, SortSpec, SortValue};
 use crate::aggs::{self, AggContext, AggKind, AggSpec};
@@ -40,12 +44,21 @@ pub struct RenderOptions {
     pub total_as_int: bool,
 }
 
-struct Candidate {
-    keys: Vec<SortValue>,
-    score: f32,
-    index: usize,
-    segment: usize,
-    row: Row,
+pub(super) struct Candidate {
+    pub(super) keys: Vec<SortValue>,
+    pub(super) score: f32,
+    pub(super) index: usize,
+    pub(super) segment: usize,
+    pub(super) row: Row,
+}
+
+impl Candidate {
+    /// Where two candidates stand to each other.
+    pub(super) fn order(&self, other: &Self, specs: &[SortSpec]) -> Ordering {
+        let place = |one: &Self| (one.index, one.segment, one.row);
+        sort::compare_keys(specs, &self.keys, &other.keys)
+            .then_with(|| place(self).cmp(&place(other)))
+    }
 }
 
 /// The candidates seen so far of which `limit` are kept, the worst on top.
@@ -63,9 +76,7 @@ struct Ranked {
 
 impl Ranked {
     fn order(&self, other: &Self) -> Ordering {
-        let (a, b) = (&self.candidate, &other.candidate);
-        sort::compare_keys(&self.rank, &a.keys, &b.keys)
-            .then_with(|| (a.index, a.segment, a.row).cmp(&(b.index, b.segment, b.row)))
+        self.candidate.order(&other.candidate, &self.rank)
     }
 }
 
@@ -164,7 +175,7 @@ pub fn count(query: &Query, indices: &[IndexView<'_>], now_ms: i64) -> Result<u6
     Ok(total)
 }
 
-fn plan_for(query: &Query, index: IndexView<'_>, now_ms: i64) -> Result<Plan, EsError> {
+pub(super) fn plan_for(query: &Query, index: IndexView<'_>, now_ms: i64) -> Result<Plan, EsError> {
     compile(
         query,
         CompileContext {
@@ -212,6 +223,7 @@ pub fn search(
         None => None,
     };
     let mut best = Best::new(specs, request.from + request.size);
+    let mut groups = request.collapse.as_ref().map(|_| Groups::new(specs));
     let mut total = 0u64;
     let mut max_score: Option<f32> = None;
     let mut partials = None;
@@ -274,7 +286,34 @@ pub fn search(
                 list.retain(|(row, _)| hits.contains(*row));
             }
             total += u64::from(hits.len());
-            if best.limit > 0 && !hits.is_empty() {
+            if let (Some(groups), Some(field)) = (&mut groups, &request.collapse) {
+                let columns = SortColumns::new(specs, index.schema, segment)?;
+                let keys = GroupKeys::new(field, index.schema, segment)?;
+                let mut offer = |row: Row, score: f32| {
+                    let keys_of_sort = columns.keys(specs, row, score, ordinal + i64::from(row));
+                    let candidate = Candidate {
+                        keys: keys_of_sort,
+                        score,
+                        index: at,
+                        segment: number,
+                        row,
+                    };
+                    groups.offer(keys.of(row)?, candidate)
+                };
+                match &scores {
+                    Some(list) => {
+                        for (row, score) in list {
+                            max_score = Some(max_score.map_or(*score, |max| max.max(*score)));
+                            offer(*row, *score)?;
+                        }
+                    }
+                    None => {
+                        for row in hits.iter() {
+                            offer(row, 0.0)?;
+                        }
+                    }
+                }
+            } else if best.limit > 0 && !hits.is_empty() {
                 let columns = SortColumns::new(specs, index.schema, segment)?;
                 let place = Place {
                     index: at,
@@ -303,7 +342,13 @@ pub fn search(
             Some(sum) => aggs::merge(&request.aggs, sum, collector.finish()?)?,
         });
     }
-    let shown: Vec<Candidate> = best.into_sorted().into_iter().skip(request.from).collect();
+    let ranked = match groups {
+        Some(groups) => groups.into_sorted(request.from + request.size),
+        None => best.into_sorted(),
+    };
+    let shown: Vec<Candidate> = ranked.into_iter().skip(request.from).collect();
+    let mut matched = named::matched(&request.named, indices, &shown, now_ms)?;
+    let highlights = highlights_of(request, indices, &shown, now_ms)?;
     let mut hits = Vec::with_capacity(shown.len());
     for candidate in shown {
         let index = indices[candidate.index];
@@ -315,14 +360,23 @@ pub fn search(
                 false => Some(super::render_sort(specs, &candidate.keys, &kinds, &short)?),
             },
         };
-        hits.push(render_hit(
+        let mut hit = render_hit(
             index.name,
             index.schema,
             segment,
             candidate.row,
-            hit_options(request),
+            hit_options(request, highlights.get(&candidate.index)),
             known,
-        )?);
+        )?;
+        if let Some(field) = &request.collapse {
+            collapse::show(&mut hit, field, index.schema, segment, candidate.row)?;
+        }
+        if let Some(names) = matched.pop_front()
+            && !names.is_empty()
+        {
+            hit["matched_queries"] = json!(names);
+        }
+        hits.push(hit);
     }
     let shards = indices.len();
     let mut answer = Map::new();
@@ -369,7 +423,36 @@ fn aggs_order_by_score(specs: &[AggSpec]) -> bool {
     })
 }
 
-fn hit_options(request: &SearchRequest) -> HitOptions<'_> {
+/// What is marked in the hits of each index that has some.
+fn highlights_of<'a>(
+    request: &'a SearchRequest,
+    indices: &[IndexView<'_>],
+    shown: &[Candidate],
+    now_ms: i64,
+) -> Result<HashMap<usize, Highlights<'a>>, EsError> {
+    let mut highlights = HashMap::new();
+    if request.highlight.is_empty() {
+        return Ok(highlights);
+    }
+    for candidate in shown {
+        let index = indices[candidate.index];
+        if let Entry::Vacant(place) = highlights.entry(candidate.index) {
+            let plan = plan_for(&request.query, index, now_ms)?;
+            let context = CompileContext {
+                schema: index.schema,
+                index: index.name,
+                now_ms,
+            };
+            place.insert(Highlights::new(&request.highlight, context, &plan)?);
+        }
+    }
+    Ok(highlights)
+}
+
+fn hit_options<'a>(
+    request: &'a SearchRequest,
+    highlights: Option<&'a Highlights<'a>>,
+) -> HitOptions<'a> {
     HitOptions {
         source: &request.source,
         fields: &request.fields,
@@ -377,6 +460,7 @@ fn hit_options(request: &SearchRequest) -> HitOptions<'_> {
         version: request.version,
         seq_no_primary_term: request.seq_no_primary_term,
         no_stored_fields: request.no_stored_fields,
+        highlights,
     }
 }
 

@@ -1,11 +1,12 @@
 //! One hit as JSON.
 //!
 //! Invariant: members stand in Elasticsearch's order: `_index`, `_id`, `_version`, `_seq_no`,
-//! `_primary_term`, `_score`, `_source`, `fields`, `sort`. Not here: which rows are hits.
+//! `_primary_term`, `_score`, `_source`, `fields`, `highlight`, `sort`. Not here: which rows are hits.
 
 use serde_json::{Map, Value, json};
 
 use super::fields::{self, FieldRequest};
+use super::highlight::Highlights;
 use super::source_filter::SourceFilter;
 use crate::columns::{Row, Segment};
 use crate::error::EsError;
@@ -26,6 +27,8 @@ pub(crate) struct HitOptions<'a> {
     pub(crate) seq_no_primary_term: bool,
     /// Neither id nor source.
     pub(crate) no_stored_fields: bool,
+    /// What is marked in texts.
+    pub(crate) highlights: Option<&'a Highlights<'a>>,
 }
 
 /// What is known of a hit before it is read.
@@ -63,7 +66,8 @@ pub(crate) fn render_hit(
         known.score.map_or(Value::Null, |score| json!(score)),
     );
     let shows_source = !options.source.disabled && !options.no_stored_fields;
-    let source = if shows_source || !options.fields.is_empty() {
+    let highlights = options.highlights.filter(|marks| !marks.is_empty());
+    let source = if shows_source || highlights.is_some() || !options.fields.is_empty() {
         let bytes = segment.source(row)?;
         serde_json::from_slice(&bytes)
             .map_err(|error| EsError::internal(format!("a stored document is damaged: {error}")))?
@@ -82,11 +86,18 @@ pub(crate) fn render_hit(
             &source,
         )?
     };
+    let marked = match highlights {
+        Some(highlights) => highlights.of(&source)?,
+        None => Map::new(),
+    };
     if shows_source {
         hit.insert("_source".into(), options.source.apply(source));
     }
     if !values.is_empty() {
         hit.insert("fields".into(), Value::Object(values));
+    }
+    if !marked.is_empty() {
+        hit.insert("highlight".into(), Value::Object(marked));
     }
     if let Some(sort) = known.sort {
         hit.insert("sort".into(), sort);

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::sort::no_fielddata;
+use crate::analysis::lowercase;
 use crate::columns::{Column, Row, Segment};
 use crate::dateformat::DateFormat;
 use crate::error::EsError;
@@ -107,6 +108,19 @@ pub(crate) fn collect(
     Ok(out)
 }
 
+/// The values of a field in a source as text.
+pub(crate) fn texts_shown(source: &Value, info: &FieldInfo) -> Vec<String> {
+    let format = info.format.as_deref().cloned().unwrap_or_default();
+    let mut texts = Vec::new();
+    for path in &info.source_paths {
+        for value in extract::values(source, path) {
+            let text = shown(value, info, &format).and_then(|value| scalar_text(&value));
+            texts.extend(text);
+        }
+    }
+    texts
+}
+
 fn expand(request: &FieldRequest, schema: &dyn Schema) -> Vec<(String, FieldInfo)> {
     let names = if request.pattern.contains('*') {
         schema.matching(&request.pattern)
@@ -122,7 +136,14 @@ fn expand(request: &FieldRequest, schema: &dyn Schema) -> Vec<(String, FieldInfo
 fn format_of(request: &FieldRequest, info: &FieldInfo) -> Result<DateFormat, EsError> {
     match &request.format {
         Some(text) if info.kind == FieldKind::Date => DateFormat::new(text),
-        _ => Ok(info.format.as_deref().cloned().unwrap_or_default()),
+        Some(_) if matches!(info.kind, FieldKind::Long | FieldKind::Double) => Err(
+            EsError::unsupported(format!("[format] of [{}], which is no date,", info.path)),
+        ),
+        Some(_) => Err(EsError::illegal_argument(format!(
+            "Field [{}] of type [{}] doesn't support formats.",
+            info.path, info.type_name
+        ))),
+        None => Ok(info.format.as_deref().cloned().unwrap_or_default()),
     }
 }
 
@@ -148,9 +169,21 @@ fn shown(value: Value, info: &FieldInfo, format: &DateFormat) -> Option<Value> {
             Value::String(s) => Some(json!(s == "true")),
             _ => Some(value),
         },
-        FieldKind::Keyword | FieldKind::Text | FieldKind::Ip => {
-            scalar_text(&value).map(Value::String)
+        FieldKind::Keyword => {
+            let text = scalar_text(&value)?;
+            if info
+                .ignore_above
+                .is_some_and(|limit| text.encode_utf16().count() > limit)
+            {
+                return None;
+            }
+            Some(Value::String(if info.lowercase {
+                lowercase(&text).into_owned()
+            } else {
+                text
+            }))
         }
+        FieldKind::Text | FieldKind::Ip => scalar_text(&value).map(Value::String),
         FieldKind::Stored => Some(value),
     }
 }

@@ -5,13 +5,16 @@
 
 use serde_json::Value;
 
+use super::collapse;
 use super::fields::FieldRequest;
+use super::highlight::Highlight;
+use super::named;
 use super::sort::{SortKey, SortSpec, parse_sort};
 use super::source_filter::SourceFilter;
 use crate::aggs::{AggSpec, parse_aggs};
 use crate::error::EsError;
 use crate::query::ast::Operator;
-use crate::query::params::{Params, token_name};
+use crate::query::params::{Params, scalar_text, token_name};
 use crate::query::{Query, SyntaxOptions, parse_query, parse_syntax};
 
 /// `index.max_result_window`.
@@ -55,6 +58,8 @@ pub struct UrlParams {
     pub track_total_hits: Option<String>,
     /// `docvalue_fields`.
     pub docvalue_fields: Option<String>,
+    /// `stored_fields`.
+    pub stored_fields: Option<String>,
     /// `version`.
     pub version: Option<bool>,
     /// `seq_no_primary_term`.
@@ -90,6 +95,12 @@ pub struct SearchRequest {
     pub fields: Vec<FieldRequest>,
     /// Values shown from columns.
     pub docvalue_fields: Vec<FieldRequest>,
+    /// What is marked in texts.
+    pub(crate) highlight: Highlight,
+    /// Of hits with one value of this field only the first is shown.
+    pub collapse: Option<String>,
+    /// Queries with names, which are told of the hits that match them.
+    pub named: Vec<(String, Query)>,
     /// How matches are counted.
     pub track_total: TrackTotal,
     /// Scores are computed even when the order is another.
@@ -121,6 +132,9 @@ impl Default for SearchRequest {
             source_given: false,
             fields: Vec::new(),
             docvalue_fields: Vec::new(),
+            highlight: Highlight::default(),
+            collapse: None,
+            named: Vec::new(),
             track_total: TrackTotal::UpTo(10_000),
             track_scores: false,
             version: false,
@@ -148,9 +162,11 @@ impl SearchRequest {
         let mut p = Params::new("search", body)?;
         if let Some(value) = p.take("query") {
             self.query = parse_query(value)?;
+            self.named = named::collect(value)?;
         }
         if let Some(value) = p.take("post_filter") {
             self.post_filter = Some(parse_query(value)?);
+            self.named.extend(named::collect(value)?);
         }
         self.min_score = p.number("min_score")?.map(|n| n as f32);
         let aggs = p.take("aggs");
@@ -193,20 +209,12 @@ impl SearchRequest {
             .map(|n| n as u64)
             .filter(|n| *n > 0);
         self.pit = p.take("pit").cloned();
-        match p.take("stored_fields") {
-            None => {}
-            Some(Value::String(s)) if s == "_none_" => self.no_stored_fields = true,
-            Some(Value::String(s)) if s == "_source" => {}
-            Some(Value::Array(items)) if items.is_empty() => {
-                self.source.disabled |= !self.source_given;
-            }
-            Some(Value::Array(items)) if items.iter().all(|item| item == "_source") => {}
-            Some(Value::Array(items)) if items.len() == 1 && items[0] == "_none_" => {
-                self.no_stored_fields = true;
-            }
-            Some(Value::Array(items)) if items.iter().all(|item| item == "*") => {}
-            Some(Value::String(s)) if s == "*" => {}
-            Some(other) => return Err(EsError::unsupported(format!("stored_fields {other}"))),
+        if let Some(value) = p.take("stored_fields") {
+            let names: Vec<String> = match value {
+                Value::Array(items) => items.iter().filter_map(scalar_text).collect(),
+                other => scalar_text(other).into_iter().collect(),
+            };
+            self.read_stored(&names)?;
         }
         for name in [
             "script_fields",
@@ -226,26 +234,28 @@ impl SearchRequest {
                 return Err(EsError::unsupported(format!("search {name}")));
             }
         }
-        if p.take("highlight").is_some_and(asks_for_highlight) {
-            return Err(EsError::unsupported("search highlight"));
+        if let Some(value) = p.take("highlight") {
+            self.highlight = Highlight::parse(value)?;
         }
         // How long to search at most is a hint; every search is bounded by what it may hold.
-        p.take("timeout");
+        if let Some(timeout) = p.string("timeout")?
+            && !is_time(&timeout)
+        {
+            return Err(EsError::illegal_argument(format!(
+                "failed to parse setting [timeout] with value [{}] as a time value: unit is missing or unrecognized",
+                timeout.chars().take(100).collect::<String>()
+            )));
+        }
         if p.boolean("profile")?.unwrap_or(false) {
             return Err(EsError::unsupported("search profile"));
         }
         if p.boolean("explain")?.unwrap_or(false) {
             return Err(EsError::unsupported("search explain"));
         }
-        for name in [
-            "rescore",
-            "collapse",
-            "suggest",
-            "slice",
-            "knn",
-            "rank",
-            "retriever",
-        ] {
+        if let Some(value) = p.take("collapse") {
+            self.collapse = Some(collapse::parse(value)?);
+        }
+        for name in ["rescore", "suggest", "slice", "knn", "rank", "retriever"] {
             if p.take(name).is_some() {
                 return Err(EsError::unsupported(format!("search {name}")));
             }
@@ -324,6 +334,9 @@ impl SearchRequest {
             self.source.excludes = split(names);
             self.source_given = true;
         }
+        if let Some(names) = &url.stored_fields {
+            self.read_stored(&split(names))?;
+        }
         if let Some(text) = &url.track_total_hits {
             self.track_total = track_total(&Value::String(text.clone()))?;
         }
@@ -341,12 +354,31 @@ impl SearchRequest {
         Ok(())
     }
 
+    /// No field is stored beside the source, so names give nothing; without its own name the source is not shown then.
+    fn read_stored(&mut self, names: &[String]) -> Result<(), EsError> {
+        if names.iter().any(|name| name == "_none_") {
+            if names.len() > 1 {
+                return Err(EsError::illegal_argument(
+                    "cannot combine _none_ with other fields",
+                ));
+            }
+            self.no_stored_fields = true;
+        } else if !names.iter().any(|name| name == "_source" || name == "*") {
+            self.source.disabled |= !self.source_given;
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), EsError> {
+        self.source.check()?;
         let window = self.from.saturating_add(self.size);
         if window > MAX_WINDOW {
             return Err(EsError::illegal_argument(format!(
                 "Result window is too large, from + size must be less than or equal to: [{MAX_WINDOW}] but was [{window}]. See the scroll api for a more efficient way to request large data sets. This limit can be set by changing the [index.max_result_window] index level setting."
             )));
+        }
+        if self.collapse.is_some() && self.search_after.is_some() {
+            return Err(EsError::unsupported("search collapse with search_after"));
         }
         if let Some(after) = &self.search_after {
             if self.sort.is_empty() {
@@ -387,12 +419,32 @@ pub(crate) fn asks_for_highlight(value: &Value) -> bool {
     !empty(value) && !value.get("fields").is_some_and(empty)
 }
 
+/// `30s`, `500ms`, `-1`.
+fn is_time(text: &str) -> bool {
+    let digits = text.trim().bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.trim().split_at(digits);
+    match unit {
+        "-1" => number.is_empty(),
+        "" => number == "0",
+        "nanos" | "micros" | "ms" | "s" | "m" | "h" | "d" => !number.is_empty(),
+        _ => false,
+    }
+}
+
 fn track_total(value: &Value) -> Result<TrackTotal, EsError> {
     match value {
         Value::Bool(true) => Ok(TrackTotal::Exact),
         Value::Bool(false) => Ok(TrackTotal::Off),
         Value::String(s) if s == "true" => Ok(TrackTotal::Exact),
         Value::String(s) if s == "false" => Ok(TrackTotal::Off),
+        Value::String(s) if s.parse::<i64>().is_err() => Err(EsError::new(
+            400,
+            "number_format_exception",
+            format!(
+                "For input string: \"{}\"",
+                s.chars().take(100).collect::<String>()
+            ),
+        )),
         other => {
             let number = other
                 .as_i64()
@@ -422,9 +474,9 @@ mod tests {
             "Unknown key for a VALUE_NUMBER in [foo]."
         );
         assert!(
-            refuse(json!({"collapse": {"field": "a"}}))
+            refuse(json!({"slice": {"id": 0, "max": 2}}))
                 .reason()
-                .contains("collapse")
+                .contains("slice")
         );
         assert!(refuse(json!({"size": 10001})).reason().contains("[10001]"));
         assert!(refuse(json!({"size": -1})).reason().contains("[size]"));

@@ -264,7 +264,7 @@ fn parse_named(name: &str, options: &Value) -> Result<SortSpec, EsError> {
         set_order(&mut spec, Some(order_of(text)?));
         return Ok(spec);
     }
-    let mut p = Params::new("sort", options)?;
+    let mut p = Params::object("sort", options)?;
     let order = p.string("order")?.map(|text| order_of(&text)).transpose()?;
     set_order(&mut spec, order);
     if let Some(mode) = p.string("mode")? {

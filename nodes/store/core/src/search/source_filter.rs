@@ -53,7 +53,18 @@ impl SourceFilter {
                 )));
             }
         }
+        filter.check()?;
         Ok(filter)
+    }
+
+    /// Refuses a pattern that is both shown and left out.
+    pub fn check(&self) -> Result<(), EsError> {
+        match self.excludes.iter().find(|one| self.includes.contains(one)) {
+            None => Ok(()),
+            Some(both) => Err(EsError::illegal_argument(format!(
+                "The same entry [{both}] cannot be both included and excluded in _source."
+            ))),
+        }
     }
 
     /// Whether the whole source is shown as it is.

@@ -29,6 +29,11 @@ impl Alias {
     /// # Errors
     /// When the name or the filter is not valid, or something is asked for that is not done.
     pub fn parse(name: &str, body: &Value) -> EsResult<Self> {
+        Self::read(name, body, false)
+    }
+
+    /// `within`: as a part of an index or a template, where OpenSearch passes over what it does not know.
+    fn read(name: &str, body: &Value, within: bool) -> EsResult<Self> {
         check_index_name(name)?;
         let mut alias = Self::default();
         let members = match body {
@@ -57,6 +62,7 @@ impl Alias {
                 "routing" | "index_routing" | "search_routing" => {
                     return Err(EsError::unsupported(format!("alias parameter {key}")));
                 }
+                _ if within => {}
                 other => {
                     return Err(EsError::illegal_argument(format!(
                         "unknown field [{}]",
@@ -77,7 +83,7 @@ impl Alias {
             Value::Null => Ok(BTreeMap::new()),
             Value::Object(aliases) => aliases
                 .iter()
-                .map(|(name, body)| Ok((name.clone(), Self::parse(name, body)?)))
+                .map(|(name, body)| Ok((name.clone(), Self::read(name, body, true)?)))
                 .collect(),
             _ => Err(EsError::parse("key [aliases] must be an object")),
         }
@@ -89,6 +95,8 @@ fn filter(alias: &str, body: &Value) -> EsResult<Option<Value>> {
     match body {
         Value::Null => return Ok(None),
         Value::Object(members) if members.is_empty() => return Ok(None),
+        // Passed over, as in OpenSearch.
+        Value::Array(_) => return Ok(None),
         _ => {}
     }
     parse_query(body).map_err(|error| {
@@ -108,7 +116,12 @@ mod tests {
         let body = json!({"filter": {"term": {"a": 1}}, "is_write_index": true});
         let alias = Alias::parse("x", &body).unwrap();
         assert_eq!(serde_json::to_value(&alias).unwrap(), body);
-        for none in [json!({"filter": {}}), json!({"filter": null}), json!({})] {
+        for none in [
+            json!({"filter": {}}),
+            json!({"filter": []}),
+            json!({"filter": null}),
+            json!({}),
+        ] {
             assert_eq!(
                 Alias::parse("x", &none).unwrap(),
                 Alias::default(),
@@ -132,6 +145,8 @@ mod tests {
             );
         }
         assert_eq!(why(json!({"nope": 1})).reason(), "unknown field [nope]");
+        let within = Alias::parse_all(&json!({"x": {"nope": 1}})).unwrap();
+        assert_eq!(within["x"], Alias::default());
         assert!(
             why(json!({"is_write_index": "maybe"}))
                 .reason()

@@ -543,10 +543,10 @@ fn pipelines_read_buckets_in_their_order() {
     assert_eq!(sums["buckets"][1]["c"], json!({"value": 105.0}));
     assert!(
         index
-            .try_search(&json!({"aggs": {"a": {"moving_fn": {"buckets_path": "x"}}}}))
+            .try_search(&json!({"aggs": {"a": {"normalize": {"buckets_path": "x"}}}}))
             .unwrap_err()
             .reason()
-            .contains("Unknown aggregation type [moving_fn]")
+            .contains("Unknown aggregation type [normalize]")
     );
 }
 
