@@ -18,15 +18,18 @@ use tokio::net::TcpListener;
 use wharf_proto::v1::RenewRequest;
 use wharf_runtime::{
     clock,
+    followed_authority::FollowedAuthority,
     health_server::{Health, HealthServer},
+    known_directors::KnownDirectors,
     metrics::Metrics,
-    net::{self, Addresses, BindError, Limits, PeerInfo, channel},
+    net::{self, BindError, Limits, PeerInfo, channel},
     renewal_task::Renewal,
+    systemd,
     task::{Shutdown, Tasks},
     telemetry::LogLevel,
     tls::{
         CaCerts, CertSlot, Expect, ExpectedIdentity, KeyedCert, ROLE_DIRECTOR, SniTable, TlsError,
-        client_config, server_config,
+        following_client_config, server_config,
     },
 };
 use wharf_services::v1::enrollment_client::EnrollmentClient;
@@ -123,18 +126,20 @@ impl Bound {
 
         let routes = Arc::new(Routes::load(config.table_path.clone(), Arc::clone(&certs)));
         let traffic = Arc::new(Traffic::default());
+        let authority = FollowedAuthority::new(config.ca_path.clone(), &ca, Arc::clone(&slot))?;
         let upstream = Arc::new(Upstream::new(
-            ca.clone(),
+            Arc::clone(authority.trust()),
             Arc::clone(&slot),
             config.platform_id.clone(),
         ));
         let expect = Expect::Identity(
             ExpectedIdentity::role(ROLE_DIRECTOR).on_platform(&config.platform_id),
         );
-        let addresses = Addresses::new(config.directors.clone());
+        let kept = config.table_path.with_file_name("directors.json");
+        let directors = KnownDirectors::load(kept, &config.directors);
         let channel = channel(
-            &addresses,
-            client_config(&ca, expect, Some(Arc::clone(&slot)))?,
+            directors.addresses(),
+            following_client_config(authority.trust(), expect, Some(Arc::clone(&slot)))?,
         );
 
         let tasks = Tasks::with_shutdown(shutdown.clone());
@@ -149,6 +154,7 @@ impl Bound {
             path: config.identity_path.clone(),
             slot,
             common_name: format!("proxy {}", config.proxy_id),
+            wanted: authority.wanted(),
         };
         let default = Arc::clone(&certs);
         tasks.spawn_critical(
@@ -171,11 +177,12 @@ impl Bound {
         );
         let route_task = RouteTask {
             config: config.clone(),
-            addresses,
+            directors,
             channel,
             routes: Arc::clone(&routes),
             traffic: Arc::clone(&traffic),
             upstream: Arc::clone(&upstream),
+            authority,
             log_level: self.log_level,
         };
         tasks.spawn_critical("routes", route_task.run(shutdown.clone()));
@@ -207,6 +214,7 @@ impl Bound {
         }
         let tls = server_config(certs)?;
         tracing::info!(address = %config.https, "the proxy serves");
+        systemd::ready();
         net::serve_tls(self.https, tls, service, shutdown, Limits::default()).await;
         tasks.shutdown().await;
         Ok(())

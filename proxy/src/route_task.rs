@@ -9,11 +9,12 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Streaming, transport::Channel};
 use wharf_proto::v1::{
-    DeploymentTraffic, ProxyHeartbeat, ProxyHello, ProxyReport, RouteOrder, proxy_report::Report,
-    route_order::Order,
+    AuthorityOrder, AuthorityReport, AuthorityUse, DeploymentTraffic, ProxyHeartbeat, ProxyHello,
+    ProxyReport, RouteOrder, proxy_report::Report, route_order::Order,
 };
 use wharf_runtime::{
-    backoff::Backoff, clock, net::Addresses, random, task::Shutdown, telemetry::LogLevel,
+    backoff::Backoff, clock, followed_authority::FollowedAuthority,
+    known_directors::KnownDirectors, random, task::Shutdown, telemetry::LogLevel,
 };
 use wharf_services::v1::route_session_client::RouteSessionClient;
 
@@ -30,11 +31,12 @@ const MAX_ORDER_BYTES: usize = 256 << 20;
 /// What the session needs.
 pub(crate) struct RouteTask {
     pub(crate) config: Config,
-    pub(crate) addresses: Addresses,
+    pub(crate) directors: KnownDirectors,
     pub(crate) channel: Channel,
     pub(crate) routes: Arc<Routes>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) upstream: Arc<Upstream>,
+    pub(crate) authority: Arc<FollowedAuthority>,
     pub(crate) log_level: Option<LogLevel>,
 }
 
@@ -52,7 +54,7 @@ impl RouteTask {
                     tracing::warn!(code = ?status.code(), reason = status.message(), "no session with a director");
                 }
             }
-            self.addresses.skip_current();
+            self.directors.addresses().skip_current();
             let wait = backoff.next(random::next_u64());
             if shutdown.run_until(tokio::time::sleep(wait)).await.is_none() {
                 return;
@@ -88,6 +90,7 @@ impl RouteTask {
                     if let Some(Order::Welcome(welcome)) = &order.order {
                         period = Duration::from_millis(welcome.heartbeat_interval_ms.clamp(500, 10_000));
                         tracing::info!(director = welcome.director_id, "session with a director");
+                        self.directors.learn(&welcome.directors);
                     }
                     self.take(order)?;
                 }
@@ -114,7 +117,15 @@ impl RouteTask {
                 }
                 return Ok(());
             }
-            Some(Order::Welcome(_)) | None => {
+            Some(Order::Authority(order)) => {
+                self.follow(&order);
+                return Ok(());
+            }
+            Some(Order::Welcome(_)) => {
+                self.welcome(now_ms);
+                return Ok(());
+            }
+            None => {
                 self.routes.confirm(now_ms);
                 return Ok(());
             }
@@ -141,6 +152,49 @@ impl RouteTask {
         }
     }
 
+    /// One small file is written, and rarely.
+    fn follow(&self, order: &AuthorityOrder) {
+        let generation = order.generation;
+        match self
+            .authority
+            .take(generation, &order.ca_pem, &order.issuer)
+        {
+            Ok(()) => tracing::info!(generation, "the platform's authorities are followed"),
+            Err(error) => {
+                tracing::error!(generation, %error, "authorities are not followed");
+            }
+        }
+    }
+
+    /// Which authorities this proxy follows; none before the first order.
+    fn follows(&self) -> Option<AuthorityReport> {
+        let own = self.authority.report();
+        let shown = self.routes.issuers();
+        (own.generation > 0).then(|| AuthorityReport {
+            generation: own.generation,
+            trusted: own.trusted,
+            issuer: own.issuer,
+            uses: shown
+                .iter()
+                .map(|(issuer, alias)| AuthorityUse {
+                    name: format!("the certificate of {alias}"),
+                    trusted: Vec::new(),
+                    issuer: issuer.clone(),
+                    pending: issuer.is_empty(),
+                })
+                .collect(),
+        })
+    }
+
+    fn welcome(&self, now_ms: i64) {
+        self.routes.confirm(now_ms);
+        // A level that an earlier session ordered may have been cleared since; where it holds, it is
+        // ordered again.
+        if let Some(Err(error)) = self.log_level.as_ref().map(LogLevel::reset) {
+            tracing::warn!(%error, "the log level stays");
+        }
+    }
+
     fn heartbeat(&self, sequence: u64) -> ProxyHeartbeat {
         use std::sync::atomic::Ordering::Relaxed;
         ProxyHeartbeat {
@@ -148,6 +202,7 @@ impl RouteTask {
             table_generation: self.routes.table().generation(),
             requests_total: self.traffic.requests.load(Relaxed),
             errors_total: self.traffic.errors.load(Relaxed),
+            authority: self.follows(),
             open_connections: u32::try_from(self.traffic.open.load(Relaxed)).unwrap_or(u32::MAX),
             traffic: self
                 .traffic
@@ -183,5 +238,76 @@ async fn next_order(
         Err(_) => Err(tonic::Status::deadline_exceeded(
             "the director has been silent",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_proto::v1::{LogLevel as Level, RouteWelcome};
+    use wharf_runtime::{
+        net::{self, Addresses},
+        telemetry::{LogFormat, init},
+        tls::{
+            Authority, CertSlot, Expect, Identity, LeafSpec, ROLE_PROXY, SniTable, client_config,
+            install_provider,
+        },
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_level_that_was_cleared_while_nobody_was_connected_is_not_kept() {
+        install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name);
+        let platform_id = "f".repeat(32);
+        let authority = Authority::create(&platform_id, clock::now_ms()).unwrap();
+        let identity = Identity::new(&platform_id, ROLE_PROXY, "x").unwrap();
+        let own = authority
+            .issue(&LeafSpec::for_identity(identity), clock::now_ms())
+            .unwrap();
+        let slot = CertSlot::new(&own);
+        let followed =
+            FollowedAuthority::new(file("ca.pem"), &authority.certs(), Arc::clone(&slot)).unwrap();
+        // Nobody listens there: orders are given by hand.
+        let addresses = Addresses::new(["127.0.0.1:1".to_owned()]);
+        let any = ([127, 0, 0, 1], 0).into();
+        let level = init(LogFormat::Json, "warn").unwrap();
+        let task = RouteTask {
+            config: Config {
+                platform_id: platform_id.clone(),
+                proxy_id: "x".into(),
+                host: "h".into(),
+                zone: "z".into(),
+                directors: addresses.list(),
+                https: any,
+                http: None,
+                metrics: any,
+                identity_path: file("identity.pem"),
+                ca_path: file("ca.pem"),
+                table_path: file("table.bin"),
+            },
+            channel: net::channel(
+                &addresses,
+                client_config(&authority.certs(), Expect::Name, None).unwrap(),
+            ),
+            directors: KnownDirectors::load(file("directors.json"), &[]),
+            routes: Arc::new(Routes::load(file("table.bin"), SniTable::new())),
+            traffic: Arc::default(),
+            upstream: Arc::new(Upstream::new(
+                Arc::clone(followed.trust()),
+                slot,
+                platform_id,
+            )),
+            authority: followed,
+            log_level: Some(level.clone()),
+        };
+        let take = |order| task.take(RouteOrder { order: Some(order) }).unwrap();
+        let filter = "warn,wharf_proxy=debug".to_owned();
+        take(Order::LogLevel(Level { filter }));
+        assert_eq!(level.get(), "warn,wharf_proxy=debug");
+        // The next session says nothing of a level: there is none any more.
+        take(Order::Welcome(RouteWelcome::default()));
+        assert_eq!(level.get(), "warn");
     }
 }

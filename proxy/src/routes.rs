@@ -2,6 +2,7 @@
 //! A proxy that starts while no director answers serves from the table on disk.
 
 use std::{
+    collections::BTreeMap,
     io,
     path::PathBuf,
     sync::{
@@ -28,6 +29,7 @@ pub(crate) struct Routes {
     path: PathBuf,
     table: ArcSwap<RouteTable>,
     certs: Arc<SniTable>,
+    issuers: ArcSwap<BTreeMap<String, String>>,
     updated_ms: AtomicI64,
     connected: AtomicBool,
 }
@@ -41,6 +43,7 @@ impl Routes {
             path,
             table: ArcSwap::default(),
             certs,
+            issuers: ArcSwap::default(),
             updated_ms: AtomicI64::new(0),
             connected: AtomicBool::new(false),
         };
@@ -83,6 +86,13 @@ impl Routes {
     #[must_use]
     pub(crate) fn table(&self) -> Arc<RouteTable> {
         self.table.load_full()
+    }
+
+    /// The authorities that issued the table's certificates, each with one of its names. An empty
+    /// authority is one that is not known.
+    #[must_use]
+    pub(crate) fn issuers(&self) -> Arc<BTreeMap<String, String>> {
+        self.issuers.load_full()
     }
 
     /// When the director last confirmed the table, milliseconds since 1970; zero for never.
@@ -160,8 +170,12 @@ impl Routes {
                 }
             }
         }
+        let issuers = certs.iter();
+        let issuers = issuers.map(|(name, cert)| (cert.issuer().unwrap_or_default(), name.clone()));
+        let issuers = issuers.collect();
         self.certs
             .replace_all(certs.iter().map(|(name, cert)| (name.clone(), cert)));
+        self.issuers.store(Arc::new(issuers));
         self.table.store(Arc::new(next));
         self.updated_ms.store(now_ms, Ordering::Relaxed);
     }

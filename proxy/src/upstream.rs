@@ -21,7 +21,10 @@ use wharf_proxy_core::{Target, retry::Progress};
 use wharf_runtime::{
     net::{BoxError, DialError, dial_tls, split_host_port},
     task::{self, NamedExecutor},
-    tls::{CaCerts, CertSlot, Expect, ExpectedIdentity, ROLE_INSTANCE, TlsError, client_config},
+    tls::{
+        CertSlot, Expect, ExpectedIdentity, ROLE_INSTANCE, TlsError, TrustSlot,
+        following_client_config,
+    },
 };
 
 /// Time to connect, and again to agree on TLS.
@@ -67,13 +70,27 @@ struct Idle {
 #[derive(Default)]
 struct Instance {
     config: Option<Arc<ClientConfig>>,
+    /// Where the connections below lead: an instance that moved keeps its id.
+    address: String,
     idle: Vec<Idle>,
     grpc: Option<http2::SendRequest<Body>>,
 }
 
+impl Instance {
+    /// Lets go of connections that lead elsewhere.
+    fn at(&mut self, address: &str) -> &mut Self {
+        if self.address != address {
+            address.clone_into(&mut self.address);
+            self.idle.clear();
+            self.grpc = None;
+        }
+        self
+    }
+}
+
 /// Connections to every instance.
 pub(crate) struct Upstream {
-    ca: CaCerts,
+    trust: Arc<TrustSlot>,
     own: Arc<CertSlot>,
     platform_id: String,
     instances: Mutex<HashMap<String, Instance>>,
@@ -90,9 +107,9 @@ impl std::fmt::Debug for Upstream {
 impl Upstream {
     /// No connections yet. `own` is shown to instances.
     #[must_use]
-    pub(crate) fn new(ca: CaCerts, own: Arc<CertSlot>, platform_id: String) -> Self {
+    pub(crate) fn new(trust: Arc<TrustSlot>, own: Arc<CertSlot>, platform_id: String) -> Self {
         Self {
-            ca,
+            trust,
             own,
             platform_id,
             instances: Mutex::default(),
@@ -109,11 +126,7 @@ impl Upstream {
         request: Request<Body>,
         fresh: bool,
     ) -> Result<Response<Incoming>, Box<Failed>> {
-        let kept = if fresh {
-            None
-        } else {
-            self.take_idle(&target.instance_id)
-        };
+        let kept = if fresh { None } else { self.take_idle(target) };
         let mut sender = match kept {
             Some(sender) => sender,
             None => match self.open(target).await {
@@ -129,7 +142,7 @@ impl Upstream {
         };
         match sender.try_send_request(request).await {
             Ok(response) => {
-                self.keep(target.instance_id.clone(), sender);
+                self.keep(target, sender);
                 Ok(response)
             }
             Err(error) => Err(Box::new(failed(error))),
@@ -146,10 +159,10 @@ impl Upstream {
         request: Request<Body>,
     ) -> Result<Response<Incoming>, Box<Failed>> {
         let shared = {
-            let instances = self.lock();
+            let mut instances = self.lock();
             instances
-                .get(&target.instance_id)
-                .and_then(|instance| instance.grpc.clone())
+                .get_mut(&target.instance_id)
+                .and_then(|instance| instance.at(&target.address).grpc.clone())
                 .filter(|sender| !sender.is_closed())
         };
         let mut sender = match shared {
@@ -204,9 +217,10 @@ impl Upstream {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_idle(&self, instance_id: &str) -> Option<http1::SendRequest<Body>> {
+    fn take_idle(&self, target: &Target) -> Option<http1::SendRequest<Body>> {
         let mut instances = self.lock();
-        let idle = &mut instances.get_mut(instance_id)?.idle;
+        let instance = instances.get_mut(&target.instance_id)?;
+        let idle = &mut instance.at(&target.address).idle;
         while let Some(kept) = idle.pop() {
             if kept.sender.is_ready() && kept.since.elapsed() < IDLE_FOR {
                 return Some(kept.sender);
@@ -216,15 +230,18 @@ impl Upstream {
     }
 
     /// Puts a connection back once it can carry the next request.
-    fn keep(self: &Arc<Self>, instance_id: String, mut sender: http1::SendRequest<Body>) {
+    fn keep(self: &Arc<Self>, target: &Target, mut sender: http1::SendRequest<Body>) {
         let upstream = Arc::clone(self);
+        let target = target.clone();
         task::spawn("upstream-keep", async move {
             // Ready when the answer's body has been read to its end; closed when it was not.
             if sender.ready().await.is_err() {
                 return;
             }
             let mut instances = upstream.lock();
-            if let Some(instance) = instances.get_mut(&instance_id) {
+            let known = instances.get_mut(&target.instance_id);
+            // It may have moved while the answer was read.
+            if let Some(instance) = known.filter(|one| one.address == target.address) {
                 instance.idle.retain(|kept| kept.since.elapsed() < IDLE_FOR);
                 if instance.idle.len() < MAX_IDLE {
                     instance.idle.push(Idle {
@@ -236,17 +253,18 @@ impl Upstream {
         });
     }
 
-    fn config(&self, instance_id: &str) -> Result<Arc<ClientConfig>, TlsError> {
+    fn config(&self, target: &Target) -> Result<Arc<ClientConfig>, TlsError> {
         let mut instances = self.lock();
-        let instance = instances.entry(instance_id.to_owned()).or_default();
+        let instance = instances.entry(target.instance_id.clone()).or_default();
+        instance.at(&target.address);
         if let Some(config) = &instance.config {
             return Ok(Arc::clone(config));
         }
         let expected = ExpectedIdentity::role(ROLE_INSTANCE)
             .on_platform(&self.platform_id)
-            .with_id(instance_id);
-        let config = client_config(
-            &self.ca,
+            .with_id(&target.instance_id);
+        let config = following_client_config(
+            &self.trust,
             Expect::Identity(expected),
             Some(Arc::clone(&self.own)),
         )?;
@@ -255,7 +273,7 @@ impl Upstream {
     }
 
     async fn open(&self, target: &Target) -> Result<http1::SendRequest<Body>, UpstreamError> {
-        let config = only(&self.config(&target.instance_id)?, b"http/1.1");
+        let config = only(&self.config(target)?, b"http/1.1");
         let (host, _) = split_host_port(&target.address)?;
         let stream = dial_tls(&target.address, host, config, CONNECT_TIMEOUT).await?;
         let (sender, connection) = http1::Builder::new()
@@ -270,7 +288,7 @@ impl Upstream {
     }
 
     async fn open_grpc(&self, target: &Target) -> Result<http2::SendRequest<Body>, UpstreamError> {
-        let config = only(&self.config(&target.instance_id)?, b"h2");
+        let config = only(&self.config(target)?, b"h2");
         let (host, _) = split_host_port(&target.address)?;
         let stream = dial_tls(&target.address, host, config, CONNECT_TIMEOUT).await?;
         let (sender, connection) = http2::Builder::new(NamedExecutor::new("upstream-h2"))
@@ -284,7 +302,7 @@ impl Upstream {
             }
         });
         if let Some(instance) = self.lock().get_mut(&target.instance_id) {
-            instance.grpc = Some(sender.clone());
+            instance.at(&target.address).grpc = Some(sender.clone());
         }
         Ok(sender)
     }
@@ -310,3 +328,6 @@ fn failed(mut error: TrySendError<Request<Body>>) -> Failed {
         request,
     }
 }
+
+#[cfg(test)]
+mod tests;

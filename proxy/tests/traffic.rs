@@ -32,6 +32,7 @@ use wharf_runtime::{
     task::{self, Shutdown},
     tls::{Authority, CertSlot, Expect, Identity, LeafSpec, client_config, internal_server_config},
 };
+use wharf_test_ports::TestPort;
 
 type TestBody = http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>;
 
@@ -188,7 +189,7 @@ impl World {
             &to.to_string(),
             name,
             Arc::new(config),
-            Duration::from_secs(5),
+            Duration::from_secs(60),
         )
         .await
         .unwrap()
@@ -399,13 +400,9 @@ async fn an_unreachable_instance_is_passed_over_and_then_left_out() {
             echo(request)
         })
         .await;
-    let dead = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let other = "f".repeat(32);
-    let (https, _) = world.proxy(&[(INSTANCE, instance), (&other, dead)]).await;
+    let (dead, other) = (TestPort::reserve(), "f".repeat(32));
+    let instances = [(INSTANCE, instance), (&other, dead.addr())];
+    let (https, _) = world.proxy(&instances).await;
     for _ in 0..20 {
         let answer = world
             .http1(https, "system.localhost", get("system.localhost", "/"))
@@ -496,7 +493,7 @@ async fn every_request_is_logged_but_the_collectors_own() {
             break lines;
         }
         assert!(
-            started.elapsed() < Duration::from_secs(10),
+            started.elapsed() < Duration::from_secs(60),
             "no line of the last request: {lines:?}"
         );
         tokio::task::yield_now().await;

@@ -1,8 +1,9 @@
 //! The clock: wall time for what people read, monotonic time for leases and timeouts.
 //!
 //! Invariants: wall time is UTC in unix milliseconds and may jump with the machine's clock; monotonic
-//! time never runs backwards and means nothing outside this process. A manual clock moves only when
-//! told. Not here: sleeping (tokio's timers) and calendars.
+//! time never runs backwards and means nothing outside this process; boot time means the same to every
+//! process of the host until it is started anew, and goes on while it sleeps. A manual clock moves only
+//! when told. Not here: sleeping (tokio's timers) and calendars.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -80,6 +81,15 @@ impl Clock {
     }
 }
 
+/// Milliseconds since the host booted, time that it was suspended included; the same in all its processes and
+/// containers, so that one can say until when another may act.
+pub fn boottime_ms() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let (seconds, nanos) = (time.tv_sec, time.tv_nsec);
+    let millis = i128::from(seconds) * 1000 + i128::from(nanos) / 1_000_000;
+    u64::try_from(millis).unwrap_or(0)
+}
+
 /// The machine's wall time, UTC, unix milliseconds.
 pub fn now_ms() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -103,6 +113,20 @@ mod tests {
         assert_eq!((clock.now_ms(), clock.monotonic_ms()), (1_000, 0));
         twin.advance_ms(250);
         assert_eq!((clock.now_ms(), clock.monotonic_ms()), (1_250, 250));
+    }
+
+    #[test]
+    fn boottime_is_that_of_the_host_and_does_not_run_backwards() {
+        let first = boottime_ms();
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let seconds: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        let second = boottime_ms();
+        // The kernel tells hundredths.
+        let told = (seconds * 1000.0) as u64;
+        assert!(
+            first <= told + 10 && told <= second,
+            "{first} <= {told} <= {second}"
+        );
     }
 
     #[test]

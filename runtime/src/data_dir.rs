@@ -1,7 +1,8 @@
 //! The data directory of a role: made with the right mode, locked by one process, written atomically.
 //!
 //! Invariants: at most one process holds a directory (the lock goes with the process, however it ends);
-//! [`write_atomic`] leaves the old file or the whole new one, durably, and never a wider mode than asked.
+//! [`write_atomic`] leaves the old file or the whole new one, durably, and never a wider mode than asked;
+//! what [`make_dir`] has made is there after a power cut, or all that is synced in it would not be.
 //! Not here: what the files mean.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -37,7 +38,14 @@ pub enum DataDirError {
 pub struct DataDir {
     path: PathBuf,
     // Held open for its lock.
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for DataDir {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is just being started may have the file for a moment.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl DataDir {
@@ -51,7 +59,7 @@ impl DataDir {
             dir: path.clone(),
             source,
         };
-        make_dir(&path).map_err(io_error)?;
+        make_dir(&path, 0o700).map_err(io_error)?;
         let lock = OpenOptions::new()
             .write(true)
             .create(true)
@@ -60,7 +68,7 @@ impl DataDir {
             .open(path.join(LOCK_FILE))
             .map_err(io_error)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => Ok(Self { path, lock }),
             Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path)),
             Err(TryLockError::Error(error)) => Err(io_error(error)),
         }
@@ -77,8 +85,26 @@ impl DataDir {
     }
 }
 
-fn make_dir(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+/// Makes a directory, and those above it, with `mode` where they are missing, and the name of each that it
+/// made durable. Blocks.
+///
+/// # Errors
+/// When one cannot be made or synced.
+pub fn make_dir(path: impl AsRef<Path>, mode: u32) -> io::Result<()> {
+    let path = path.as_ref();
+    let mut missing = Vec::new();
+    for dir in path.ancestors().filter(|dir| !dir.as_os_str().is_empty()) {
+        if dir.try_exists()? {
+            break;
+        }
+        missing.push(dir);
+    }
+    DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    for made in missing {
+        let above = made.parent().filter(|dir| !dir.as_os_str().is_empty());
+        File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Replaces `path` by a file of `bytes` with `mode`: temporary file → fsync → rename → fsync of the
@@ -87,7 +113,19 @@ fn make_dir(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When any of these steps fails; the old file is then still there.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let path = path.as_ref();
+    replace(path.as_ref(), bytes, mode, true)
+}
+
+/// The same without either fsync, for what is worth nothing after a power cut: a reader sees the old file or the
+/// whole new one for as long as the machine runs. Blocks.
+///
+/// # Errors
+/// When the file cannot be written; the old one is then still there.
+pub fn write_until_power_cut(path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> io::Result<()> {
+    replace(path.as_ref(), bytes, mode, false)
+}
+
+fn replace(path: &Path, bytes: &[u8], mode: u32, durable: bool) -> io::Result<()> {
     let dir = path
         .parent()
         .filter(|dir| !dir.as_os_str().is_empty())
@@ -107,7 +145,9 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> io::Resu
         .open(&temporary)
         .and_then(|mut file| {
             file.write_all(bytes)?;
-            file.sync_all()?;
+            if durable {
+                file.sync_all()?;
+            }
             fs::rename(&temporary, path)
         });
     if let Err(error) = written {
@@ -115,7 +155,10 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8], mode: u32) -> io::Resu
         drop(fs::remove_file(&temporary));
         return Err(error);
     }
-    File::open(dir)?.sync_all()
+    if durable {
+        File::open(dir)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Reads a file that may be missing (`None`) but not larger than `limit` bytes. Blocks.
@@ -156,6 +199,30 @@ mod tests {
         );
         drop(held);
         DataDir::open(&path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_is_let_go_although_a_process_that_is_being_started_has_its_lock() {
+        let parent = tempfile::tempdir().unwrap();
+        let held = DataDir::open(parent.path()).unwrap();
+        let elsewhere = held.lock.try_clone().unwrap();
+        drop(held);
+        DataDir::open(parent.path()).unwrap();
+        drop(elsewhere);
+    }
+
+    #[test]
+    fn directories_are_made_where_they_are_missing_with_their_mode() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        make_dir(&path, 0o750).unwrap();
+        make_dir(&path, 0o700).unwrap();
+        for made in [path.clone(), parent.path().join("a")] {
+            let mode = fs::metadata(&made).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o750, "{}", made.display());
+        }
+        fs::write(path.join("file"), "").unwrap();
+        assert!(make_dir(path.join("file"), 0o700).is_err());
     }
 
     #[test]

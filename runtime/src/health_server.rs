@@ -1,4 +1,5 @@
-//! The loopback listener of a role: `/health`, `/metrics`, and `/log-level` to read what is logged.
+//! The loopback listener of a role: `/health`, `/metrics`, and `/log-level` to read what is logged; an
+//! instance tells the same on a socket (`metrics_socket`).
 //!
 //! Invariants: loopback addresses only; `/health` answers 200 or 503 with why; nothing can be changed
 //! through it, because every user of the host reaches it, and no body is read. Not here: what healthy
@@ -9,10 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::net::TcpListener;
 
@@ -36,6 +37,19 @@ pub struct HealthServer {
     health: Arc<dyn Fn() -> Health + Send + Sync>,
     metrics: Metrics,
     log_level: Option<LogLevel>,
+    pages: Option<Pages>,
+}
+
+/// An answer by path, for pages that somebody else tells; nothing: there is no such page.
+pub type Pages = Arc<dyn Fn(&str) -> BoxFuture<'static, Option<Page>> + Send + Sync>;
+
+/// A page that somebody else tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// 200, or why there is none.
+    pub status: StatusCode,
+    /// Its text.
+    pub text: Bytes,
 }
 
 impl fmt::Debug for HealthServer {
@@ -47,10 +61,17 @@ impl fmt::Debug for HealthServer {
 impl HealthServer {
     /// Asks `health` on every request, which must not block.
     pub fn new(metrics: Metrics, health: impl Fn() -> Health + Send + Sync + 'static) -> Self {
+        let health: Arc<dyn Fn() -> Health + Send + Sync> = Arc::new(health);
+        let asked = Arc::clone(&health);
+        let help = "1 when the process does its work, else 0";
+        metrics.gauge_from("wharf_healthy", help, &[], move || {
+            if asked().healthy { 1.0 } else { 0.0 }
+        });
         Self {
-            health: Arc::new(health),
+            health,
             metrics,
             log_level: None,
+            pages: None,
         }
     }
 
@@ -58,6 +79,13 @@ impl HealthServer {
     #[must_use]
     pub fn with_log_level(mut self, level: LogLevel) -> Self {
         self.log_level = Some(level);
+        self
+    }
+
+    /// Also answers other paths with what `pages` tells.
+    #[must_use]
+    pub fn with_pages(mut self, pages: Pages) -> Self {
+        self.pages = Some(pages);
         self
     }
 
@@ -78,13 +106,25 @@ impl HealthServer {
             let server = self.clone();
             service_fn(move |request| {
                 let server = server.clone();
-                async move { Ok::<_, Infallible>(server.answer(&request)) }
+                async move { Ok::<_, Infallible>(server.answer_all(&request).await) }
             })
         };
         serve_plain(listener, factory, shutdown, limits).await;
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer_all<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let page = match &self.pages {
+            Some(pages) if request.method() == Method::GET => pages(request.uri().path()).await,
+            _ => None,
+        };
+        let Some(page) = page else {
+            return self.answer(request);
+        };
+        respond(page.status, "text/plain; version=0.0.4", page.text)
+    }
+
+    /// What the process itself tells.
+    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         match (request.method(), request.uri().path()) {
             (&Method::GET, "/health") => {
                 let health = (self.health)();
@@ -118,7 +158,11 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     respond(status, "text/plain", body + "\n")
 }
 
-fn respond(status: StatusCode, kind: &'static str, body: String) -> Response<Full<Bytes>> {
+fn respond(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response
@@ -177,6 +221,7 @@ mod tests {
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         let (_, body) = get(&client, format!("http://{addr}/metrics")).await;
         assert!(body.contains("x_total 1\n"), "{body}");
+        assert!(body.contains("wharf_healthy 0\n"), "{body}");
         for path in ["log-level", "other"] {
             let (status, _) = get(&client, format!("http://{addr}/{path}")).await;
             assert_eq!(status, StatusCode::NOT_FOUND);
@@ -210,6 +255,34 @@ mod tests {
         );
         shutdown.trigger();
         done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_page_that_somebody_else_tells_is_answered_and_hides_none_of_its_own() {
+        let pages: Pages = Arc::new(|path| {
+            let page = (path == "/instances/1/metrics").then(|| Page {
+                status: StatusCode::OK,
+                text: Bytes::from_static(b"y 1\n"),
+            });
+            Box::pin(async { page })
+        });
+        let server = HealthServer::new(Metrics::new(), || Health {
+            healthy: true,
+            details: serde_json::Value::Null,
+        })
+        .with_pages(pages);
+        let get = |path: &str| Request::get(path).body(()).unwrap();
+        let page = server.answer_all(&get("/instances/1/metrics")).await;
+        assert_eq!(page.status(), StatusCode::OK);
+        let own = server.answer_all(&get("/health")).await;
+        assert_eq!(own.status(), StatusCode::OK);
+        let other = server.answer_all(&get("/instances/2/metrics")).await;
+        assert_eq!(other.status(), StatusCode::NOT_FOUND);
+        let put = Request::put("/instances/1/metrics").body(()).unwrap();
+        assert_eq!(
+            server.answer_all(&put).await.status(),
+            StatusCode::NOT_FOUND
+        );
     }
 
     #[tokio::test]

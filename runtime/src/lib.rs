@@ -7,8 +7,10 @@
 //! - [`net`]: listeners that serve HTTP over TLS, gRPC channels, an HTTPS client
 //! - [`delivery`]: messages to webhooks and by e-mail, tried until they arrive
 //! - [`data_dir`], [`disk`]: a locked directory, atomic writes, room left
+//! - [`systemd`]: telling systemd that a role serves
 //! - [`platform_file`], [`role_files`]: the files that `wharf up` writes for a host and its roles
-//! - [`telemetry`], [`metrics`], [`health_server`], [`self_usage`]: the log, numbers, and who is well
+//! - [`known_directors`]: which directors a role may dial, kept on disk
+//! - [`telemetry`], [`metrics`], [`health_server`], [`metrics_socket`], [`self_usage`]: the log, numbers, and who is well
 //!
 //! Invariants: nothing here knows a noun of the platform beyond its certificates' identity. Not here:
 //! decisions (the cores), contracts (`wharf-proto`), Docker, Raft.
@@ -18,15 +20,20 @@ pub mod clock;
 pub mod data_dir;
 pub mod delivery;
 pub mod disk;
+pub mod followed_authority;
+pub mod followed_files;
 pub mod health_server;
 pub mod journal;
+pub mod known_directors;
 pub mod metrics;
+pub mod metrics_socket;
 pub mod net;
 pub mod platform_file;
 pub mod random;
 pub mod renewal_task;
 pub mod role_files;
 pub mod self_usage;
+pub mod systemd;
 pub mod task;
 pub mod telemetry;
 pub mod tls;

@@ -1,14 +1,19 @@
-//! Counters and gauges of a process, written out as Prometheus reads them.
+//! Counters, gauges and histograms of a process, written out as Prometheus reads them.
 //!
 //! Invariants: names and labels are those that Prometheus allows (others are replaced by `_`); asking
 //! twice for a series gives the same one; no more than [`MAX_SERIES`] series, further ones count into
 //! nowhere. Not here: serving them (`health_server`).
+
+mod histogram;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+pub use histogram::Histogram;
 
 /// Bound of series in one registry.
 pub const MAX_SERIES: usize = 10_000;
@@ -62,6 +67,7 @@ enum Series {
     Counter(Counter),
     Gauge(Gauge),
     Asked(Ask),
+    Histogram(Histogram),
 }
 
 struct Family {
@@ -118,13 +124,45 @@ impl Metrics {
         self.series(name, help, "gauge", labels, Series::Asked(Arc::new(ask)));
     }
 
-    /// Adds what every process tells: its memory, CPU time, build and panics.
+    /// A histogram that somebody counts into already.
+    pub fn histogram(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[(&str, &str)],
+        histogram: &Histogram,
+    ) {
+        let made = Series::Histogram(histogram.clone());
+        self.series(name, help, "histogram", labels, made);
+    }
+
+    /// Adds what every process tells: its memory, CPU time, open files, age, build and panics.
     pub fn with_process(self) -> Self {
-        use crate::self_usage::SelfUsage;
+        use crate::self_usage::{self, SelfUsage};
         let usage = || SelfUsage::read().unwrap_or_default();
         let memory = "resident memory of the process";
         self.gauge_from("process_resident_memory_bytes", memory, &[], move || {
             usage().resident_bytes as f64
+        });
+        let anonymous = "resident memory of the process that no file backs";
+        self.gauge_from(
+            "process_anonymous_memory_bytes",
+            anonymous,
+            &[],
+            move || usage().anonymous_bytes as f64,
+        );
+        let files = "files, sockets and pipes that the process has open";
+        self.gauge_from("process_open_fds", files, &[], || {
+            self_usage::open_files().unwrap_or(0) as f64
+        });
+        let most = "the most that it may have open";
+        self.gauge_from("process_max_fds", most, &[], || {
+            self_usage::max_open_files() as f64
+        });
+        let began = Instant::now();
+        let uptime = "since the process began to count";
+        self.gauge_from("wharf_uptime_seconds", uptime, &[], move || {
+            began.elapsed().as_secs_f64()
         });
         let cpu = "user and system CPU time of the process";
         self.gauge_from("process_cpu_seconds", cpu, &[], move || {
@@ -140,7 +178,7 @@ impl Metrics {
         self
     }
 
-    /// Adds families that somebody else keeps, histograms for example, as finished text.
+    /// Adds families that somebody else keeps as finished text.
     #[must_use]
     pub fn with_text(mut self, ask: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.texts.push(Arc::new(ask));
@@ -165,6 +203,10 @@ impl Metrics {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
             for (labels, series) in series {
                 let _ = match series {
+                    Series::Histogram(histogram) => {
+                        histogram.render(&mut out, &name, &labels);
+                        Ok(())
+                    }
                     Series::Counter(counter) => writeln!(out, "{name}{labels} {}", counter.get()),
                     Series::Gauge(gauge) => writeln!(out, "{name}{labels} {}", gauge.get()),
                     Series::Asked(ask) => writeln!(out, "{name}{labels} {}", ask()),
@@ -233,6 +275,7 @@ fn allowed(name: &str, colon: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn series_are_rendered_as_prometheus_reads_them() {
@@ -286,7 +329,7 @@ mod tests {
             }
             if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (family, kind) = rest.split_once(' ').ok_or("a TYPE without a kind")?;
-                if family != current || !["counter", "gauge"].contains(&kind) {
+                if family != current || !["counter", "gauge", "histogram"].contains(&kind) {
                     return Err(format!("`{line}` does not follow its HELP"));
                 }
                 if typed.insert(family.to_owned(), kind).is_some() {
@@ -296,7 +339,12 @@ mod tests {
             }
             let (series, value) = line.rsplit_once(' ').ok_or("a sample without a value")?;
             let family = series.split('{').next().unwrap_or_default();
-            if family != current || !name(family, true) {
+            let base = ["_bucket", "_sum", "_count"]
+                .iter()
+                .filter(|_| typed.get(&current) == Some(&"histogram"))
+                .find_map(|suffix| family.strip_suffix(suffix))
+                .unwrap_or(family);
+            if base != current || !name(family, true) {
                 return Err(format!("`{line}` is not of {current}"));
             }
             let mut rest = &series[family.len()..];
@@ -350,6 +398,9 @@ mod tests {
             for (name, help, label, value, count) in &series {
                 metrics.counter(&format!("c_{name}"), help, &[(label, value)]).add(*count);
                 metrics.gauge(&format!("g_{name}"), help, &[]).set(3);
+                let histogram = Histogram::default();
+                histogram.observe(Duration::from_millis(*count));
+                metrics.histogram(&format!("h_{name}"), help, &[(label, value)], &histogram);
             }
             let text = metrics.render();
             let values = match read(&text) {

@@ -8,6 +8,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::{data_dir::write_atomic, net::split_host_port};
+
+/// Directors that the file names at most.
+const MOST_DIRECTORS: usize = 16;
+
 /// The file's content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +124,14 @@ pub enum PlatformFileError {
         /// The system's error.
         source: io::Error,
     },
+    /// It cannot be written.
+    #[error("cannot write {}: {source}; check its owner, and that the disk has room", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// It does not hold what it should.
     #[error("{} is damaged: {source}; run `wharf up` again", path.display())]
     Parse {
@@ -148,6 +161,31 @@ impl PlatformFile {
         })?;
         serde_json::from_slice(&bytes).map_err(|source| PlatformFileError::Parse { path, source })
     }
+
+    /// Lets the file of a data directory name these directors, so that every role finds them when it
+    /// starts; true when it named others. A host whose directors nobody tells of keeps those that it has.
+    ///
+    /// # Errors
+    /// When it is missing or damaged, or cannot be written.
+    pub fn follow(data_dir: &Path, directors: &[String]) -> Result<bool, PlatformFileError> {
+        let held = Self::read(data_dir)?;
+        let usable = |address: &String| address.len() <= 256 && split_host_port(address).is_ok();
+        let directors: Vec<String> = directors
+            .iter()
+            .filter(|address| usable(address))
+            .take(MOST_DIRECTORS)
+            .cloned()
+            .collect();
+        if directors.is_empty() || directors == held.directors {
+            return Ok(false);
+        }
+        let path = Self::path(data_dir);
+        let written = serde_json::to_vec_pretty(&Self { directors, ..held })
+            .map_err(io::Error::other)
+            .and_then(|bytes| write_atomic(&path, &bytes, 0o644));
+        written.map_err(|source| PlatformFileError::Write { path, source })?;
+        Ok(true)
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +212,39 @@ mod tests {
         assert_eq!(Ports::from_base(80), None);
         assert_eq!(Ports::from_base(Ports::MAX_BASE + 1), None);
         assert!(Ports::from_base(Ports::MAX_BASE).is_some());
+    }
+
+    #[test]
+    fn the_file_follows_the_directors_and_nothing_else_of_it_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = PlatformFile {
+            platform_id: "a".repeat(32),
+            name: "p".into(),
+            domain: "localhost".into(),
+            advertised_address: "10.0.0.1".into(),
+            bind_address: "0.0.0.0".into(),
+            zone: "z".into(),
+            host: "h".into(),
+            ports: Ports::default(),
+            directors: vec!["10.0.0.1:12190".into()],
+        };
+        let bytes = serde_json::to_vec(&file).unwrap();
+        std::fs::write(PlatformFile::path(dir.path()), bytes).unwrap();
+        let told = ["10.0.0.2:12190", "nonsense", "[fd00::3]:12190"].map(str::to_owned);
+        assert!(PlatformFile::follow(dir.path(), &told).unwrap());
+        let read = PlatformFile::read(dir.path()).unwrap();
+        assert_eq!(read.directors, ["10.0.0.2:12190", "[fd00::3]:12190"]);
+        let unchanged = PlatformFile {
+            directors: file.directors.clone(),
+            ..read
+        };
+        assert_eq!(unchanged, file);
+        assert!(!PlatformFile::follow(dir.path(), &told).unwrap());
+        assert!(
+            !PlatformFile::follow(dir.path(), &[]).unwrap(),
+            "nobody told"
+        );
+        assert_eq!(PlatformFile::read(dir.path()).unwrap().directors.len(), 2);
     }
 
     #[test]

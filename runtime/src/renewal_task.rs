@@ -1,8 +1,11 @@
 //! Keeps a role's certificate valid: looks once an hour, and once the last third of its time has
-//! begun asks for a new one, stores it, and puts it into use without a restart. How the director
+//! begun, or another authority is to have issued it, asks for a new one, stores it, and puts it into use
+//! without a restart. How the director
 //! is asked is the caller's: this package knows no contract.
 
 use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::sync::watch;
 
 use crate::{
     backoff::Backoff,
@@ -24,6 +27,8 @@ pub struct Renewal {
     pub slot: Arc<CertSlot>,
     /// What people see in the request.
     pub common_name: String,
+    /// The SHA-256 of the authority whose certificate is to be had, as it changes; none: of any.
+    pub wanted: watch::Receiver<Option<String>>,
 }
 
 impl Renewal {
@@ -41,7 +46,9 @@ impl Renewal {
         E: std::fmt::Display,
     {
         let mut backoff = Backoff::new(5_000, 600_000);
+        let mut wanted = self.wanted.clone();
         loop {
+            wanted.borrow_and_update();
             let wait = match self.renew_when_due(&ask).await {
                 Ok(Some(cert)) => {
                     tracing::info!(name = self.common_name, "a new certificate is in use");
@@ -60,10 +67,24 @@ impl Renewal {
                     backoff.next(random::next_u64())
                 }
             };
-            if shutdown.run_until(tokio::time::sleep(wait)).await.is_none() {
-                return;
+            let other = async {
+                if wanted.changed().await.is_err() {
+                    // Whoever could change it is gone: time alone counts.
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = shutdown.triggered() => return,
+                () = tokio::time::sleep(wait) => {}
+                () = other => {}
             }
         }
+    }
+
+    /// Whether a certificate is of another authority than the one that is wanted.
+    fn is_of_another(&self, cert: &KeyedCert) -> bool {
+        let wanted = self.wanted.borrow();
+        wanted.is_some() && cert.issuer() != *wanted
     }
 
     async fn renew_when_due<F, R, E>(&self, ask: &F) -> Result<Option<KeyedCert>, String>
@@ -75,7 +96,7 @@ impl Renewal {
         let held = KeyedCert::load(&self.path).map_err(|error| error.to_string())?;
         if held
             .as_ref()
-            .is_some_and(|held| !held.needs_renewal(clock::now_ms()))
+            .is_some_and(|held| !held.needs_renewal(clock::now_ms()) && !self.is_of_another(held))
         {
             return Ok(None);
         }
@@ -91,6 +112,10 @@ impl Renewal {
         // Whoever signed must have meant this holder.
         if held.is_some_and(|held| held.identity() != cert.identity()) {
             return Err("the director signed another identity".to_owned());
+        }
+        // An answer that was late: others may trust its authority no more.
+        if self.is_of_another(&cert) {
+            return Err("the director signed as another authority than is wanted now".to_owned());
         }
         cert.store(&self.path).map_err(|error| error.to_string())?;
         self.slot.replace(&cert);
@@ -123,6 +148,7 @@ mod tests {
             path,
             slot: CertSlot::new(&cert),
             common_name: "proxy x".to_owned(),
+            wanted: watch::Sender::new(None).subscribe(),
         };
         (dir, authority, renewal, identity)
     }
@@ -166,6 +192,54 @@ mod tests {
         let refused = renewal.renew_when_due(&sign).await.unwrap_err();
         assert!(refused.contains("another identity"), "{refused}");
         assert_eq!(std::fs::read(&renewal.path).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_certificate_of_another_authority_than_is_wanted_is_replaced_and_a_late_one_not_taken()
+     {
+        let (_dir, old, mut renewal, identity) = setup(365);
+        let new = Arc::new(Authority::create("p", clock::now_ms()).unwrap());
+        let wanted = watch::Sender::new(Some(new.fingerprint_hex()));
+        renewal.wanted = wanted.subscribe();
+        let sign_by = |authority: Arc<Authority>| {
+            let identity = identity.clone();
+            move |csr: String| {
+                let spec = LeafSpec::for_identity(identity.clone());
+                let cert = authority.sign_csr(&csr, &spec, clock::now_ms());
+                async move { cert.map_err(|error| error.to_string()) }
+            }
+        };
+        let late = renewal.renew_when_due(&sign_by(Arc::clone(&old))).await;
+        let late = late.expect_err("a certificate of the old authority was taken");
+        assert!(late.contains("another authority"), "{late}");
+        assert_eq!(renewal.slot.issuer(), Some(old.fingerprint_hex()));
+        let shutdown = Shutdown::new();
+        let (slot, ended) = (Arc::clone(&renewal.slot), shutdown.clone());
+        let told = tokio::sync::mpsc::unbounded_channel();
+        let (tell, mut looks) = told;
+        let running = tokio::spawn(renewal.run(
+            sign_by(Arc::clone(&new)),
+            move |look| {
+                let _ = tell.send(look.is_ok());
+            },
+            shutdown,
+        ));
+        assert_eq!(
+            looks.recv().await,
+            Some(true),
+            "the new authority's was not taken"
+        );
+        assert_eq!(slot.issuer(), Some(new.fingerprint_hex()));
+        // Told that another is wanted it looks at once, not in an hour; this one cannot be had.
+        wanted.send_replace(Some("0".repeat(64)));
+        assert_eq!(looks.recv().await, Some(false), "it did not look");
+        assert_eq!(
+            slot.issuer(),
+            Some(new.fingerprint_hex()),
+            "what is in use was dropped"
+        );
+        ended.trigger();
+        running.await.unwrap();
     }
 
     #[tokio::test]

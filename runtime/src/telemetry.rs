@@ -57,6 +57,7 @@ pub enum TelemetryError {
 #[derive(Clone)]
 pub struct LogLevel {
     handle: reload::Handle<EnvFilter, Registry>,
+    started_with: Arc<str>,
     current: Arc<Mutex<String>>,
 }
 
@@ -88,6 +89,17 @@ impl LogLevel {
         tracing::info!(filter, "log level changed");
         Ok(())
     }
+
+    /// Puts the filter in force again that the process was started with, unless it is.
+    ///
+    /// # Errors
+    /// When the log is gone.
+    pub fn reset(&self) -> Result<(), TelemetryError> {
+        if self.get() == *self.started_with {
+            return Ok(());
+        }
+        self.set(&self.started_with)
+    }
 }
 
 /// Sets up the log of this process. Call once in main, before anything logs.
@@ -114,6 +126,7 @@ pub fn init(format: LogFormat, filter: &str) -> Result<LogLevel, TelemetryError>
         .map_err(|error| TelemetryError::Setup(error.to_string()))?;
     Ok(LogLevel {
         handle,
+        started_with: filter.into(),
         current: Arc::new(Mutex::new(filter.to_owned())),
     })
 }
@@ -124,8 +137,17 @@ pub(crate) fn detached(filter: &str) -> Result<LogLevel, TelemetryError> {
     let (_, handle) = reload::Layer::new(parse(filter)?);
     Ok(LogLevel {
         handle,
+        started_with: filter.into(),
         current: Arc::new(Mutex::new(filter.to_owned())),
     })
+}
+
+/// Whether a log would take a filter.
+///
+/// # Errors
+/// When it does not parse, with what is wrong.
+pub fn check(filter: &str) -> Result<(), TelemetryError> {
+    parse(filter).map(drop)
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
@@ -167,7 +189,7 @@ mod tests {
             "a=b=c",
             &"x".repeat(2_000),
         ] {
-            assert!(parse(bad).is_err(), "{bad}");
+            assert!(check(bad).is_err(), "{bad}");
         }
     }
 
@@ -189,6 +211,10 @@ mod tests {
         assert!(tracing::enabled!(tracing::Level::DEBUG));
         assert!(level.set("loud").is_err());
         assert_eq!(level.get(), "off,wharf_runtime=debug");
+        level.reset().unwrap();
+        assert_eq!(level.get(), "warn");
+        assert!(!tracing::enabled!(tracing::Level::DEBUG));
+        level.reset().unwrap();
         level.set("off").unwrap();
         assert!(init(LogFormat::Text, "info").is_err());
         assert_eq!("json".parse::<LogFormat>().unwrap(), LogFormat::Json);

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use wharf_test_ports::TestPort;
 
 use super::*;
 use crate::net::{Limits, PeerInfo, bind, serve_plain};
@@ -196,9 +197,8 @@ async fn a_refusal_is_final_and_its_reason_holds_no_secret() {
 
 #[tokio::test]
 async fn nobody_there_is_given_up_and_a_full_queue_says_so() {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let url = format!("http://{}/hook", free.local_addr().unwrap());
-    drop(free);
+    let nobody = TestPort::reserve();
+    let url = format!("http://{}/hook", nobody.addr());
     let (post, tasks) = post(vec![webhook(&url, "json")]);
     let sent = post.enqueue("ops", message("k")).unwrap();
     let outcome = sent.outcome().await.expect("an outcome");

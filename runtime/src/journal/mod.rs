@@ -34,6 +34,7 @@ pub use frame::MAX_RECORD_BYTES;
 pub use reader::{ReadError, Reader};
 pub use recovery::{Damage, Recovery};
 
+use crate::metrics::Histogram;
 use segment::Segment;
 use writer::{Append, Command, Writer};
 
@@ -197,7 +198,7 @@ impl Journal {
     }
 
     fn open_inner(dir: &Path, options: Options) -> io::Result<(Self, Recovery)> {
-        std::fs::create_dir_all(dir)?;
+        crate::data_dir::make_dir(dir, 0o755)?;
         let (mut segments, recovery) = recovery::recover(dir)?;
         let file = match segments.last() {
             Some(active) => {
@@ -218,6 +219,7 @@ impl Journal {
             segments: Mutex::new(segments.into()),
             next_seq: watch::Sender::new(recovery.next_seq),
             refused: Mutex::new(None),
+            syncs: Histogram::default(),
         });
         let units = options
             .max_waiting_bytes
@@ -416,6 +418,16 @@ impl Journal {
     pub fn segments(&self) -> usize {
         self.shared.segment_count()
     }
+
+    /// How long each group took to be written and synced; refused ones too.
+    pub fn sync_times(&self) -> Histogram {
+        self.shared.syncs.clone()
+    }
+
+    /// Whether appends that the disk refused wait for it.
+    pub fn is_refused(&self) -> bool {
+        self.shared.refused().is_some()
+    }
 }
 
 /// What the writer and the readers both see.
@@ -425,6 +437,8 @@ pub(crate) struct Shared {
     next_seq: watch::Sender<u64>,
     /// Why the disk refused the appends that are kept; `None` when none is.
     refused: Mutex<Option<AppendError>>,
+    /// How long groups took to be written and synced.
+    syncs: Histogram,
 }
 
 impl Shared {

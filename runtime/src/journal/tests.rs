@@ -213,6 +213,7 @@ fn full_writer(dir: &Path, after_failure: AfterFailure) -> (Writer, Segment) {
         segments: Mutex::new(segments.into()),
         next_seq: watch::Sender::new(recovery.next_seq),
         refused: Mutex::new(None),
+        syncs: Default::default(),
     });
     let writer = Writer {
         dir: dir.to_path_buf(),

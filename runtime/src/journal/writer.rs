@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -186,10 +186,12 @@ impl Writer {
             self.roll(next_seq)?;
         }
         self.dirty = true;
+        let began = Instant::now();
         let outcome = self
             .file
             .write_all(&self.buffer)
             .and_then(|()| self.file.sync_data());
+        self.shared.syncs.observe(began.elapsed());
         match outcome {
             Ok(()) => {
                 self.dirty = false;

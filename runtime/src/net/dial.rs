@@ -54,6 +54,16 @@ pub enum DialError {
     },
 }
 
+/// `HOST:PORT`; an IPv6 host stands in brackets.
+#[must_use]
+pub fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
 /// Splits `HOST:PORT`; an IPv6 host stands in brackets.
 pub fn split_host_port(address: &str) -> Result<(&str, u16), DialError> {
     let wrong = || DialError::Address(address.chars().take(300).collect());

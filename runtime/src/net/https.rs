@@ -1,4 +1,4 @@
-//! An HTTP client with a connection pool, over TLS or plain, for whole requests and bounded answers.
+//! An HTTP client with a connection pool, over TLS or plain, for whole or streamed requests and bounded answers.
 //!
 //! Invariants: every request has a time limit and every body that is collected a size limit; the host of
 //! the URL is what TLS verifies, wherever the connection goes. Not here: retries, redirects, cookies.
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -22,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::dial::{DialError, dial, dial_tls};
+use super::serve::BoxError;
 use crate::task::NamedExecutor;
 
 /// How a client behaves.
@@ -75,10 +77,10 @@ impl FetchError {
     }
 }
 
-/// A pooled client. Cheap to clone; clones share the pool.
+/// A pooled client of requests with bodies of one kind. Cheap to clone; clones share the pool.
 #[derive(Clone, Debug)]
-pub struct HttpsClient {
-    inner: Client<Connector, Full<Bytes>>,
+pub struct HttpsClient<B = Full<Bytes>> {
+    inner: Client<Connector, B>,
     timeout: Duration,
 }
 
@@ -86,6 +88,18 @@ impl HttpsClient {
     /// A client that verifies servers with `config`
     /// ([`client_config`](crate::tls::client_config) with `Expect::Name`, usually).
     pub fn new(config: Arc<ClientConfig>, options: ClientOptions) -> Self {
+        Self::streaming(config, options)
+    }
+}
+
+impl<B> HttpsClient<B>
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    /// The same for requests whose bodies are made while they are sent.
+    pub fn streaming(config: Arc<ClientConfig>, options: ClientOptions) -> Self {
         let timeout = options.timeout;
         let mut builder = Client::builder(NamedExecutor::new("http-client"));
         builder
@@ -108,10 +122,7 @@ impl HttpsClient {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn send(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, FetchError> {
+    pub async fn send(&self, request: Request<B>) -> Result<Response<Incoming>, FetchError> {
         let answer = tokio::time::timeout(self.timeout, self.inner.request(request)).await;
         match answer {
             Ok(Ok(response)) => Ok(response),
@@ -126,7 +137,7 @@ impl HttpsClient {
     /// When there is no answer, or it is larger.
     pub async fn fetch(
         &self,
-        request: Request<Full<Bytes>>,
+        request: Request<B>,
         max_body: usize,
     ) -> Result<Response<Bytes>, FetchError> {
         let whole = async {

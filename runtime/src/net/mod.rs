@@ -17,10 +17,10 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 pub use connect::{Addresses, channel};
-pub use dial::{DialError, dial, dial_tls, resolve, split_host_port};
+pub use dial::{DialError, dial, dial_tls, host_port, resolve, split_host_port};
 pub use https::{ClientOptions, FetchError, HttpsClient};
 pub use hyper_util::service::TowerToHyperService;
-pub use serve::{BoxError, Limits, serve_plain, serve_tls};
+pub use serve::{BoxError, Limits, OnRefused, serve_plain, serve_tls};
 
 use crate::tls::Identity;
 

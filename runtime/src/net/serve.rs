@@ -4,8 +4,10 @@
 //! handshake and a request head have a time limit; asked to stop, it stops accepting at once, lets
 //! running requests finish for the drain time, and returns. Not here: routes.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,25 @@ use crate::tls::Identity;
 /// An error of a handler or a body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+type Hear = dyn Fn(SocketAddr, &str) + Send + Sync;
+
+/// Hears of each TLS handshake that was refused: from where, and why. It must not block.
+#[derive(Clone)]
+pub struct OnRefused(Arc<Hear>);
+
+impl OnRefused {
+    /// Tells `hear`.
+    pub fn new(hear: impl Fn(SocketAddr, &str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+}
+
+impl fmt::Debug for OnRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRefused")
+    }
+}
+
 /// Bounds of a listener.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -47,6 +68,8 @@ pub struct Limits {
     pub ping_interval: Duration,
     /// Time for running requests once asked to stop.
     pub drain: Duration,
+    /// Who hears of refused handshakes, beside the log.
+    pub on_refused: Option<OnRefused>,
 }
 
 impl Default for Limits {
@@ -59,6 +82,7 @@ impl Default for Limits {
             max_streams: 256,
             ping_interval: Duration::from_secs(20),
             drain: Duration::from_secs(10),
+            on_refused: None,
         }
     }
 }
@@ -144,6 +168,7 @@ async fn serve<F, S, B>(
         let factory = Arc::clone(&factory);
         let acceptor = acceptor.clone();
         let timeout = limits.handshake_timeout;
+        let on_refused = limits.on_refused.clone();
         let served = async move {
             let Ok(local_addr) = stream.local_addr() else {
                 return;
@@ -162,7 +187,17 @@ async fn serve<F, S, B>(
             };
             let stream = match tokio::time::timeout(timeout, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => return tracing::debug!(%addr, %error, "tls handshake failed"),
+                Ok(Err(error)) => {
+                    tracing::debug!(%addr, %error, "tls handshake failed");
+                    // A connection that only broke was not refused.
+                    let refused = error
+                        .get_ref()
+                        .is_some_and(|inner| inner.is::<rustls::Error>());
+                    if let Some(OnRefused(hear)) = on_refused.filter(|_| refused) {
+                        hear(addr, &error.to_string());
+                    }
+                    return;
+                }
                 Err(_) => return tracing::debug!(%addr, "tls handshake took too long"),
             };
             let session = stream.get_ref().1;
@@ -195,7 +230,7 @@ async fn serve<F, S, B>(
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(TcpStream, std::net::SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     // The semaphore is never closed, so this only waits.
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
     loop {

@@ -10,6 +10,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use wharf_test_ports::TestPort;
 
 use super::*;
 use crate::task::{self, Shutdown};
@@ -200,8 +201,8 @@ async fn what_does_not_end_within_the_drain_time_is_cut() {
     let server = start(server_config(leaf(&ca, "proxy")).unwrap(), limits).await;
     let config = client_config(&ca.certs(), Expect::Name, None).unwrap();
     let address = server.addr.to_string();
-    let second = std::time::Duration::from_secs(5);
-    let mut stream = dial_tls(&address, "a.localhost", config, second)
+    let patience = std::time::Duration::from_secs(60);
+    let mut stream = dial_tls(&address, "a.localhost", config, patience)
         .await
         .unwrap();
     stream
@@ -220,13 +221,19 @@ async fn a_connection_over_the_limit_waits_and_a_silent_one_is_cut() {
     let ca = authority();
     let limits = Limits {
         max_connections: 1,
-        handshake_timeout: std::time::Duration::from_millis(50),
+        // The one who waits must be able to shake hands in it, however busy the machine is.
+        handshake_timeout: std::time::Duration::from_secs(2),
         ..Limits::default()
     };
     let server = start(server_config(leaf(&ca, "proxy")).unwrap(), limits).await;
     // Takes the only place, says nothing, and loses it to the one who waits.
     let mut silent = tokio::net::TcpStream::connect(server.addr).await.unwrap();
-    let client = client(&ca, None, ClientOptions::default());
+    let patient = ClientOptions {
+        connect_timeout: std::time::Duration::from_secs(60),
+        timeout: std::time::Duration::from_secs(60),
+        ..ClientOptions::default()
+    };
+    let client = client(&ca, None, patient);
     let answer = client
         .fetch(get(format!("https://{}/", server.addr)), 1_000)
         .await;
@@ -239,15 +246,12 @@ async fn a_channel_tries_every_address_and_verifies_who_answers() {
     let ca = authority();
     let config = internal_server_config(leaf(&ca, "director"), &ca.certs()).unwrap();
     let server = start(config, Limits::default()).await;
-    let closed = {
-        let listener = bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
-        listener.local_addr().unwrap()
-    };
+    let closed = TestPort::reserve();
     let own = leaf(&ca, "allocator");
     let call = |role: &'static str, own: Arc<CertSlot>| {
         let expect = Expect::Identity(ExpectedIdentity::role(role));
         let config = client_config(&ca.certs(), expect, Some(own)).unwrap();
-        let addresses = Addresses::new([closed.to_string(), server.addr.to_string()]);
+        let addresses = Addresses::new([closed.addr().to_string(), server.addr.to_string()]);
         let mut channel = channel(&addresses, config);
         async move {
             let request = Request::new(tonic::body::Body::empty());

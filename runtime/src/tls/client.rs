@@ -16,8 +16,8 @@ use rustls::{
 
 use super::server::ALPN;
 use super::{
-    CaCerts, CertSlot, ExpectedIdentity, Identity, TlsError, constant_time_eq, fingerprint,
-    provider,
+    CaCerts, CertSlot, ExpectedIdentity, Identity, TlsError, TrustSlot, constant_time_eq,
+    fingerprint, provider,
 };
 
 /// How a server is recognised.
@@ -40,6 +40,18 @@ pub fn client_config(
     own: Option<Arc<CertSlot>>,
 ) -> Result<Arc<ClientConfig>, TlsError> {
     build(Trust::Roots(ca.root_store()?), expect, own)
+}
+
+/// The same for a client that trusts whom `trust` holds at each handshake.
+///
+/// # Errors
+/// When rustls refuses the settings.
+pub fn following_client_config(
+    trust: &Arc<TrustSlot>,
+    expect: Expect,
+    own: Option<Arc<CertSlot>>,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    build(Trust::Slot(Arc::clone(trust)), expect, own)
 }
 
 /// Settings of a client of foreign servers: it trusts the public authorities and those of `extra`.
@@ -97,6 +109,7 @@ fn build(
 #[derive(Debug)]
 enum Trust {
     Roots(RootCertStore),
+    Slot(Arc<TrustSlot>),
     Pinned([u8; 32]),
 }
 
@@ -116,9 +129,13 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let pinned;
+        let (pinned, held);
         let roots = match &self.trust {
             Trust::Roots(roots) => roots,
+            Trust::Slot(slot) => {
+                held = slot.roots();
+                &held
+            }
             Trust::Pinned(sha256) => {
                 let authority = intermediates
                     .iter()

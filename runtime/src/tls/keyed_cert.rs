@@ -10,9 +10,9 @@ use std::sync::Arc;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use super::{Identity, TlsError, provider};
+use super::{Identity, TlsError, fingerprint, provider};
 use crate::data_dir;
 
 /// Usual name of the file in a role's data directory.
@@ -27,6 +27,12 @@ pub struct KeyedCert {
     certified: Arc<CertifiedKey>,
     not_before_ms: i64,
     not_after_ms: i64,
+}
+
+/// SHA-256 of the authority that stands at the end of a chain; none for a leaf alone.
+pub(super) fn issuer_of(certified: &CertifiedKey) -> Option<String> {
+    let (_, issuers) = certified.cert.split_first()?;
+    issuers.last().map(|cert| hex::encode(fingerprint(cert)))
 }
 
 impl fmt::Debug for KeyedCert {
@@ -118,9 +124,37 @@ impl KeyedCert {
         &self.certified.cert
     }
 
+    /// SHA-256 of the authority that issued it, lower-case hex; none when it is not sent along.
+    pub fn issuer(&self) -> Option<String> {
+        issuer_of(&self.certified)
+    }
+
     /// Whom the leaf names.
     pub fn identity(&self) -> Option<Identity> {
         Identity::from_certificate(self.certified.cert.first()?)
+    }
+
+    /// Whether the leaf is good for that DNS name or address.
+    pub fn names_host(&self, host: &str) -> bool {
+        let ip: Option<std::net::IpAddr> = host.parse().ok();
+        let octets = ip.map(|ip| match ip {
+            std::net::IpAddr::V4(ip) => ip.octets().to_vec(),
+            std::net::IpAddr::V6(ip) => ip.octets().to_vec(),
+        });
+        let Some(leaf) = self.certified.cert.first() else {
+            return false;
+        };
+        let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
+            return false;
+        };
+        let Ok(Some(names)) = parsed.subject_alternative_name() else {
+            return false;
+        };
+        names.value.general_names.iter().any(|name| match name {
+            GeneralName::DNSName(dns) => octets.is_none() && dns.eq_ignore_ascii_case(host),
+            GeneralName::IPAddress(bytes) => octets.as_deref() == Some(*bytes),
+            _ => false,
+        })
     }
 
     /// End of the leaf's validity, unix milliseconds.

@@ -11,6 +11,7 @@ mod resolver;
 mod server;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,14 +27,19 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 pub use authority::{Authority, LEAF_DAYS, LeafSpec, MAX_CSR_BYTES, SigningRequest};
-pub use client::{Expect, client_config, pinned_client_config, public_client_config};
+pub use client::{
+    Expect, client_config, following_client_config, pinned_client_config, public_client_config,
+};
 pub use identity::{
     ExpectedIdentity, Identity, IdentityError, ROLE_ALLOCATOR, ROLE_DIRECTOR, ROLE_INSTANCE,
     ROLE_PROXY,
 };
 pub use keyed_cert::{IDENTITY_FILE, KeyedCert};
 pub use resolver::{CertResolver, CertSlot, SniTable, SwapResolver};
-pub use server::{internal_server_config, server_config};
+pub use server::{
+    following_open_server_config, following_server_config, internal_server_config, server_config,
+};
+pub use trust::TrustSlot;
 
 /// No file of authorities is larger than this.
 const CA_FILE_LIMIT: u64 = 1024 * 1024;

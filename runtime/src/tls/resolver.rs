@@ -13,7 +13,7 @@ use rustls::client::ResolvesClientCert;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::KeyedCert;
+use super::{KeyedCert, keyed_cert::issuer_of};
 
 /// Chooses the certificate for a host name that a client asks for.
 pub trait CertResolver: fmt::Debug + Send + Sync {
@@ -38,6 +38,11 @@ impl CertSlot {
     /// Presents `cert` from now on.
     pub fn replace(&self, cert: &KeyedCert) {
         self.current.store(cert.certified_key());
+    }
+
+    /// SHA-256 of the authority that issued what is presented, lower-case hex.
+    pub fn issuer(&self) -> Option<String> {
+        issuer_of(&self.current.load())
     }
 
     /// What is presented now.

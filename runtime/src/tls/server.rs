@@ -1,14 +1,14 @@
-//! TLS settings of listeners: open to everybody, or to holders of a platform certificate only.
+//! TLS settings of listeners: open to everybody, with or without a name, or to holders of a platform certificate only.
 //!
 //! Invariants: certificates are reloadable in all of them; TLS 1.2 and 1.3; the internal listener refuses
-//! in the handshake whoever shows no certificate of the platform's authority that names a holder. Not
-//! here: what that holder may do.
+//! in the handshake whoever shows no certificate of the platform's authority that names a holder; where
+//! clients show certificates, no session is resumed. Not here: what that holder may do.
 
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
@@ -16,7 +16,7 @@ use rustls::{
 };
 
 use super::resolver::ForRustls;
-use super::{CaCerts, CertResolver, Identity, TlsError, provider};
+use super::{CaCerts, CertResolver, Identity, TlsError, TrustSlot, provider};
 
 /// HTTP/2, then HTTP/1.1.
 pub(super) const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -34,6 +34,18 @@ pub fn server_config(certs: Arc<dyn CertResolver>) -> Result<Arc<ServerConfig>, 
     Ok(Arc::new(config))
 }
 
+/// For listeners that everybody may speak to and where holders of a certificate of whom `trust` holds at each handshake
+/// may say who they are: whoever shows none is nobody in particular, one of another authority is refused in the handshake.
+///
+/// # Errors
+/// When rustls refuses the settings.
+pub fn following_open_server_config(
+    certs: Arc<dyn CertResolver>,
+    trust: &Arc<TrustSlot>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    verifying(certs, trust, false)
+}
+
 /// For platform-internal listeners: a client certificate is required, signed by `ca`, and it must name an
 /// [`Identity`].
 ///
@@ -43,25 +55,55 @@ pub fn internal_server_config(
     certs: Arc<dyn CertResolver>,
     ca: &CaCerts,
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let inner = WebPkiClientVerifier::builder_with_provider(Arc::new(ca.root_store()?), provider())
-        .build()
-        .map_err(|error| TlsError::Certificate(error.to_string()))?;
+    following_server_config(certs, &TrustSlot::new(ca)?)
+}
+
+/// The same for a listener that trusts whom `trust` holds at each handshake.
+///
+/// # Errors
+/// When rustls refuses the settings.
+pub fn following_server_config(
+    certs: Arc<dyn CertResolver>,
+    trust: &Arc<TrustSlot>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    verifying(certs, trust, true)
+}
+
+fn verifying(
+    certs: Arc<dyn CertResolver>,
+    trust: &Arc<TrustSlot>,
+    required: bool,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let verifier = Arc::new(Verifier {
+        trust: Arc::clone(trust),
+        required,
+    });
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
-        .with_client_cert_verifier(Arc::new(IdentityRequired { inner }))
+        .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(ForRustls(certs)));
     config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    // A resumed session would skip the certificate: one that counts no more could go on.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
 }
 
+/// Verifies clients by what the slot holds; with `required` everybody must show whom it is.
 #[derive(Debug)]
-struct IdentityRequired {
-    inner: Arc<dyn ClientCertVerifier>,
+struct Verifier {
+    trust: Arc<TrustSlot>,
+    required: bool,
 }
 
-impl ClientCertVerifier for IdentityRequired {
+impl ClientCertVerifier for Verifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
+        // They may change meanwhile; a client shows the one certificate that it has.
+        &[]
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.required
     }
 
     fn verify_client_cert(
@@ -70,13 +112,12 @@ impl ClientCertVerifier for IdentityRequired {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self
-            .inner
-            .verify_client_cert(end_entity, intermediates, now)?;
-        match Identity::from_certificate(end_entity) {
-            Some(_) => Ok(verified),
-            None => Err(CertificateError::ApplicationVerificationFailure.into()),
+        let clients = self.trust.clients();
+        let verified = clients.verify_client_cert(end_entity, intermediates, now)?;
+        if self.required && Identity::from_certificate(end_entity).is_none() {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
         }
+        Ok(verified)
     }
 
     fn verify_tls12_signature(
@@ -85,7 +126,9 @@ impl ClientCertVerifier for IdentityRequired {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        self.trust
+            .clients()
+            .verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -94,10 +137,12 @@ impl ClientCertVerifier for IdentityRequired {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.trust
+            .clients()
+            .verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.trust.clients().supported_verify_schemes()
     }
 }

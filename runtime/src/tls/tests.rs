@@ -285,3 +285,81 @@ fn certificates_survive_the_way_through_pem() {
     ));
     assert!(constant_time_eq(b"abc", b"abc") && !constant_time_eq(b"abc", b"abd"));
 }
+
+#[test]
+fn an_open_listener_knows_who_shows_a_certificate_and_serves_who_shows_none() {
+    let (ours, foreign) = (authority(), authority());
+    let trust = TrustSlot::new(&ours.certs()).unwrap();
+    let serve = || {
+        let own = CertSlot::new(&leaf(&ours, ROLE_INSTANCE));
+        following_open_server_config(own, &trust).unwrap()
+    };
+    let client = |own: Option<KeyedCert>| {
+        let own = own.map(|own| CertSlot::new(&own));
+        client_config(&ours.certs(), Expect::Name, own).unwrap()
+    };
+    assert_eq!(handshake(serve(), client(None), "d.test"), Ok(None));
+    assert_eq!(
+        handshake(serve(), client(Some(leaf(&ours, ROLE_PROXY))), "d.test"),
+        Ok(Some(identity(ROLE_PROXY)))
+    );
+    let refused = handshake(serve(), client(Some(leaf(&foreign, ROLE_PROXY))), "d.test");
+    assert!(
+        refused.is_err(),
+        "another authority is refused: {refused:?}"
+    );
+}
+
+#[test]
+fn whom_a_listener_and_a_client_trust_is_replaced_while_they_run() {
+    let (old, new) = (authority(), authority());
+    let both = CaCerts::from_der([old.certs().certs(), new.certs().certs()].concat());
+    let (server_trust, client_trust) = (
+        TrustSlot::new(&old.certs()).unwrap(),
+        TrustSlot::new(&old.certs()).unwrap(),
+    );
+    let (server_slot, client_slot) = (
+        CertSlot::new(&leaf(&old, "director")),
+        CertSlot::new(&leaf(&old, "proxy")),
+    );
+    let server = following_server_config(server_slot.clone(), &server_trust).unwrap();
+    let own = Some(client_slot.clone());
+    let client = following_client_config(&client_trust, role("director"), own).unwrap();
+    let met = || handshake(server.clone(), client.clone(), "x");
+    assert_eq!(met(), Ok(Some(identity("proxy"))));
+    server_slot.replace(&leaf(&new, "director"));
+    assert!(
+        met().unwrap_err().starts_with("client:"),
+        "a stranger was believed"
+    );
+    client_trust.replace(&both).unwrap();
+    assert_eq!(met(), Ok(Some(identity("proxy"))));
+    client_slot.replace(&leaf(&new, "proxy"));
+    assert!(
+        met().unwrap_err().starts_with("server:"),
+        "a stranger was let in"
+    );
+    server_trust.replace(&both).unwrap();
+    assert_eq!(met(), Ok(Some(identity("proxy"))));
+    // The old one counts no more, also for who has met before.
+    server_trust.replace(&new.certs()).unwrap();
+    assert_eq!(met(), Ok(Some(identity("proxy"))));
+    client_slot.replace(&leaf(&old, "proxy"));
+    assert!(
+        met().unwrap_err().starts_with("server:"),
+        "a session was resumed"
+    );
+    let open = following_open_server_config(server_slot, &server_trust).unwrap();
+    assert!(
+        handshake(open.clone(), client.clone(), "x").is_err(),
+        "a stranger was let in"
+    );
+    client_slot.replace(&leaf(&new, "proxy"));
+    assert_eq!(handshake(open, client, "x"), Ok(Some(identity("proxy"))));
+    assert!(
+        server_trust
+            .replace(&CaCerts::from_der(Vec::new()))
+            .is_err()
+    );
+    assert_eq!(server_trust.certs(), new.certs(), "nobody is trusted");
+}
