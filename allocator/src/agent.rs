@@ -14,14 +14,16 @@ use wharf_collectors::{Counters, InventoryPublisher, LatestSamples, NamedId, Pla
 use wharf_proto::v1::RenewRequest;
 use wharf_runtime::{
     clock::Clock,
+    followed_authority::FollowedAuthority,
     health_server::{Health, HealthServer},
+    known_directors::KnownDirectors,
     metrics::Metrics,
-    net::{self, Addresses, BindError},
+    net::{self, BindError},
     renewal_task::Renewal,
     task::{Shutdown, Tasks},
     tls::{
         CaCerts, CertSlot, Expect, ExpectedIdentity, KeyedCert, ROLE_DIRECTOR, TlsError,
-        client_config,
+        following_client_config,
     },
 };
 use wharf_services::v1::enrollment_client::EnrollmentClient;
@@ -34,12 +36,15 @@ use crate::{
     host_roles_task::HostRolesTask,
     host_state_task::{Findings, HostState, HostStateTask},
     image_task::ImageTask,
+    instance_pages,
     inventory_task::{Containers, InventoryTask},
+    leases,
     ledger::Ledger,
     orders::Orders,
+    place::Place,
     probe_task::{Healths, ProbeTask},
     reconcile_task::{ReconcileTask, Report},
-    session_task::{SessionState, SessionTask},
+    session_task::{self, SessionState, SessionTask},
 };
 
 /// Why the allocator cannot run.
@@ -75,9 +80,20 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
     let ca = CaCerts::load(dir.join("ca.pem"))?;
     let directors =
         ExpectedIdentity::role(ROLE_DIRECTOR).on_platform(config.platform.platform_id.clone());
-    let client = client_config(&ca, Expect::Identity(directors), Some(Arc::clone(&slot)))?;
+    let authority = FollowedAuthority::new(dir.join("ca.pem"), &ca, Arc::clone(&slot))?;
+    let client = following_client_config(
+        authority.trust(),
+        Expect::Identity(directors),
+        Some(Arc::clone(&slot)),
+    )?;
     let ledger =
         Arc::new(Ledger::open(dir, &config.allocator.allocator_id).map_err(RunError::Ledger)?);
+    // Before anything is started, or adopted that somebody else started.
+    if let Err(error) = leases::forget_earlier_boots(dir, &leases::boot_id()) {
+        // No instance starts unless it could be told that it has none.
+        tracing::error!(%error, "ALL0014: leases from before the host's start are still there");
+    }
+    let place = Arc::new(Place::open(dir, &config.platform.zone)?);
     let destination = DestinationFile::read(dir)?.and_then(|file| file.to_destination(dir));
     let port = config.platform.ports.allocator_metrics;
     let listener = net::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)).await?;
@@ -85,13 +101,20 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
     let tasks = Tasks::with_shutdown(shutdown.child());
     let end = tasks.token();
     let engine = EngineLink::new(&config.engine_address);
-    let addresses = Addresses::new(config.platform.directors.clone());
-    let channel = net::channel(&addresses, client);
+    let directors = KnownDirectors::load(
+        dir.join("allocator/directors.json"),
+        &config.platform.directors,
+    );
+    let dial = {
+        let addresses = directors.addresses().clone();
+        move || net::channel(&addresses, Arc::clone(&client))
+    };
     let findings = Arc::new(Findings::default());
     let counters = Arc::new(Counters::default());
     let samples = LatestSamples::default();
     let wake = Arc::new(Notify::new());
     let roles_changed = Arc::new(Notify::new());
+    let image_missed = Arc::new(Notify::new());
     let (report, reports) = watch::channel(Report::default());
     let (healths, health) = watch::channel(Healths::default());
     let (image, images) = watch::channel(String::new());
@@ -109,6 +132,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
             binary: config.binary.clone(),
             engine: engine.clone(),
             image,
+            missed: Arc::clone(&image_missed),
         };
         task.run(end.clone())
     });
@@ -147,6 +171,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
             engine: engine.clone(),
             held: ledger.subscribe(),
             image: images.clone(),
+            image_missed,
             facts: engine_facts,
             wake: Arc::clone(&wake),
             report,
@@ -157,7 +182,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
     tasks.spawn_critical("probe", {
         let task = ProbeTask {
             platform: config.platform.clone(),
-            data_dir: config.data_dir.clone(),
+            trust: Arc::clone(authority.trust()),
             report: reports.clone(),
             healths,
             clock: Clock::system(),
@@ -180,16 +205,19 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
         ledger: Arc::clone(&ledger),
         destination: Arc::new(destination),
         roles_changed,
+        place: Arc::clone(&place),
         log_level: config.log_level.clone(),
         findings: Arc::clone(&findings),
+        authority: Arc::clone(&authority),
     };
     tasks.spawn_critical("session", {
         let task = SessionTask {
             platform: config.platform.clone(),
             allocator: config.allocator.clone(),
             data_dir: config.data_dir.clone(),
-            addresses,
-            channel: channel.clone(),
+            directors,
+            dial: Box::new(dial.clone()),
+            deadline: session_task::DEADLINE,
             ledger: Arc::clone(&ledger),
             orders,
             report: reports.clone(),
@@ -207,10 +235,11 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
             path: identity_path,
             slot,
             common_name: format!("allocator {}", config.allocator.allocator_id),
+            wanted: authority.wanted(),
         };
-        let enrollment = EnrollmentClient::new(channel);
+        // Asked once in weeks: whoever answers now, not who was connected to then.
         let ask = move |csr_pem| {
-            let mut client = enrollment.clone();
+            let mut client = EnrollmentClient::new(dial());
             async move {
                 let answer = client.renew(RenewRequest { csr_pem }).await;
                 answer.map(|answer| answer.into_inner().certificate_pem)
@@ -226,7 +255,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
         )
     });
     tasks.spawn("collectors", {
-        let config = collectors_config(&config);
+        let config = collectors_config(&config, place.zone());
         let counters = Arc::clone(&counters);
         let (end, findings) = (end.clone(), Arc::clone(&findings));
         async move {
@@ -252,6 +281,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
                 &counters,
             )
         });
+        let server = server.with_pages(instance_pages::pages(&config.data_dir));
         let server = match config.log_level.clone() {
             Some(level) => server.with_log_level(level),
             None => server,
@@ -270,7 +300,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
     Ok(())
 }
 
-fn collectors_config(config: &Config) -> wharf_collectors::Config {
+fn collectors_config(config: &Config, zone: watch::Receiver<String>) -> wharf_collectors::Config {
     let root = &config.host_root;
     let host = wharf_collectors::source::host::facts(
         &config.allocator.allocator_id,
@@ -285,7 +315,7 @@ fn collectors_config(config: &Config) -> wharf_collectors::Config {
     };
     let mut collectors =
         wharf_collectors::Config::new(config.data_dir.join("allocator/collectors"), host, platform);
-    collectors.zone.clone_from(&config.platform.zone);
+    collectors.zone = zone;
     collectors
         .engine_address
         .clone_from(&config.allocator.docker_host);
@@ -295,7 +325,11 @@ fn collectors_config(config: &Config) -> wharf_collectors::Config {
         (PlatformRole::Allocator, ports.allocator_metrics),
         (PlatformRole::Proxy, ports.proxy_metrics),
     ];
+    collectors.instances_dir = Some(config.data_dir.join("instances"));
     collectors.engine_log = engine_log(&config.allocator.docker_host, root);
+    if collectors.engine_log.is_none() {
+        collectors.journal_roots = journal_roots(&config.allocator.docker_host, root);
+    }
     if root != Path::new("/") {
         collectors.under(root)
     } else {
@@ -308,14 +342,31 @@ fn collectors_config(config: &Config) -> wharf_collectors::Config {
 fn engine_log(docker_host: &str, root: &Path) -> Option<PathBuf> {
     let socket = Path::new(docker_host.strip_prefix("unix://")?);
     let mut places = vec![socket.with_file_name("dockerd.log")];
-    if matches!(
-        socket.to_str(),
-        Some("/var/run/docker.sock" | "/run/docker.sock")
-    ) {
+    if is_the_systems(docker_host) {
         places.extend(["/var/log/dockerd.log", "/var/log/docker.log"].map(PathBuf::from));
     }
     let seen = |place: PathBuf| root.join(place.strip_prefix("/").unwrap_or(&place));
     places.into_iter().map(seen).find(|place| place.is_file())
+}
+
+/// Where systemd keeps its journal, the lasting one and that of this start, for an engine whose log
+/// it takes; whether there is one shows when it is read.
+fn journal_roots(docker_host: &str, root: &Path) -> Vec<PathBuf> {
+    if is_the_systems(docker_host) {
+        ["var/log/journal", "run/log/journal"]
+            .map(|place| root.join(place))
+            .to_vec()
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether an engine is the one that the system started: its journal holds no other's log.
+fn is_the_systems(docker_host: &str) -> bool {
+    matches!(
+        docker_host,
+        "unix:///var/run/docker.sock" | "unix:///run/docker.sock"
+    )
 }
 
 fn metrics(reports: &watch::Receiver<Report>, counters: &Arc<Counters>) -> Metrics {
@@ -405,6 +456,8 @@ mod tests {
         let own = "unix:///srv/engine/docker.sock";
         let system = "unix:///var/run/docker.sock";
         assert_eq!(engine_log(own, root.path()), None);
+        assert_eq!(journal_roots(system, root.path()).len(), 2);
+        assert_eq!(journal_roots(own, root.path()), Vec::<PathBuf>::new());
         let log = place("var/log/dockerd.log");
         assert_eq!(engine_log(system, root.path()), log);
         assert_eq!(

@@ -11,7 +11,11 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use wharf_runtime::data_dir::{read_limited, write_atomic};
+use wharf_runtime::{
+    data_dir::{read_limited, write_atomic},
+    role_files::DirectorJoin,
+    tls::CaCerts,
+};
 
 const MAX_FILE: u64 = 4 << 20;
 
@@ -136,6 +140,27 @@ impl HostRoles {
     }
 }
 
+/// Removes the keys of a director that joined and was removed: a host that is no director any more does
+/// not keep the platform's. Its log stays, which nobody can open without them. Those of the host that
+/// the platform was brought up on stay: `wharf up` repairs with them.
+pub fn forget_director(data_dir: &Path) {
+    let own = DirectorJoin::path(data_dir);
+    if !own.exists() {
+        return;
+    }
+    for name in ["identity.pem", "platform.key", "ca/authority.pem"] {
+        let path = data_dir.join("director").join(name);
+        if let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, path = %path.display(), "remove this file: the host is no director");
+            return;
+        }
+    }
+    // Last: what is left is tried again.
+    let _ = std::fs::remove_file(own);
+}
+
 /// `allocator/destination.json`, mode 0600: where the collectors ship to.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationFile {
@@ -149,6 +174,9 @@ pub struct DestinationFile {
     pub username: String,
     /// Its password.
     pub password: String,
+    /// Which password it is; zero in files of older versions.
+    #[serde(default)]
+    pub credentials_version: u64,
     /// The authority that the server is verified with; empty: the platform's.
     pub ca_pem: String,
 }
@@ -197,9 +225,13 @@ impl DestinationFile {
             url: self.url.clone(),
             cluster: (!self.cluster.is_empty()).then(|| self.cluster.clone()),
             connect_to: None,
+            authorities: CaCerts::load(&ca)
+                .map(|ca| ca.fingerprints())
+                .unwrap_or_default(),
             ca_file: Some(ca),
             username: self.username.clone(),
             password: self.password.clone(),
+            credentials_version: self.credentials_version,
         })
     }
 }
@@ -261,6 +293,25 @@ mod tests {
             .unwrap()
             .permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn only_a_director_that_joined_loses_the_platforms_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("director");
+        std::fs::create_dir_all(own.join("ca")).unwrap();
+        let keys = ["identity.pem", "platform.key", "ca/authority.pem"];
+        for name in keys.iter().chain(&["group.json"]) {
+            std::fs::write(own.join(name), "x").unwrap();
+        }
+        forget_director(dir.path());
+        assert!(own.join("platform.key").exists(), "it did not join");
+        std::fs::write(DirectorJoin::path(dir.path()), "{}").unwrap();
+        forget_director(dir.path());
+        for name in keys.iter().chain(&["join.json"]) {
+            assert!(!own.join(name).exists(), "{name} is left");
+        }
+        assert!(own.join("group.json").exists(), "more was removed");
     }
 
     #[test]

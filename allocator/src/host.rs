@@ -4,9 +4,11 @@
 //! Invariants: asking again changes nothing that is right; what is removed carries the platform's
 //! label. Not here: the files of a data directory, which whoever sets a host up writes first.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use wharf_allocator_core::limits::RoleLimits;
 use wharf_runtime::platform_file::PlatformFile;
 
 use crate::docker::{
@@ -16,6 +18,8 @@ use crate::docker::{
     labels, observe, roles,
 };
 use crate::files::HostRoles;
+
+pub use wharf_allocator_core::limits::{RoleLimits, role_limits};
 
 pub use crate::docker::{engine::EngineFacts, observe::Seen, roles::Outcome};
 
@@ -85,7 +89,7 @@ pub enum HostError {
         /// The directory.
         path: PathBuf,
         /// The system's error.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -261,22 +265,31 @@ impl HostRunner {
     /// # Errors
     /// When the engine refuses, or the directory is another platform's.
     pub async fn remove_all(&self, purge: bool) -> Result<Removed, HostError> {
-        let containers = self.remove_role(Role::Allocator).await?;
         let mut removed = Removed {
-            containers,
+            containers: self.remove_containers().await?,
             ..Removed::default()
         };
+        removed.images = image::prune(&self.engine, &self.platform_id, None).await?;
+        if purge {
+            removed.data_dir = self.purge()?;
+        }
+        Ok(removed)
+    }
+
+    /// Removes every container of the platform on this engine, the allocator first; returns their
+    /// names. Their data stays, and the allocator makes them anew from it once it is back.
+    ///
+    /// # Errors
+    /// When the engine refuses.
+    pub async fn remove_containers(&self) -> Result<Vec<String>, HostError> {
+        let mut removed = self.remove_role(Role::Allocator).await?;
         // Twice: the allocator's last action may have landed after the first list.
         for _ in 0..2 {
             let ids = observe::list_ids(&self.engine, &labels::filter(&self.platform_id)).await?;
             let stops = ids.iter().map(|id| self.remove_one(id));
             for name in futures::future::try_join_all(stops).await? {
-                removed.containers.extend(name);
+                removed.extend(name);
             }
-        }
-        removed.images = image::prune(&self.engine, &self.platform_id, None).await?;
-        if purge {
-            removed.data_dir = self.purge()?;
         }
         Ok(removed)
     }
@@ -303,10 +316,68 @@ impl HostRunner {
         if !ours {
             return Err(HostError::NotOurs(self.data_dir.clone()));
         }
-        std::fs::remove_dir_all(&self.data_dir).map_err(|source| HostError::Purge {
+        remove_tree(&self.data_dir).map_err(|source| HostError::Purge {
             path: self.data_dir.clone(),
             source,
         })?;
         Ok(Some(self.data_dir.clone()))
+    }
+}
+
+/// Removes a folder with all that is in it; one that a disk of its own is mounted at stays, empty.
+fn remove_tree(folder: &Path) -> io::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error)
+            if error.kind() == io::ErrorKind::ResourceBusy
+                && std::fs::read_dir(folder).is_ok_and(|mut left| left.next().is_none()) =>
+        {
+            Ok(())
+        }
+        removed => removed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Names the folder to the test's own process behind a mount.
+    const MOUNTED: &str = "WHARF_TEST_MOUNTED";
+
+    #[test]
+    fn a_folder_that_is_a_mount_point_is_emptied_and_stays_and_others_go() {
+        if let Some(folder) = std::env::var_os(MOUNTED) {
+            let folder = Path::new(&folder);
+            std::fs::create_dir_all(folder.join("director/ca")).unwrap();
+            std::fs::write(folder.join("platform.json"), "{}").unwrap();
+            remove_tree(folder).unwrap();
+            assert_eq!(std::fs::read_dir(folder).unwrap().count(), 0);
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let plain = dir.path().join("plain");
+        std::fs::create_dir_all(plain.join("director")).unwrap();
+        remove_tree(&plain).unwrap();
+        assert!(!plain.exists());
+        assert!(remove_tree(&plain).is_err(), "what is not there is told");
+        // A mount of its own namespace, which ends with the process.
+        let this = "host::tests::a_folder_that_is_a_mount_point_is_emptied_and_stays_and_others_go";
+        let told = Command::new("unshare")
+            .args(["--mount", "sh", "-c"])
+            .arg("mount -t tmpfs none \"$2\" && exec \"$0\" --exact \"$1\" --nocapture")
+            .arg(std::env::current_exe().unwrap())
+            .arg(this)
+            .arg(dir.path())
+            .env(MOUNTED, dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&told.stdout);
+        assert!(
+            told.status.success() && said.contains("1 passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&told.stderr)
+        );
     }
 }

@@ -12,7 +12,7 @@ use wharf_runtime::{platform_file::PlatformFile, task::Shutdown};
 
 use crate::{
     engine_link::EngineLink,
-    files::HostRoles,
+    files::{self, HostRoles},
     host::{HostError, HostRunner, Outcome, Role},
 };
 
@@ -60,7 +60,11 @@ impl HostRolesTask {
             let outcome = if wanted {
                 self.ensure(&runner, role, &roles.image, &own).await
             } else {
-                runner.remove_role(role).await.map(|names| {
+                let removed = runner.remove_role(role).await;
+                if role == Role::Director && removed.is_ok() && roles.generation > 0 {
+                    files::forget_director(&self.data_dir);
+                }
+                removed.map(|names| {
                     if !names.is_empty() {
                         tracing::info!(role = role.as_str(), "a role left this host");
                     }

@@ -48,6 +48,11 @@ impl Findings {
     pub(crate) fn set_skew(&self, ms: i64) {
         self.skew_ms.store(ms, Ordering::Relaxed);
     }
+
+    /// What was set last; 0 before anything was.
+    pub(crate) fn skew_ms(&self) -> i64 {
+        self.skew_ms.load(Ordering::Relaxed)
+    }
 }
 
 pub(crate) struct HostStateTask {
@@ -126,7 +131,7 @@ impl HostStateTask {
                 .and_then(|load| load.parse().ok())
                 .unwrap_or(0.0),
         };
-        let skew = self.findings.skew_ms.load(Ordering::Relaxed);
+        let skew = self.findings.skew_ms();
         let problems = problems(&Measured {
             engine: self.engine.trouble(),
             disk: disk.map(|disk| (disk.available_bytes, disk.total_bytes)),

@@ -1,11 +1,11 @@
 //! Sees to it that the engine has the platform's image, and says which one it is.
 //!
 //! Invariants: the image is that of the binary that runs; an image that somebody removed is loaded
-//! again; it is read only when its file changed. Not here: loading (`docker/image.rs`).
+//! again, at once when a container could not be made without it; the binary is read only when its file changed. Not here: loading (`docker/image.rs`).
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use wharf_runtime::{backoff::Backoff, platform_file::PlatformFile, random, task::Shutdown};
 
 use crate::{
@@ -20,6 +20,8 @@ pub(crate) struct ImageTask {
     pub(crate) binary: PathBuf,
     pub(crate) engine: EngineLink,
     pub(crate) image: watch::Sender<String>,
+    /// Notified when a container could not be made without it.
+    pub(crate) missed: Arc<Notify>,
 }
 
 impl ImageTask {
@@ -37,8 +39,10 @@ impl ImageTask {
                     backoff.next(random::next_u64())
                 }
             };
-            if shutdown.run_until(tokio::time::sleep(wait)).await.is_none() {
-                return;
+            tokio::select! {
+                () = shutdown.triggered() => return,
+                () = tokio::time::sleep(wait) => {}
+                () = self.missed.notified() => {}
             }
         }
     }

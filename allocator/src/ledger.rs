@@ -182,6 +182,7 @@ mod tests {
             generation,
             instances: vec![],
             remove_instance_ids: remove.iter().map(|id| (*id).to_owned()).collect(),
+            ..Default::default()
         }
     }
 

@@ -11,23 +11,29 @@
 //! (the director).
 
 mod agent;
+mod authority;
 pub mod config;
 pub mod docker;
 pub mod engine_link;
 pub mod files;
+mod health_answer;
 pub mod host;
 mod host_roles_task;
 pub mod host_state_task;
 mod image_task;
+mod instance_pages;
 pub mod inventory_task;
+pub mod leases;
 pub mod ledger;
 mod orders;
+mod place;
 pub mod probe_task;
 pub mod problems;
 pub mod reconcile_task;
 pub mod reports;
 pub mod secrets;
 pub mod session_task;
+pub mod set_aside;
 
 pub use agent::{RunError, run};
 pub use config::{Config, ConfigError};

@@ -4,15 +4,17 @@
 //! time per instance, none longer than [`DEADLINE`]; a container that was replaced starts unknown.
 //! Not here: what a verdict leads to (routes, the director).
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::join_all;
 use http_body_util::Full;
 use tokio::sync::watch;
 use wharf_allocator_core::{
+    copying::{CopyProgress, CopyStage},
     health::{Probes, Verdict},
     reconcile::InstanceState,
+    snapshots::{RestoreProgress, Snapshots},
 };
 use wharf_proto::ids::InstanceId;
 use wharf_runtime::{
@@ -20,10 +22,13 @@ use wharf_runtime::{
     net::{ClientOptions, HttpsClient},
     platform_file::PlatformFile,
     task::Shutdown,
-    tls::{CaCerts, Expect, ExpectedIdentity, ROLE_INSTANCE, client_config},
+    tls::{Expect, ExpectedIdentity, ROLE_INSTANCE, TrustSlot, following_client_config},
 };
 
-use crate::reconcile_task::Report;
+use crate::{
+    health_answer::{self, Said},
+    reconcile_task::Report,
+};
 
 /// How long a probe may take.
 pub const DEADLINE: Duration = Duration::from_secs(3);
@@ -31,14 +36,67 @@ pub const DEADLINE: Duration = Duration::from_secs(3);
 const CALM: Duration = Duration::from_secs(3);
 /// Between probes while one is still starting.
 const EAGER: Duration = Duration::from_millis(300);
+/// While one's data is being copied.
+const COPYING: Duration = Duration::from_secs(1);
 const MAX_ANSWER: usize = 64 << 10;
 
-/// The verdict of each running instance, with the container it is about.
-pub type Healths = BTreeMap<InstanceId, (String, Verdict)>;
+/// What is known of each running instance.
+pub type Healths = BTreeMap<InstanceId, Known>;
+
+/// What probes found of one run of an instance's container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    run: String,
+    verdict: Verdict,
+    said: Said,
+}
+
+impl Known {
+    /// What its probes say.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// What it says of the credentials that it has in force.
+    #[must_use]
+    pub fn credentials(&self) -> &str {
+        &self.said.credentials
+    }
+
+    /// How long the next probe of it may wait.
+    fn pause(&self) -> Duration {
+        match self.said.copy.as_ref().map(|copy| copy.stage) {
+            Some(CopyStage::Ready | CopyStage::Switching) => EAGER,
+            Some(CopyStage::Copying | CopyStage::CatchingUp) => COPYING,
+            _ if self.said.holds_back() => COPYING,
+            _ if self.verdict == Verdict::Unknown => EAGER,
+            _ => CALM,
+        }
+    }
+
+    /// How far the copy of its data has come, when one is made.
+    #[must_use]
+    pub fn copy(&self) -> Option<&CopyProgress> {
+        self.said.copy.as_ref()
+    }
+
+    /// The snapshots that it takes, when it takes any.
+    #[must_use]
+    pub fn snapshots(&self) -> Option<&Snapshots> {
+        self.said.snapshots.as_ref()
+    }
+
+    /// How far it is with its last snapshot, when it begins from one.
+    #[must_use]
+    pub fn restore(&self) -> Option<&RestoreProgress> {
+        self.said.restore.as_ref()
+    }
+}
 
 pub(crate) struct ProbeTask {
     pub(crate) platform: PlatformFile,
-    pub(crate) data_dir: PathBuf,
+    pub(crate) trust: Arc<TrustSlot>,
     pub(crate) report: watch::Receiver<Report>,
     pub(crate) healths: watch::Sender<Healths>,
     pub(crate) clock: Clock,
@@ -46,6 +104,7 @@ pub(crate) struct ProbeTask {
 
 struct Probed {
     probes: Probes,
+    said: Said,
     port: u32,
     client: Option<HttpsClient>,
 }
@@ -69,9 +128,13 @@ impl ProbeTask {
             for (id, answer) in answers {
                 if let Some(one) = known.get_mut(&id) {
                     let before = one.probes.verdict();
-                    let after = one.probes.note(answer.is_ok(), now);
+                    let (well, why) = one.take(answer);
+                    let after = if one.said.holds_back() {
+                        one.probes.holds_back()
+                    } else {
+                        one.probes.note(well, now)
+                    };
                     if before != after {
-                        let why = answer.err().unwrap_or_default();
                         tracing::info!(instance = %id, ?before, ?after, why, "health of an instance");
                     }
                 }
@@ -81,13 +144,15 @@ impl ProbeTask {
                 .map(|(id, one)| {
                     (
                         id.clone(),
-                        (one.probes.container().to_owned(), one.probes.verdict()),
+                        Known {
+                            run: one.probes.container().to_owned(),
+                            verdict: one.probes.verdict(),
+                            said: one.said.clone(),
+                        },
                     )
                 })
                 .collect();
-            let calm = next
-                .values()
-                .all(|(_, verdict)| *verdict != Verdict::Unknown);
+            let pause = next.values().map(Known::pause).min().unwrap_or(CALM);
             self.healths.send_if_modified(|healths| {
                 let changed = *healths != next;
                 *healths = next;
@@ -95,7 +160,7 @@ impl ProbeTask {
             });
             tokio::select! {
                 () = shutdown.triggered() => return,
-                () = tokio::time::sleep(if calm { CALM } else { EAGER }) => {}
+                () = tokio::time::sleep(pause) => {}
                 changed = self.report.changed() => if changed.is_err() { return },
             }
         }
@@ -122,6 +187,7 @@ impl ProbeTask {
         for (id, (container, started, port)) in running {
             known.entry(id.clone()).or_insert_with(|| Probed {
                 probes: Probes::new(&run_key(&container, started), now),
+                said: Said::default(),
                 port,
                 client: self.client(&id),
             });
@@ -132,8 +198,7 @@ impl ProbeTask {
         let expected = ExpectedIdentity::role(ROLE_INSTANCE)
             .on_platform(self.platform.platform_id.clone())
             .with_id(id.as_str());
-        let config = CaCerts::load(self.data_dir.join("ca.pem"))
-            .and_then(|ca| client_config(&ca, Expect::Identity(expected), None));
+        let config = following_client_config(&self.trust, Expect::Identity(expected), None);
         match config {
             Ok(config) => {
                 let options = ClientOptions {
@@ -156,21 +221,56 @@ fn run_key(container: &str, started_ms: Option<i64>) -> String {
     format!("{container}@{}", started_ms.unwrap_or(0))
 }
 
-/// The verdict about a container's present run.
+/// What is known of a container's present run.
 #[must_use]
-pub fn verdict_of(
-    healths: &Healths,
+pub fn known_of<'a>(
+    healths: &'a Healths,
     id: &InstanceId,
     container: &str,
     started_ms: Option<i64>,
-) -> Verdict {
+) -> Option<&'a Known> {
     healths
         .get(id)
-        .filter(|(run, _)| *run == run_key(container, started_ms))
-        .map_or(Verdict::Unknown, |(_, verdict)| *verdict)
+        .filter(|known| known.run == run_key(container, started_ms))
 }
 
-async fn ask(client: Option<&HttpsClient>, address: &str, port: u32) -> Result<(), String> {
+/// What an instance answered.
+struct Answer {
+    /// Nothing when it is well.
+    trouble: Option<String>,
+    said: Said,
+}
+
+impl Answer {
+    fn read(status: http::StatusCode, body: &[u8]) -> Self {
+        let well = status.is_success();
+        Self {
+            trouble: (!well).then(|| format!("it answers {status}")),
+            said: health_answer::read(body),
+        }
+    }
+}
+
+impl Probed {
+    /// Remembers what an answer says; whether it is well, and why not. Silence leaves what was said.
+    fn take(&mut self, answer: Result<Answer, String>) -> (bool, String) {
+        let answer = match answer {
+            Err(why) => return (false, why),
+            Ok(answer) => answer,
+        };
+        let before = std::mem::replace(&mut self.said, answer.said);
+        match answer.trouble {
+            Some(why) => {
+                // Only who is well has credentials in force.
+                self.said.credentials = before.credentials;
+                (false, why)
+            }
+            None => (true, String::new()),
+        }
+    }
+}
+
+async fn ask(client: Option<&HttpsClient>, address: &str, port: u32) -> Result<Answer, String> {
     let client = client.ok_or("no client")?;
     let host = if address.contains(':') {
         format!("[{address}]")
@@ -184,11 +284,7 @@ async fn ask(client: Option<&HttpsClient>, address: &str, port: u32) -> Result<(
         .fetch(request, MAX_ANSWER)
         .await
         .map_err(|error| error.to_string())?;
-    if answer.status().is_success() {
-        Ok(())
-    } else {
-        Err(format!("it answers {}", answer.status()))
-    }
+    Ok(Answer::read(answer.status(), answer.body()))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -19,9 +19,9 @@ use wharf_allocator_core::{
     reconcile::{Action, InstanceView, Memory, Plan, Reason, Situation, reconcile},
     restart::StartFailure,
 };
-use wharf_proto::ids::InstanceId;
+use wharf_proto::{ids::InstanceId, v1};
 use wharf_runtime::{
-    clock::Clock,
+    clock::{self, Clock},
     platform_file::PlatformFile,
     task::{self, Shutdown},
 };
@@ -33,8 +33,10 @@ use crate::{
         observe::{Observer, Seen},
     },
     engine_link::EngineLink,
+    leases::Moment,
     ledger::Held,
     secrets,
+    set_aside::{self, SetAside},
 };
 
 /// How often the host is looked at without a cause.
@@ -53,6 +55,8 @@ pub struct Report {
     pub applied_generation: u64,
     /// Every instance.
     pub instances: Vec<Reported>,
+    /// Data that replacements left here.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// What is reported of an instance.
@@ -73,6 +77,8 @@ pub(crate) struct ReconcileTask {
     pub(crate) engine: EngineLink,
     pub(crate) held: watch::Receiver<Option<Arc<Held>>>,
     pub(crate) image: watch::Receiver<String>,
+    /// Notified when the image turns out to be gone.
+    pub(crate) image_missed: Arc<Notify>,
     pub(crate) facts: watch::Receiver<Option<EngineFacts>>,
     pub(crate) wake: Arc<Notify>,
     pub(crate) report: watch::Sender<Report>,
@@ -178,11 +184,8 @@ impl ReconcileTask {
         for (instance, container) in &plan.adopted {
             tracing::info!(%instance, container, "a running container is adopted");
         }
-        self.renew_secrets(held.as_deref(), &plan);
         let generation = held.as_ref().map_or(0, |held| held.spec.generation);
-        if plan.applied && busy.is_empty() {
-            *applied = generation;
-        }
+        self.settle(held.as_deref(), &plan, busy, applied);
         self.tell(
             &plan,
             &seen,
@@ -193,9 +196,26 @@ impl ReconcileTask {
         Ok((plan, held))
     }
 
-    /// Secrets of containers that run; those of new ones are written before they are made.
-    fn renew_secrets(&self, held: Option<&Held>, plan: &Plan) {
-        let Some(held) = held else { return };
+    /// Renews secrets, and counts the assignment as applied when nothing of it is left to be done.
+    fn settle(
+        &self,
+        held: Option<&Held>,
+        plan: &Plan,
+        busy: &BTreeSet<InstanceId>,
+        applied: &mut u64,
+    ) {
+        let written = self.renew_secrets(held, plan);
+        // A lease that could not be written is not in force, whatever else is.
+        if plan.applied && written && busy.is_empty() {
+            *applied = held.map_or(0, |held| held.spec.generation);
+        }
+    }
+
+    /// Secrets of containers that run; those of new ones are written before they are made. Whether all
+    /// of them are as they should be.
+    fn renew_secrets(&self, held: Option<&Held>, plan: &Plan) -> bool {
+        let Some(held) = held else { return true };
+        let mut written = true;
         for view in plan
             .instances
             .iter()
@@ -204,14 +224,16 @@ impl ReconcileTask {
             let Some(assigned) = held.assigned(view.id.as_str()) else {
                 continue;
             };
-            match secrets::prepare(&self.data_dir, assigned) {
+            match secrets::prepare(&self.data_dir, assigned, Moment::Going) {
                 Ok(true) => tracing::info!(instance = %view.id, "secrets renewed"),
                 Ok(false) => {}
                 Err(error) => {
+                    written = false;
                     tracing::warn!(instance = %view.id, %error, "ALL0014: secrets cannot be written");
                 }
             }
         }
+        written
     }
 
     fn tell(
@@ -226,6 +248,7 @@ impl ReconcileTask {
             .iter()
             .map(|one| (one.observed.id.as_str(), one))
             .collect();
+        let before = self.report.borrow().instances.clone();
         let instances = plan.instances.iter().map(|view| {
             let of = view.container.as_deref().and_then(|id| by_id.get(id));
             let assigned = held.and_then(|held| held.assigned(view.id.as_str()));
@@ -235,7 +258,7 @@ impl ReconcileTask {
                     .map(|one| one.port)
                     .or(assigned.map(|assigned| assigned.port))
                     .unwrap_or_default(),
-                tail: of.map(|one| one.tail.clone()).unwrap_or_default(),
+                tail: tail(view, of.copied(), &before),
             }
         });
         let next = Report {
@@ -243,12 +266,21 @@ impl ReconcileTask {
             generation,
             applied_generation,
             instances: instances.collect(),
+            set_aside: self.set_aside(),
         };
         self.report.send_if_modified(|report| {
             let changed = *report != next;
             *report = next;
             changed
         });
+    }
+
+    fn set_aside(&self) -> Vec<SetAside> {
+        set_aside::list(&self.data_dir).unwrap_or_else(|error| {
+            tracing::warn!(%error, "ALL0014: what is set aside cannot be listed");
+            // What was known is still there.
+            self.report.borrow().set_aside.clone()
+        })
     }
 
     fn begin(
@@ -302,8 +334,15 @@ impl ReconcileTask {
             outcome,
         } = one;
         busy.remove(&instance);
+        let clears = match &action {
+            Action::Create | Action::Start { .. } => false,
+            // Part of starting it.
+            Action::Remove { reason, .. } => *reason != Reason::Unstartable,
+            Action::Stop { .. } | Action::RemoveData | Action::SetAside => true,
+        };
         match outcome {
             Ok(Some(container)) => memory.created(&instance, &container),
+            Ok(None) if clears => memory.cleared(&instance),
             Ok(None) => {}
             Err(failure) => {
                 let (code, why) = (&failure.code, &failure.text);
@@ -313,17 +352,31 @@ impl ReconcileTask {
                 {
                     memory.refused(&instance, container);
                 }
-                let waits = match action {
-                    Action::Create | Action::Start { .. } => true,
-                    Action::Remove { reason, .. } => reason == Reason::Unstartable,
-                    Action::Stop { .. } | Action::RemoveData => false,
-                };
-                if waits {
-                    memory.start_failed(&instance, failure, self.clock.monotonic_ms());
+                if failure.code == "ALL0020" {
+                    self.image_missed.notify_one();
+                }
+                let now_ms = self.clock.monotonic_ms();
+                if clears {
+                    memory.clearing_failed(&instance, failure, now_ms);
+                } else {
+                    memory.start_failed(&instance, failure, now_ms);
                 }
             }
         }
     }
+}
+
+/// The last lines of the process whose end is told: they stay while the next one runs.
+fn tail(view: &InstanceView, of: Option<&Seen>, before: &[Reported]) -> Vec<String> {
+    let now = of.map(|one| one.tail.as_slice()).unwrap_or_default();
+    if !now.is_empty() || view.exit.is_none() {
+        return now.to_vec();
+    }
+    before
+        .iter()
+        .find(|one| one.view.id == view.id && one.view.exit == view.exit)
+        .map(|one| one.tail.clone())
+        .unwrap_or_default()
 }
 
 /// One action, in a task of its own.
@@ -357,31 +410,54 @@ impl Work {
                     .await
                     .map_err(|error| of_engine(&error))?;
             }
-            Action::RemoveData => {
-                let (data_dir, instance) = (self.data_dir.clone(), instance.clone());
-                let removed = task::spawn_blocking("remove an instance's data", move || {
-                    secrets::remove(&data_dir, &instance)
-                });
-                on_disk(
-                    removed
-                        .await
-                        .map_err(std::io::Error::other)
-                        .and_then(|done| done),
-                )?;
+            Action::RemoveData => self.with_data(instance, secrets::remove).await?,
+            Action::SetAside => {
+                let now_ms = clock::now_ms();
+                self.with_data(instance, move |data_dir, id| {
+                    set_aside::set_aside(data_dir, id, now_ms)
+                })
+                .await?;
             }
         }
         Ok(None)
     }
 
+    async fn with_data(
+        &self,
+        instance: &InstanceId,
+        work: impl FnOnce(&Path, &InstanceId) -> std::io::Result<()> + Send + 'static,
+    ) -> Result<(), StartFailure> {
+        let (data_dir, instance) = (self.data_dir.clone(), instance.clone());
+        let done = task::spawn_blocking("an instance's data", move || work(&data_dir, &instance));
+        on_disk(
+            done.await
+                .map_err(std::io::Error::other)
+                .and_then(|done| done),
+        )
+    }
+
+    /// What is assigned, its files as one that starts has to find them: without a lease above all.
+    fn ready(
+        &self,
+        id: &InstanceId,
+    ) -> Result<Option<(&Held, &v1::AssignedInstance)>, StartFailure> {
+        let Some(held) = self.held.as_deref() else {
+            return Ok(None);
+        };
+        let Some(assigned) = held.assigned(id.as_str()) else {
+            return Ok(None);
+        };
+        apply::find_repository_apart(&assigned.repository_path, &self.data_dir)
+            .map_err(|error| of_apply(&error))?;
+        on_disk(secrets::prepare(&self.data_dir, assigned, Moment::Starting))?;
+        Ok(Some((held, assigned)))
+    }
+
     async fn create(&self, engine: &Engine, id: &InstanceId) -> Result<String, StartFailure> {
-        let held = self.held.as_ref();
-        let Some((held, assigned)) =
-            held.and_then(|held| held.assigned(id.as_str()).map(|assigned| (held, assigned)))
-        else {
+        let Some((held, assigned)) = self.ready(id)? else {
             // It was decided from this very assignment; another one is in force meanwhile.
             return Err(failure("ALL0011", "it is not assigned any more".to_owned()));
         };
-        on_disk(secrets::prepare(&self.data_dir, assigned))?;
         let size = assigned.size.unwrap_or_default();
         let (limits, lowered) = limits::limits(
             limits::Asked {
@@ -421,14 +497,13 @@ impl Work {
         id: &InstanceId,
         container: &str,
     ) -> Result<(), StartFailure> {
-        let assigned = self
-            .held
-            .as_ref()
-            .and_then(|held| held.assigned(id.as_str()));
-        if let Some(assigned) = assigned {
-            on_disk(secrets::prepare(&self.data_dir, assigned))?;
-        }
+        let assigned = self.ready(id)?.map(|(_, assigned)| assigned);
         let port = assigned.map_or(0, |assigned| assigned.port);
+        if assigned.is_some_and(apply::on_host_network) {
+            apply::find_port_free(&self.platform.advertised_address, port)
+                .await
+                .map_err(|error| of_apply(&error))?;
+        }
         apply::start_instance(engine, container, &self.platform.advertised_address, port)
             .await
             .map_err(|error| of_apply(&error))
@@ -467,3 +542,6 @@ fn on_disk<T>(result: std::io::Result<T>) -> Result<T, StartFailure> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use wharf_allocator_core::{health::Verdict, observed::Exit, reconcile::InstanceState};
+use wharf_allocator_core::{
+    copying::CopyProgress,
+    health::Verdict,
+    observed::Exit,
+    reconcile::InstanceState,
+    snapshots::{RestoreProgress, Snapshots},
+};
 use wharf_collectors::{ContainerMeta, ContainerSample, CountersView};
 use wharf_proto::{
     times::timestamp,
@@ -14,8 +20,9 @@ use wharf_proto::{
 
 use crate::{
     docker::labels,
-    probe_task::{Healths, verdict_of},
+    probe_task::{Healths, Known, known_of},
     reconcile_task::{Report, Reported},
+    set_aside::SetAside,
 };
 
 /// Longest text of a report.
@@ -44,7 +51,57 @@ pub fn instances(report: &Report, healths: &Healths) -> v1::InstanceObservations
             .iter()
             .map(|one| instance(one, healths))
             .collect(),
+        set_aside: report.set_aside.iter().map(set_aside).collect(),
     }
+}
+
+fn set_aside(one: &SetAside) -> v1::SetAsideData {
+    v1::SetAsideData {
+        instance_id: one.instance_id.clone(),
+        path: one.path.display().to_string(),
+        bytes: one.bytes,
+        set_aside_at: Some(at(one.at_ms)),
+    }
+}
+
+fn copying(of: &CopyProgress) -> v1::CopyObservation {
+    v1::CopyObservation {
+        stage: of.stage.as_str().to_owned(),
+        bytes_done: of.bytes_done,
+        bytes_total: of.bytes_total,
+        pause_ms: of.pause_ms,
+        reason: of.reason.clone(),
+    }
+}
+
+fn snapshots(of: &Snapshots) -> v1::SnapshotObservation {
+    v1::SnapshotObservation {
+        repository: of.repository.clone(),
+        last: of.last.clone(),
+        taken_at: moment(of.taken_ms),
+        bytes: of.bytes,
+        documents: of.documents,
+        running: of.running,
+        requested_done: of.requested_done,
+        error: of.error.clone(),
+        failing_since: moment(of.failing_since_ms),
+    }
+}
+
+fn restoring(of: &RestoreProgress) -> v1::RestoreObservation {
+    v1::RestoreObservation {
+        stage: of.stage.as_str().to_owned(),
+        snapshot: of.snapshot.clone(),
+        taken_at: moment(of.taken_ms),
+        bytes_done: of.bytes_done,
+        bytes_total: of.bytes_total,
+        reason: of.reason.clone(),
+    }
+}
+
+/// A moment that an instance named; none when it named none.
+fn moment(at_ms: u64) -> Option<prost_types::Timestamp> {
+    i64::try_from(at_ms).ok().filter(|at_ms| *at_ms > 0).map(at)
 }
 
 fn instance(one: &Reported, healths: &Healths) -> v1::InstanceObservation {
@@ -57,8 +114,9 @@ fn instance(one: &Reported, healths: &Healths) -> v1::InstanceObservation {
         InstanceState::Failed => v1::InstanceState::Failed,
     };
     let container = view.container.as_deref().unwrap_or_default();
+    let known = known_of(healths, &view.id, container, view.started_ms);
     let health = match view.state {
-        InstanceState::Running => match verdict_of(healths, &view.id, container, view.started_ms) {
+        InstanceState::Running => match known.map_or(Verdict::Unknown, Known::verdict) {
             Verdict::Healthy => Health::Healthy,
             Verdict::Unhealthy => Health::Unhealthy,
             Verdict::Unknown => Health::Unknown,
@@ -80,6 +138,10 @@ fn instance(one: &Reported, healths: &Healths) -> v1::InstanceObservation {
         spec_hash: view.spec_hash.clone(),
         image_id: view.image_id.clone(),
         data_present: view.data_present,
+        credentials: known.map_or("", Known::credentials).to_owned(),
+        copy: known.and_then(Known::copy).map(copying),
+        snapshot: known.and_then(Known::snapshots).map(snapshots),
+        restore: known.and_then(Known::restore).map(restoring),
     }
 }
 
@@ -173,6 +235,8 @@ pub fn collectors(view: &CountersView) -> v1::CollectorStatus {
         dropped_documents: view.dropped,
         spool_bytes: view.spool_bytes,
         last_error: cut(view.last_error.as_deref().unwrap_or_default()),
+        // Known to whoever takes orders.
+        credentials_version: 0,
     }
 }
 

@@ -16,7 +16,9 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::destination::Destination;
 use crate::event_task::EventTask;
+use crate::instance_task::InstanceTask;
 use crate::inventory::Inventory;
+use crate::journald_task::JournaldTask;
 use crate::latest::LatestSamples;
 use crate::log_task::LogTask;
 use crate::role_task::RoleTask;
@@ -51,13 +53,15 @@ pub async fn run(
 ) -> Result<(), CollectorsError> {
     let config = Arc::new(config);
     let envelope = Arc::new(envelope(&config));
-    let (spool, registry) = open(Arc::clone(&config), Arc::clone(&counters)).await?;
+    let spool = open(Arc::clone(&config), Arc::clone(&counters)).await?;
+    let registry = open_offsets(&config, "log-offsets.json").await?;
 
     let sources_end = EndOnDrop(shutdown.child());
     let sources = Tasks::with_shutdown(sources_end.0.clone()).with_deadline(Duration::from_secs(5));
     let shipping = Tasks::new().with_deadline(Duration::from_secs(5));
     let sampler = SamplerTask {
         sampler: Sampler::new(Arc::clone(&config), Arc::clone(&envelope)),
+        envelope: Arc::clone(&envelope),
         config: Arc::clone(&config),
         snapshots: inventory.snapshots.clone(),
         spool: spool.clone(),
@@ -66,6 +70,15 @@ pub async fn run(
         shutdown: sources.token(),
     };
     sources.spawn("sampler", sampler.run());
+    sources.spawn("zone", {
+        let (mut zone, envelope) = (config.zone.clone(), Arc::clone(&envelope));
+        let end = sources.token();
+        async move {
+            while let Some(Ok(())) = end.run_until(zone.changed()).await {
+                envelope.set_zone(&zone.borrow_and_update());
+            }
+        }
+    });
     let events = EventTask {
         envelope: Arc::clone(&envelope),
         events: inventory.events,
@@ -81,6 +94,25 @@ pub async fn run(
         shutdown: sources.token(),
     };
     sources.spawn("roles", roles.run());
+    let instances = InstanceTask {
+        config: Arc::clone(&config),
+        envelope: Arc::clone(&envelope),
+        snapshots: inventory.snapshots.clone(),
+        spool: spool.clone(),
+        shutdown: sources.token(),
+    };
+    sources.spawn("instances", instances.run());
+    if !config.journal_roots.is_empty() {
+        let journald = JournaldTask {
+            registry: open_offsets(&config, "journal-offsets.json").await?,
+            config: Arc::clone(&config),
+            envelope: Arc::clone(&envelope),
+            spool: spool.clone(),
+            counters: Arc::clone(&counters),
+            shutdown: sources.token(),
+        };
+        sources.spawn("journald", journald.run());
+    }
     let logs = LogTask {
         config,
         envelope,
@@ -117,20 +149,22 @@ pub(crate) fn envelope(config: &Config) -> Envelope {
         &config.host,
         &config.agent,
         &config.platform,
-        &config.zone,
+        &config.zone.borrow(),
         &config.engine_address,
     )
 }
 
-async fn open(
-    config: Arc<Config>,
-    counters: Arc<Counters>,
-) -> Result<(Spool, Registry), CollectorsError> {
+async fn open(config: Arc<Config>, counters: Arc<Counters>) -> Result<Spool, CollectorsError> {
     let work = spawn_blocking("collectors-open", move || {
         std::fs::create_dir_all(&config.data_dir)?;
         let spool = Spool::open(config.data_dir.clone(), config.spool_bytes, counters)?;
-        let registry = Registry::open(config.data_dir.join("log-offsets.json"))?;
-        Ok((spool, registry))
+        Ok(spool)
     });
     work.await.map_err(io::Error::other)?
+}
+
+async fn open_offsets(config: &Config, name: &str) -> Result<Registry, CollectorsError> {
+    let path = config.data_dir.join(name);
+    let work = spawn_blocking("offsets-open", move || Registry::open(path));
+    Ok(work.await.map_err(io::Error::other)??)
 }

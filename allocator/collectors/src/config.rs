@@ -1,11 +1,13 @@
 //! What the collectors are told when they start.
 //!
 //! Invariants: all paths are as this process sees them; the defaults are right outside a container.
-//! Not here: where to ship (`destination`), which can change while they run.
+//! The zone alone follows the directors while they run. Not here: where to ship (`destination`), which can
+//! change too.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use wharf_collectors_core::{AgentFacts, HostFacts, NamedId, PlatformRole};
 
 /// How often each group of metricsets is read. All are rounded up to multiples of `sample`.
@@ -13,7 +15,7 @@ use wharf_collectors_core::{AgentFacts, HostFacts, NamedId, PlatformRole};
 pub struct Periods {
     /// cpu, memory, network, diskio, load, process, process_summary, socket_summary.
     pub sample: Duration,
-    /// docker container, info, healthcheck; the platform's roles.
+    /// docker container, info, healthcheck; the platform's roles and instances.
     pub describe: Duration,
     /// filesystem, fsstat, docker image, uptime.
     pub slow: Duration,
@@ -44,18 +46,22 @@ pub struct Config {
     pub log_prefix: PathBuf,
     /// The engine's own log file, where it writes one.
     pub engine_log: Option<PathBuf>,
+    /// Where systemd keeps its journal; empty where the engine's log is not taken from it.
+    pub journal_roots: Vec<PathBuf>,
     /// What is known about the host; see [`crate::source::host::facts`].
     pub host: HostFacts,
     /// Who collects.
     pub agent: AgentFacts,
     /// The platform.
     pub platform: NamedId,
-    /// The availability zone.
-    pub zone: String,
+    /// The availability zone, which may change.
+    pub zone: watch::Receiver<String>,
     /// The engine's address, as `service.address` of docker metricsets.
     pub engine_address: String,
     /// The platform's roles and their loopback ports; those that nobody listens on are left out.
     pub roles: Vec<(PlatformRole, u16)>,
+    /// Where the directories of this host's instances lie, by id; none: they are not asked.
+    pub instances_dir: Option<PathBuf>,
     /// How often what is read.
     pub periods: Periods,
     /// The most bytes that the spool keeps; the oldest go first.
@@ -81,6 +87,7 @@ impl Config {
             host_root: "/".into(),
             log_prefix: PathBuf::new(),
             engine_log: None,
+            journal_roots: Vec::new(),
             agent: AgentFacts {
                 id: host.id.clone(),
                 ephemeral_id: wharf_runtime::random::new_id(),
@@ -88,9 +95,10 @@ impl Config {
             },
             host,
             platform,
-            zone: String::new(),
+            zone: watch::channel(String::new()).1,
             engine_address: "unix:///var/run/docker.sock".to_owned(),
             roles: Vec::new(),
+            instances_dir: None,
             periods: Periods::default(),
             spool_bytes: 512 * 1024 * 1024,
             exec_events: false,

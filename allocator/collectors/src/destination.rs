@@ -30,10 +30,14 @@ pub struct Destination {
     pub connect_to: Option<String>,
     /// The CA that the server is verified with; not needed for `http:`.
     pub ca_file: Option<PathBuf>,
+    /// SHA-256 of each authority in that file: when they change, it is read again.
+    pub authorities: Vec<String>,
     /// The user.
     pub username: String,
     /// Its password.
     pub password: String,
+    /// Which password it is; grows with every new one.
+    pub credentials_version: u64,
 }
 
 impl fmt::Debug for Destination {

@@ -6,15 +6,19 @@
 //! come in through [`Inventory`], which the allocator feeds.
 //! Not here: field names and arithmetic (`wharf-collectors-core`), Docker (the allocator).
 //!
-//! The walk: `source` (files of the kernel) → `sampler_task`; `tail` (log files) → `log_task`;
-//! engine events → `event_task`; the roles' loopback listeners → `role_task`; all → `spool` → `shipper_task` → the store.
+//! The walk: `source` (files of the kernel) → `sampler_task`; `tail` (log files) → `log_task`
+//! and, for systemd's journal, `journald_task`;
+//! engine events → `event_task`; the roles' loopback listeners → `role_task`; the sockets of storage and
+//! monitoring nodes → `instance_task`; all → `spool` → `shipper_task` → the store.
 
 pub mod collectors;
 pub mod config;
 pub mod counters;
 pub mod destination;
 mod event_task;
+mod instance_task;
 pub mod inventory;
+mod journald_task;
 pub mod latest;
 mod log_task;
 mod role_task;

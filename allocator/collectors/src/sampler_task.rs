@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use wharf_collectors_core::Envelope;
 use wharf_runtime::clock::{self, Clock};
 use wharf_runtime::task::{Shutdown, spawn_blocking};
 
@@ -26,6 +27,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(2);
 pub(crate) struct SamplerTask {
     pub(crate) config: Arc<Config>,
     pub(crate) sampler: Sampler,
+    pub(crate) envelope: Arc<Envelope>,
     pub(crate) snapshots: watch::Receiver<Arc<Snapshot>>,
     pub(crate) spool: Spool,
     pub(crate) latest: LatestSamples,
@@ -112,8 +114,8 @@ impl SamplerTask {
                 Ok(done) => done,
                 // A panic was logged; without the sampler's memory, start again from nothing.
                 Err(_) => {
-                    let envelope = crate::collectors::envelope(&self.config);
-                    let sampler = Sampler::new(Arc::clone(&self.config), Arc::new(envelope));
+                    let envelope = Arc::clone(&self.envelope);
+                    let sampler = Sampler::new(Arc::clone(&self.config), envelope);
                     (sampler, Sample::default(), false)
                 }
             };

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use wharf_runtime::net::{ClientOptions, HttpsClient};
 use wharf_runtime::task::spawn;
 use wharf_runtime::tls::{Expect, pinned_client_config};
+use wharf_test_ports::TestPort;
 
 async fn store(dir: &Path, listen: SocketAddr) -> wharf_store::Running {
     let listener = wharf_store::Listener::PlainLoopback;
@@ -39,7 +40,7 @@ async fn search(addr: SocketAddr, stream: &str, body: &Value) -> Option<Value> {
     serde_json::from_slice(answer.body()).ok()
 }
 
-/// Asks until the answer is as the test wants; fails after half a minute.
+/// Asks until the answer is as the test wants; fails after a minute.
 async fn until<T>(
     addr: SocketAddr,
     stream: &str,
@@ -54,7 +55,7 @@ async fn until<T>(
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let limit = Duration::from_secs(30);
+    let limit = Duration::from_secs(60);
     tokio::time::timeout(limit, asking)
         .await
         .unwrap_or_else(|_| panic!("never: {body}"))
@@ -78,8 +79,9 @@ async fn lines(addr: SocketAddr, at_least: u64) -> (u64, u64) {
 async fn a_sample_is_found_by_an_aggregation_and_a_killed_store_loses_no_line() {
     let dir = tempfile::tempdir().unwrap();
     kernel(dir.path(), 0);
-    let running_store = store(dir.path(), ([127, 0, 0, 1], 0).into()).await;
-    let addr = running_store.addr;
+    let port = TestPort::reserve();
+    let addr = port.addr();
+    let running_store = store(dir.path(), addr).await;
     let collectors = Running::start(dir.path(), format!("http://{addr}"));
     collectors.publish(dir.path());
     let path = dir.path().to_path_buf();

@@ -2,7 +2,8 @@
 //! fenced by its generation.
 //!
 //! Invariants: an assignment that was read holds only well-formed ids, names that are safe in a
-//! container name, ports that differ, and no instance that is both to be kept and to be removed. A
+//! container name, ports that differ, and no instance that is both to be kept and to be removed; one
+//! that is to be set aside is in no other list, whatever the message says, so that it is not removed. A
 //! held assignment is never followed by an older one, by another one of the same generation, nor by
 //! an empty one while it still holds instances (a director lists an instance under removals before
 //! it forgets it; one that forgets all at once has lost its state). Not here: the secrets inside,
@@ -31,15 +32,47 @@ pub struct AssignmentSpec {
     pub instances: BTreeMap<InstanceId, InstanceSpec>,
     /// Instances whose containers and data are to go.
     pub remove: BTreeSet<InstanceId>,
+    /// Instances whose containers are to go and whose data stays.
+    pub keep: BTreeSet<InstanceId>,
+    /// Instances whose containers are to go and whose data is to be put out of the way and kept.
+    pub set_aside: BTreeSet<InstanceId>,
 }
 
-/// What decides whether an instance's container is the right one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl AssignmentSpec {
+    /// Whether any of its lists names the instance.
+    #[must_use]
+    pub fn names(&self, id: &InstanceId) -> bool {
+        self.instances.contains_key(id)
+            || self.remove.contains(id)
+            || self.keep.contains(id)
+            || self.set_aside.contains(id)
+    }
+}
+
+/// What is to run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InstanceSpec {
     /// Another hash means another container.
     pub spec_hash: String,
     /// False: the container stops, the data stays.
     pub run: bool,
+    /// Its data is brought here first; the container stays the same whatever becomes of that.
+    pub copy: Option<CopyFrom>,
+    /// It takes writes only while its lease lasts.
+    pub leased: bool,
+}
+
+/// Where an instance's data is brought from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyFrom {
+    /// `HOST:PORT` of the instance at its old place.
+    pub address: String,
+    /// Take over as soon as the copy has caught up.
+    pub take_over: bool,
+    /// The host that takes over.
+    pub allocator_id: String,
+    /// `HOST:PORT` of the instance here.
+    pub own_address: String,
 }
 
 /// Why an assignment cannot be used at all.
@@ -58,8 +91,8 @@ pub enum AssignmentError {
         /// What it should be.
         why: &'static str,
     },
-    /// An instance is to run and to be removed.
-    #[error("instance {0} is assigned and to be removed in the same assignment")]
+    /// An instance is in two of the lists: to run, to be kept without a container, to be removed.
+    #[error("instance {0} is in two lists of the same assignment")]
     Contradiction(InstanceId),
     /// More instances than an allocator takes.
     #[error("the assignment names {0} instances, more than {MAX_INSTANCES}")]
@@ -122,7 +155,11 @@ pub fn fence(held: Option<&AssignmentSpec>, offered: &AssignmentSpec) -> Result<
             Err(Refusal::Conflicting(held.generation))
         };
     }
-    if offered.instances.is_empty() && offered.remove.is_empty() && !held.instances.is_empty() {
+    let empty = offered.instances.is_empty()
+        && offered.remove.is_empty()
+        && offered.keep.is_empty()
+        && offered.set_aside.is_empty();
+    if empty && !held.instances.is_empty() {
         return Err(Refusal::Empty {
             offered: offered.generation,
             instances: held.instances.len(),
@@ -144,7 +181,10 @@ pub fn read(
             &assignment.allocator_id
         )));
     }
-    let named = assignment.instances.len() + assignment.remove_instance_ids.len();
+    let named = assignment.instances.len()
+        + assignment.remove_instance_ids.len()
+        + assignment.keep_instance_ids.len()
+        + assignment.set_aside_instance_ids.len();
     if named > MAX_INSTANCES {
         return Err(AssignmentError::TooMany(named));
     }
@@ -166,6 +206,8 @@ pub fn read(
         let read = InstanceSpec {
             spec_hash: instance.spec_hash.clone(),
             run: instance.run,
+            copy: instance.copy_from.as_ref().map(read_copy).transpose()?,
+            leased: instance.leased,
         };
         if spec.instances.insert(id, read).is_some() {
             return Err(field(
@@ -175,14 +217,55 @@ pub fn read(
             ));
         }
     }
+    for id in &assignment.set_aside_instance_ids {
+        let id = read_id("set_aside_instance_ids", id)?;
+        if spec.instances.contains_key(&id) {
+            return Err(AssignmentError::Contradiction(id));
+        }
+        spec.set_aside.insert(id);
+    }
     for id in &assignment.remove_instance_ids {
         let id = read_id("remove_instance_ids", id)?;
+        if spec.set_aside.contains(&id) {
+            continue;
+        }
         if spec.instances.contains_key(&id) {
             return Err(AssignmentError::Contradiction(id));
         }
         spec.remove.insert(id);
     }
+    for id in &assignment.keep_instance_ids {
+        let id = read_id("keep_instance_ids", id)?;
+        if spec.set_aside.contains(&id) {
+            continue;
+        }
+        if spec.instances.contains_key(&id) || spec.remove.contains(&id) {
+            return Err(AssignmentError::Contradiction(id));
+        }
+        spec.keep.insert(id);
+    }
     Ok(spec)
+}
+
+fn read_copy(from: &v1::CopySource) -> Result<CopyFrom, AssignmentError> {
+    if !is_address(&from.address) {
+        let rule = "give HOST:PORT of the instance at its old place";
+        return Err(field("copy_from.address", &from.address, rule));
+    }
+    if !is_address(&from.own_address) {
+        let rule = "give HOST:PORT of the instance at its new place";
+        return Err(field("copy_from.own_address", &from.own_address, rule));
+    }
+    if !is_id(&from.allocator_id) {
+        let rule = "give 32 characters of 0-9 and a-f";
+        return Err(field("copy_from.allocator_id", &from.allocator_id, rule));
+    }
+    Ok(CopyFrom {
+        address: from.address.clone(),
+        take_over: from.take_over,
+        allocator_id: from.allocator_id.clone(),
+        own_address: from.own_address.clone(),
+    })
 }
 
 fn check_instance(instance: &v1::AssignedInstance) -> Result<(), AssignmentError> {
@@ -217,6 +300,10 @@ fn check_instance(instance: &v1::AssignedInstance) -> Result<(), AssignmentError
     if instance.spec_hash.is_empty() {
         return Err(field("spec_hash", "", "it must not be empty"));
     }
+    if !is_folder(&instance.repository_path) {
+        let rule = "give an absolute path without `.` and `..`, or nothing";
+        return Err(field("repository_path", &instance.repository_path, rule));
+    }
     if instance.port == 0 || instance.port > u32::from(u16::MAX) {
         return Err(field("port", &instance.port.to_string(), "1 to 65535"));
     }
@@ -227,6 +314,7 @@ fn check_instance(instance: &v1::AssignedInstance) -> Result<(), AssignmentError
             ("secrets.users_json", &secrets.users_json),
             ("secrets.storage_json", &secrets.storage_json),
             ("secrets.channels_json", &secrets.channels_json),
+            ("secrets.repository_json", &secrets.repository_json),
         ] {
             if text.len() > MAX_SECRET {
                 return Err(field(name, "", "at most 1 MiB"));
@@ -237,6 +325,39 @@ fn check_instance(instance: &v1::AssignedInstance) -> Result<(), AssignmentError
 }
 
 const NAME_RULE: &str = "1 to 63 characters of a-z, 0-9 and -, a letter or digit first";
+
+/// Nothing, or an absolute path below `/`.
+fn is_folder(path: &str) -> bool {
+    let mut parts = path.split('/');
+    path.is_empty()
+        || (path.len() <= 1_024
+            && !path.chars().any(char::is_control)
+            && parts.next() == Some("")
+            && parts.all(|part| !matches!(part, "" | "." | "..")))
+}
+
+/// `HOST:PORT`, an IPv6 address in brackets.
+fn is_address(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return false;
+    };
+    // Of digits alone: a sign would be read as part of a number too.
+    let port = port.bytes().all(|byte| byte.is_ascii_digit())
+        && port.parse::<u16>().is_ok_and(|port| port > 0);
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let host = match bracketed {
+        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            (1..=253).contains(&host.len())
+                && host
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+        }
+    };
+    host && port
+}
 
 fn is_name(text: &str) -> bool {
     (1..=63).contains(&text.len())
@@ -283,11 +404,13 @@ mod tests {
                         InstanceSpec {
                             spec_hash: "a".into(),
                             run: true,
+                            ..InstanceSpec::default()
                         },
                     )
                 })
                 .collect(),
             remove: remove.iter().map(|byte| id(*byte)).collect(),
+            ..AssignmentSpec::default()
         }
     }
 
@@ -311,6 +434,8 @@ mod tests {
             generation: 3,
             instances,
             remove_instance_ids: vec![],
+            keep_instance_ids: vec![],
+            set_aside_instance_ids: vec![],
         }
     }
 
@@ -384,7 +509,66 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn what_is_to_be_set_aside_is_in_no_other_list() {
+        let own = "a".repeat(32);
+        let mut twice = message(vec![assigned(1, 18000)]);
+        twice.set_aside_instance_ids = vec![id(2).to_string(), id(3).to_string()];
+        twice.remove_instance_ids = vec![id(2).to_string(), id(4).to_string()];
+        twice.keep_instance_ids = vec![id(3).to_string()];
+        let spec = read(&twice, &own).unwrap();
+        assert_eq!(spec.set_aside, BTreeSet::from([id(2), id(3)]));
+        assert_eq!((spec.remove, spec.keep), ([id(4)].into(), [].into()));
+        twice.set_aside_instance_ids = vec![id(1).to_string()];
+        assert_eq!(
+            read(&twice, &own),
+            Err(AssignmentError::Contradiction(id(1)))
+        );
+    }
+
+    #[test]
+    fn another_source_of_a_copy_is_another_assignment_and_one_that_cannot_be_dialed_is_refused() {
+        let own = "a".repeat(32);
+        let with = |address: &str, take_over| {
+            let mut one = assigned(1, 18000);
+            one.copy_from = Some(v1::CopySource {
+                address: address.into(),
+                take_over,
+                allocator_id: "b".repeat(32),
+                own_address: "10.0.0.2:18000".into(),
+            });
+            read(&message(vec![one]), &own)
+        };
+        let waits = with("10.0.0.1:18000", false).unwrap();
+        let takes = with("10.0.0.1:18000", true).unwrap();
+        assert_eq!(fence(Some(&waits), &takes), Err(Refusal::Conflicting(3)));
+        assert!(with("[fd00::1]:18000", false).is_ok());
+        for bad in [
+            "",
+            "h1",
+            ":1",
+            "h1:0",
+            "h1:+1",
+            "h1:99999",
+            "h 1:1",
+            "fd00::1:1",
+            "[h1]:1",
+        ] {
+            let error = with(bad, false).unwrap_err().to_string();
+            assert!(error.contains("copy_from.address"), "{bad}: {error}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn an_address_that_is_taken_has_a_host_and_a_port(text in "[\\[\\]a-z0-9.:+ -]{0,24}") {
+            if is_address(&text) {
+                let (host, port) = text.rsplit_once(':').unwrap();
+                prop_assert!(!host.is_empty() && !text.contains(' '));
+                prop_assert!(port.parse::<u16>().unwrap() > 0);
+            }
+        }
+
         #[test]
         fn any_message_is_read_or_refused(
             ids in proptest::collection::vec("[0-9a-g]{0,33}", 0..4),

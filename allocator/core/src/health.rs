@@ -2,7 +2,7 @@
 //!
 //! Invariants: one good probe makes it healthy; three bad ones in a row make it unhealthy, so that
 //! one lost packet does not move traffic; before its first good probe it is unknown for as long as a
-//! start may take. Not here: sending the probe.
+//! start may take; one that says itself that it must not be sent clients is unhealthy at once. Not here: sending the probe.
 
 /// Bad probes in a row that make an instance unhealthy.
 pub const BAD_PROBES: u32 = 3;
@@ -63,6 +63,13 @@ impl Probes {
         self.verdict
     }
 
+    /// It answers that it must not be sent clients yet: its data is still being brought here.
+    pub fn holds_back(&mut self) -> Verdict {
+        self.bad = self.bad.saturating_add(1);
+        self.verdict = Verdict::Unhealthy;
+        self.verdict
+    }
+
     /// The verdict so far.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -82,6 +89,13 @@ mod tests {
         }
         assert_eq!(probes.note(false, START_GRACE_MS), Verdict::Unhealthy);
         assert_eq!(probes.note(true, START_GRACE_MS + 1), Verdict::Healthy);
+    }
+
+    #[test]
+    fn one_that_holds_back_is_unhealthy_at_once_and_healthy_as_soon_as_it_does_not() {
+        let mut probes = Probes::new("c", 0);
+        assert_eq!(probes.holds_back(), Verdict::Unhealthy);
+        assert_eq!(probes.note(true, 1), Verdict::Healthy);
     }
 
     #[test]

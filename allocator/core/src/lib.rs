@@ -5,9 +5,12 @@
 //! here: Docker (`wharf-allocator`'s `docker/`) and what directors decide (`wharf-director-core`).
 
 pub mod assignment;
+pub mod copying;
 pub mod deltas;
 pub mod health;
+pub mod leases;
 pub mod limits;
 pub mod observed;
 pub mod reconcile;
 pub mod restart;
+pub mod snapshots;

@@ -4,11 +4,13 @@
 //! - a container is made or started only while no other container of its instance lives;
 //! - only containers of this platform that name an instance are ever touched;
 //! - a container that runs what it should is left running (adopted), whoever started it;
-//! - data goes only when the assignment lists the instance for removal, and after its containers;
+//! - data goes only when the assignment lists the instance for removal, and after its containers; what
+//!   is to be set aside is never removed, whatever else names it;
+//! - where its data is copied from and whether it is leased never touch a container;
 //! - a container that the engine refuses to start is made anew, once per wait, from the same data;
 //! - without an assignment nothing is done.
 //!
-//! The rule for strays: a container of this platform whose instance is in neither list is left alone
+//! The rule for strays: a container of this platform whose instance is in none of the lists is left alone
 //! at the first generation that omits it, and stopped, not removed, at a later one. A director that
 //! merely lost track lists it again and it starts again; data and container are kept either way.
 //!
@@ -21,9 +23,21 @@ use wharf_proto::ids::InstanceId;
 
 use crate::{
     assignment::{AssignmentSpec, InstanceSpec},
-    observed::{Exit, ObservedContainer, RunState},
-    restart::{CRASH_LOOP, RestartMemory, StartFailure},
+    observed::{ObservedContainer, RunState},
+    restart::CRASH_LOOP,
 };
+
+mod clearing;
+mod memory;
+mod reason;
+mod view;
+
+use memory::Known;
+use view::ended;
+
+pub use memory::Memory;
+pub use reason::Reason;
+pub use view::{InstanceState, InstanceView};
 
 /// Everything that a decision depends on, besides [`Memory`].
 #[derive(Debug, Clone, Copy)]
@@ -42,41 +56,6 @@ pub struct Situation<'a> {
     pub busy: &'a BTreeSet<InstanceId>,
     /// Monotonic time.
     pub now_ms: u64,
-}
-
-/// Why a container is stopped or removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The assignment says that it shall not run.
-    NotToRun,
-    /// The assignment lists it for removal.
-    Removed,
-    /// Another revision or image is to run.
-    Replaced,
-    /// Another container of the same instance is kept.
-    Duplicate,
-    /// Two generations have not named its instance.
-    Stray,
-    /// The engine failed to remove it before.
-    Dead,
-    /// The engine refuses to start it.
-    Unstartable,
-}
-
-impl Reason {
-    /// The reason in words.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotToRun => "the assignment says that it shall not run",
-            Self::Removed => "the assignment lists it for removal",
-            Self::Replaced => "another revision or image is to run",
-            Self::Duplicate => "another container of its instance is kept",
-            Self::Stray => "two generations have not named its instance",
-            Self::Dead => "the engine failed to remove it before",
-            Self::Unstartable => "the engine refuses to start it; it is made anew, its data stays",
-        }
-    }
 }
 
 /// One step towards the assignment.
@@ -105,48 +84,8 @@ pub enum Action {
     },
     /// Remove the data directory.
     RemoveData,
-}
-
-/// What an instance does, for the report to the directors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstanceState {
-    /// No container yet.
-    Pending,
-    /// It is being started.
-    Starting,
-    /// Its process runs.
-    Running,
-    /// It does not run and shall not.
-    Stopped,
-    /// It should run and cannot.
-    Failed,
-}
-
-/// What is known of an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InstanceView {
-    /// The instance.
-    pub id: InstanceId,
-    /// What it does.
-    pub state: InstanceState,
-    /// The container that stands for it.
-    pub container: Option<String>,
-    /// The revision that the container has.
-    pub spec_hash: String,
-    /// The image that the container has.
-    pub image_id: String,
-    /// One sentence.
-    pub reason: String,
-    /// A code when it cannot be started.
-    pub error_code: String,
-    /// Exits that nobody asked for.
-    pub restarts: u32,
-    /// When the container was started, by the engine's clock.
-    pub started_ms: Option<i64>,
-    /// How its last process ended.
-    pub exit: Option<Exit>,
-    /// Its data directory exists.
-    pub data_present: bool,
+    /// Keep the data directory out of the way, read-only, for people.
+    SetAside,
 }
 
 /// The outcome of one call.
@@ -154,7 +93,7 @@ pub struct InstanceView {
 pub struct Plan {
     /// At most one per instance.
     pub actions: Vec<(InstanceId, Action)>,
-    /// Every instance that is assigned, to be removed, or seen.
+    /// Every instance that is assigned, to be removed or set aside, or seen.
     pub instances: Vec<InstanceView>,
     /// Instances whose running container was found, not made, since the allocator started.
     pub adopted: Vec<(InstanceId, String)>,
@@ -162,48 +101,6 @@ pub struct Plan {
     pub applied: bool,
     /// When something falls due without an event.
     pub wake_ms: Option<u64>,
-}
-
-/// What is remembered between calls; losing it is harmless.
-#[derive(Debug, Clone, Default)]
-pub struct Memory {
-    instances: BTreeMap<InstanceId, Known>,
-    omitted: BTreeMap<InstanceId, u64>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Known {
-    restart: RestartMemory,
-    spec_hash: String,
-    container: Option<String>,
-    refused: Option<String>,
-}
-
-impl Memory {
-    /// A container of the instance could not be made or started.
-    pub fn start_failed(&mut self, id: &InstanceId, failure: StartFailure, now_ms: u64) {
-        self.known(id).restart.start_failed(failure, now_ms);
-    }
-
-    /// The engine refused to start this very container, for a reason that is neither its port nor its
-    /// address: it may have forgotten half of it, as one does that was killed in the midst of it.
-    pub fn refused(&mut self, id: &InstanceId, container: &str) {
-        self.known(id).refused = Some(container.to_owned());
-    }
-
-    /// A container was made by us, so that seeing it is no adoption.
-    pub fn created(&mut self, id: &InstanceId, container: &str) {
-        self.known(id).container = Some(container.to_owned());
-    }
-
-    /// A container is about to be stopped by us.
-    pub fn stopping(&mut self, id: &InstanceId, container: &str) {
-        self.known(id).restart.stopping(container);
-    }
-
-    fn known(&mut self, id: &InstanceId) -> &mut Known {
-        self.instances.entry(id.clone()).or_default()
-    }
 }
 
 /// Decides. Call it again after every event, every ended action, and at `wake_ms`.
@@ -226,12 +123,12 @@ pub fn reconcile(situation: Situation<'_>, memory: &mut Memory) -> Plan {
     let mut ids: BTreeSet<&InstanceId> = by_instance.keys().collect();
     ids.extend(assignment.instances.keys());
     ids.extend(&assignment.remove);
+    ids.extend(&assignment.keep);
+    ids.extend(&assignment.set_aside);
     memory.instances.retain(|id, _| ids.contains(id));
-    memory.omitted.retain(|id, _| {
-        by_instance.contains_key(id)
-            && !assignment.instances.contains_key(id)
-            && !assignment.remove.contains(id)
-    });
+    memory
+        .omitted
+        .retain(|id, _| by_instance.contains_key(id) && !assignment.names(id));
 
     for id in ids {
         let containers = by_instance.get(id).map_or(&[][..], Vec::as_slice);
@@ -243,9 +140,11 @@ pub fn reconcile(situation: Situation<'_>, memory: &mut Memory) -> Plan {
             memory,
         };
         let view = match assignment.instances.get(id) {
+            _ if assignment.set_aside.contains(id) => round.set_aside(),
             Some(spec) if spec.run => round.run(spec),
             Some(_) => round.hold(),
             None if assignment.remove.contains(id) => round.remove(),
+            None if assignment.keep.contains(id) => round.keep(),
             None => round.stray(),
         };
         plan.instances.push(view);
@@ -407,9 +306,10 @@ impl<'a> Round<'a, '_> {
         let restart = &self.memory.known(self.id).restart;
         let until = restart.waits_until(now)?;
         let failures = restart.failures();
+        let failed = failures >= CRASH_LOOP || restart.failure().is_some();
         self.plan.applied = false;
-        self.plan.wake_ms = Some(self.plan.wake_ms.map_or(until, |wake| wake.min(until)));
-        let state = if failures >= CRASH_LOOP || restart.failure().is_some() {
+        self.wake(until);
+        let state = if failed {
             InstanceState::Failed
         } else {
             InstanceState::Starting
@@ -424,72 +324,9 @@ impl<'a> Round<'a, '_> {
         Some(self.view(state, container, &why))
     }
 
-    fn hold(&mut self) -> InstanceView {
-        for container in self.containers {
-            if container.state.alive() {
-                self.drop_container(container, Reason::NotToRun);
-            }
-        }
-        let last = self.latest();
-        self.view(InstanceState::Stopped, last, Reason::NotToRun.as_str())
-    }
-
-    fn remove(&mut self) -> InstanceView {
-        for container in self.containers {
-            self.drop_container(container, Reason::Removed);
-        }
-        if self.containers.is_empty() && self.situation.data.contains(self.id) {
-            self.act(Action::RemoveData);
-        }
-        let last = self.latest();
-        self.view(InstanceState::Stopped, last, Reason::Removed.as_str())
-    }
-
-    fn stray(&mut self) -> InstanceView {
-        let latest = self.latest();
-        let alive = latest.is_some_and(|container| container.state.alive());
-        if let Some(assignment) = self.situation.assignment {
-            let first = *self
-                .memory
-                .omitted
-                .entry(self.id.clone())
-                .or_insert(assignment.generation);
-            if assignment.generation > first {
-                for container in self.containers {
-                    if container.state.alive() {
-                        self.drop_container(container, Reason::Stray);
-                    }
-                }
-            }
-        }
-        let state = if alive {
-            InstanceState::Running
-        } else {
-            InstanceState::Stopped
-        };
-        self.view(state, latest, "the assignment does not name it")
-    }
-
-    /// The next step of getting rid of a container: stop it while it lives, then remove it.
-    fn drop_container(&mut self, container: &ObservedContainer, reason: Reason) {
-        let id = container.id.clone();
-        match container.state {
-            // The engine is at it already.
-            // Or nobody knows what it does.
-            RunState::Changing | RunState::Removing | RunState::Unreadable(_) => {
-                self.plan.applied = false;
-            }
-            RunState::Running | RunState::Paused => self.act(Action::Stop {
-                container: id,
-                reason,
-            }),
-            RunState::Created | RunState::Exited(_) | RunState::Dead => {
-                self.act(Action::Remove {
-                    container: id,
-                    reason,
-                });
-            }
-        }
+    fn wake(&mut self, at_ms: u64) {
+        let earlier = self.plan.wake_ms.map_or(at_ms, |wake| wake.min(at_ms));
+        self.plan.wake_ms = Some(earlier);
     }
 
     /// Plans an action unless the instance has one; whatever is left over comes in a later round.
@@ -503,68 +340,17 @@ impl<'a> Round<'a, '_> {
         if planned || self.situation.busy.contains(self.id) {
             return;
         }
-        self.plan.actions.push((self.id.clone(), action));
-    }
-
-    /// The container that stands for an instance that is not to run: a living one, else the newest.
-    fn latest(&self) -> Option<&'a ObservedContainer> {
-        self.containers
-            .iter()
-            .copied()
-            .max_by_key(|container| (container.state.alive(), container.created_ms))
-    }
-
-    fn view(
-        &mut self,
-        state: InstanceState,
-        container: Option<&ObservedContainer>,
-        reason: &str,
-    ) -> InstanceView {
-        let restart = &self.memory.known(self.id).restart;
-        let exit = match container.map(|container| &container.state) {
-            Some(RunState::Exited(exit)) => Some(exit.clone()),
-            _ => None,
-        };
-        let mut view = InstanceView {
-            id: self.id.clone(),
-            state,
-            container: container.map(|container| container.id.clone()),
-            spec_hash: container
-                .map(|container| container.spec_hash.clone())
-                .unwrap_or_default(),
-            image_id: container
-                .map(|container| container.image_id.clone())
-                .unwrap_or_default(),
-            reason: reason.to_owned(),
-            error_code: String::new(),
-            restarts: restart.restarts(),
-            started_ms: container.and_then(|container| container.started_ms),
-            exit,
-            data_present: self.situation.data.contains(self.id),
-        };
-        if matches!(
-            state,
-            InstanceState::Failed | InstanceState::Pending | InstanceState::Starting
-        ) {
-            if let Some(failure) = restart.failure() {
-                view.error_code.clone_from(&failure.code);
-                view.reason = format!("{}; {reason}", failure.text);
-            } else if state == InstanceState::Failed {
-                let memory = view.exit.as_ref().is_some_and(|exit| exit.out_of_memory);
-                view.error_code = if memory { "ALL0016" } else { "ALL0015" }.to_owned();
-            }
+        let clears = !matches!(action, Action::Create | Action::Start { .. });
+        let due = self
+            .memory
+            .known(self.id)
+            .clearing
+            .waits_until(self.situation.now_ms);
+        if let Some(until) = due.filter(|_| clears) {
+            self.wake(until);
+            return;
         }
-        view
-    }
-}
-
-fn ended(exit: &Exit) -> String {
-    if exit.out_of_memory {
-        "it was killed for its memory limit".to_owned()
-    } else if exit.error.is_empty() {
-        format!("it ended with exit code {}", exit.code)
-    } else {
-        exit.error.chars().take(300).collect()
+        self.plan.actions.push((self.id.clone(), action));
     }
 }
 

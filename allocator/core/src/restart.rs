@@ -1,4 +1,5 @@
-//! How long to wait before an instance is started again after it ended or could not be started.
+//! How long to wait before an instance is started again after it ended or could not be started, and
+//! before the engine is asked again to stop or remove what it could not.
 //!
 //! Invariants: every exit counts once, a stop that we asked for never counts; the wait doubles from
 //! one second to one minute and is forgotten once the instance has run for a minute. Times are
@@ -36,6 +37,7 @@ pub struct RestartMemory {
     counted_exit: Option<(String, i64)>,
     stopped: BTreeSet<String>,
     failure: Option<StartFailure>,
+    last_exit: Option<Exit>,
 }
 
 impl RestartMemory {
@@ -48,7 +50,8 @@ impl RestartMemory {
         }
     }
 
-    /// The container was seen ended. Counts it unless it was counted or we stopped it.
+    /// The container was seen ended. Counts it unless it was counted or we stopped it, and keeps how it
+    /// ended: the next start takes that from the engine.
     pub fn seen_exited(&mut self, container: &str, exit: &Exit, now_ms: u64) {
         let key = (container.to_owned(), exit.at_ms);
         if self.counted_exit.as_ref() == Some(&key) {
@@ -58,6 +61,7 @@ impl RestartMemory {
         self.counted_exit = Some(key);
         if !self.stopped.remove(container) {
             self.restarts = self.restarts.saturating_add(1);
+            self.last_exit = Some(exit.clone());
             self.fail(now_ms);
         }
     }
@@ -81,6 +85,7 @@ impl RestartMemory {
         self.failures = 0;
         self.not_before_ms = 0;
         self.failure = None;
+        self.last_exit = None;
     }
 
     /// Until when a start has to wait; nothing when it is due.
@@ -107,13 +112,52 @@ impl RestartMemory {
         self.failure.as_ref()
     }
 
-    fn fail(&mut self, now_ms: u64) {
-        let wait = FIRST_WAIT_MS
-            .saturating_mul(1 << self.failures.min(16))
-            .min(LONGEST_WAIT_MS);
-        self.failures = self.failures.saturating_add(1);
-        self.not_before_ms = now_ms.saturating_add(wait);
+    /// How its process last ended without being asked to, of this revision.
+    #[must_use]
+    pub fn last_exit(&self) -> Option<&Exit> {
+        self.last_exit.as_ref()
     }
+
+    fn fail(&mut self, now_ms: u64) {
+        self.not_before_ms = now_ms.saturating_add(wait_ms(self.failures));
+        self.failures = self.failures.saturating_add(1);
+    }
+}
+
+/// What is remembered of stopping and removing one instance's containers and data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClearingMemory {
+    failures: u32,
+    not_before_ms: u64,
+    failure: Option<StartFailure>,
+}
+
+impl ClearingMemory {
+    /// It could not be done.
+    pub fn failed(&mut self, failure: StartFailure, now_ms: u64) {
+        self.not_before_ms = now_ms.saturating_add(wait_ms(self.failures));
+        self.failures = self.failures.saturating_add(1);
+        self.failure = Some(failure);
+    }
+
+    /// Until when the next try has to wait; nothing when it is due.
+    #[must_use]
+    pub fn waits_until(&self, now_ms: u64) -> Option<u64> {
+        (self.not_before_ms > now_ms).then_some(self.not_before_ms)
+    }
+
+    /// Why the last try failed, when it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&StartFailure> {
+        self.failure.as_ref()
+    }
+}
+
+/// The wait after so many failures before this one.
+fn wait_ms(failures: u32) -> u64 {
+    FIRST_WAIT_MS
+        .saturating_mul(1 << failures.min(16))
+        .min(LONGEST_WAIT_MS)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! no error when it is the same instance's. Not here: when (`reconcile_task.rs`), and the files that
 //! are mounted (`ledger.rs`, `secrets.rs`).
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, io, net::IpAddr, path::Path};
 
 use bollard::{
     models::{
@@ -19,7 +19,7 @@ use bollard::{
 };
 use wharf_allocator_core::limits::Limits;
 use wharf_proto::v1;
-use wharf_runtime::platform_file::PlatformFile;
+use wharf_runtime::{net, platform_file::PlatformFile};
 
 use super::{
     engine::{CALL_DEADLINE, Engine, EngineError, SLOW_DEADLINE},
@@ -30,6 +30,9 @@ use super::{
 pub const STOP_SECONDS: i32 = 30;
 /// The port that an instance listens on inside its container.
 pub const INSTANCE_PORT: u16 = 9200;
+
+/// Where the folder for snapshots is inside a container.
+const REPOSITORY: &str = "/repository";
 
 /// Why a container could not be made or started.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,6 +51,19 @@ pub enum ApplyError {
         "the container name {0} is taken by a container that is not this platform's; rename it"
     )]
     NameTaken(String),
+    /// ALL0020
+    #[error("the platform's image is not on the engine; it is loaded again: {0}")]
+    NoImage(String),
+    /// ALL0026
+    #[error(
+        "the folder {0} for snapshots is not on this host; mount it there, it is never made by the platform"
+    )]
+    NoRepository(String),
+    /// ALL0027
+    #[error(
+        "the folder {0} for snapshots is, holds or lies in this host's data directory; give the repository another one"
+    )]
+    OwnRepository(String),
     /// ALL0017
     #[error("{0} is not an address of this host; correct the advertised address")]
     NoAddress(String),
@@ -63,6 +79,9 @@ impl ApplyError {
             Self::PortTaken(..) => "ALL0012",
             Self::NameTaken(_) => "ALL0013",
             Self::NoAddress(_) => "ALL0017",
+            Self::NoImage(_) => "ALL0020",
+            Self::NoRepository(_) => "ALL0026",
+            Self::OwnRepository(_) => "ALL0027",
         }
     }
 }
@@ -139,10 +158,7 @@ pub fn instance_body(of: &InstanceContainer<'_>) -> ContainerCreateBody {
         }),
         network_mode: on_host.then(|| "host".to_owned()),
         port_bindings: (!on_host).then(|| HashMap::from([(port.clone(), Some(vec![published]))])),
-        mounts: Some(vec![
-            bind(&of.directory.join("data"), "/data", false),
-            bind(&of.directory.join("secrets"), "/secrets", true),
-        ]),
+        mounts: Some(mounts(of)),
         ..confined()
     };
     ContainerCreateBody {
@@ -157,9 +173,22 @@ pub fn instance_body(of: &InstanceContainer<'_>) -> ContainerCreateBody {
     }
 }
 
+fn mounts(of: &InstanceContainer<'_>) -> Vec<Mount> {
+    let mut mounts = vec![
+        bind(&of.directory.join("data"), "/data", false),
+        bind(&of.directory.join("secrets"), "/secrets", true),
+    ];
+    // A bind mount of this kind is refused by the engine when its source is not there.
+    let repository = Path::new(&of.assigned.repository_path);
+    if repository.is_absolute() {
+        mounts.push(bind(repository, REPOSITORY, false));
+    }
+    mounts
+}
+
 /// A monitoring node lives in the host's network: it calls the proxy at the advertised address, which
 /// may be loopback, and receivers of messages outside. It listens on its assigned port alone.
-fn on_host_network(assigned: &v1::AssignedInstance) -> bool {
+pub(crate) fn on_host_network(assigned: &v1::AssignedInstance) -> bool {
     assigned.engine == "monitor"
 }
 
@@ -274,10 +303,39 @@ pub async fn create_instance(
                 }
                 last = name;
             }
+            // There is nothing else yet that could be missing.
+            Err(error) if error.is_missing() => return Err(ApplyError::NoImage(error.to_string())),
+            Err(error) if lacks_repository(&error, assigned) => {
+                return Err(ApplyError::NoRepository(assigned.repository_path.clone()));
+            }
             Err(error) => return Err(error.into()),
         }
     }
     Err(ApplyError::NameTaken(last))
+}
+
+/// Refuses a folder for snapshots by which an instance would reach what is the platform's on this host.
+///
+/// # Errors
+/// When either lies in the other.
+pub fn find_repository_apart(path: &str, data_dir: &Path) -> Result<(), ApplyError> {
+    let folder = Path::new(path);
+    if path.is_empty() || !(folder.starts_with(data_dir) || data_dir.starts_with(folder)) {
+        return Ok(());
+    }
+    Err(ApplyError::OwnRepository(path.to_owned()))
+}
+
+/// Whether the engine refused because the folder for snapshots is not there.
+fn lacks_repository(error: &EngineError, assigned: &v1::AssignedInstance) -> bool {
+    let EngineError::Refused { message, .. } = error else {
+        return false;
+    };
+    let path = &assigned.repository_path;
+    let lacks = message
+        .to_lowercase()
+        .contains("source path does not exist");
+    lacks && !path.is_empty() && message.trim_end().ends_with(path.as_str())
 }
 
 /// The id of the container of that name, when it carries these labels.
@@ -334,6 +392,24 @@ pub(crate) async fn create(
 pub(crate) async fn start(engine: &Engine, container: &str) -> Result<(), EngineError> {
     let start = engine.docker().start_container(container, None);
     engine.call("start a container", SLOW_DEADLINE, start).await
+}
+
+/// Asks the host whether a port is free, for an instance in the host's network: the engine publishes
+/// nothing for it, and would start what can only end at once.
+pub(crate) async fn find_port_free(address: &str, port: u32) -> Result<(), ApplyError> {
+    let (Ok(ip), Ok(number)) = (address.parse::<IpAddr>(), u16::try_from(port)) else {
+        return Ok(());
+    };
+    match net::bind((ip, number).into()).await {
+        Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => {
+            Err(ApplyError::PortTaken(port, address.to_owned()))
+        }
+        Err(error) if error.source.kind() == io::ErrorKind::AddrNotAvailable => {
+            Err(ApplyError::NoAddress(address.to_owned()))
+        }
+        // Whatever else there is, the instance says it itself.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Starts an instance's container, and says in its own words what hinders it.
@@ -403,124 +479,4 @@ fn in_progress(error: &EngineError) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use wharf_runtime::platform_file::Ports;
-
-    pub(crate) fn platform() -> PlatformFile {
-        PlatformFile {
-            platform_id: "f".repeat(32),
-            name: "test".into(),
-            domain: "localhost".into(),
-            advertised_address: "127.0.0.1".into(),
-            bind_address: "127.0.0.1".into(),
-            zone: "zone-1".into(),
-            host: "h".into(),
-            ports: Ports::default(),
-            directors: vec![],
-        }
-    }
-
-    #[test]
-    fn an_instance_is_confined_limited_and_published_on_one_address() {
-        let platform = platform();
-        let assigned = v1::AssignedInstance {
-            instance_id: "1".repeat(32),
-            instance_name: "storage-0".into(),
-            port: 18000,
-            secrets: Some(v1::InstanceSecrets {
-                identity_pem: "SECRET".into(),
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        let body = instance_body(&InstanceContainer {
-            platform: &platform,
-            directory: Path::new("/d/instances/1"),
-            assigned: &assigned,
-            generation: 4,
-            image_id: "sha256:1",
-            limits: Limits {
-                memory_bytes: 1 << 30,
-                nano_cpus: 5,
-                pids: 6,
-                open_files: 7,
-            },
-            cpu_quota: true,
-            pids_limit: true,
-        });
-        let text = serde_json::to_string(&body).unwrap();
-        assert!(!text.contains("SECRET"), "a secret in the request: {text}");
-        assert_eq!(body.env, None);
-        let host = body.host_config.unwrap();
-        assert_eq!(
-            (host.memory, host.memory_swap),
-            (Some(1 << 30), Some(1 << 30))
-        );
-        assert_eq!(host.readonly_rootfs, Some(true));
-        assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
-        assert_eq!(
-            host.restart_policy.unwrap().name,
-            Some(RestartPolicyNameEnum::NO)
-        );
-        let bindings = &host.port_bindings.unwrap()["9200/tcp"];
-        assert_eq!(
-            bindings.as_ref().unwrap()[0].host_ip.as_deref(),
-            Some("127.0.0.1")
-        );
-    }
-
-    #[test]
-    fn a_monitoring_node_is_confined_and_listens_on_its_port_of_the_hosts_network() {
-        let mut platform = platform();
-        let assigned = v1::AssignedInstance {
-            engine: "monitor".into(),
-            port: 18001,
-            ..Default::default()
-        };
-        for (address, listen) in [
-            ("127.0.0.1", "127.0.0.1:18001"),
-            ("fd00::1", "[fd00::1]:18001"),
-        ] {
-            platform.advertised_address = address.into();
-            let body = instance_body(&InstanceContainer {
-                platform: &platform,
-                directory: Path::new("/d/instances/1"),
-                assigned: &assigned,
-                generation: 4,
-                image_id: "sha256:1",
-                limits: Limits {
-                    memory_bytes: 1 << 28,
-                    nano_cpus: 5,
-                    pids: 6,
-                    open_files: 7,
-                },
-                cpu_quota: true,
-                pids_limit: true,
-            });
-            let command = body.cmd.unwrap();
-            assert_eq!(command[..2], ["run", "monitor"]);
-            let flag = command.iter().position(|word| word == "--listen").unwrap();
-            assert_eq!(command[flag + 1], listen);
-            assert_eq!(
-                body.hostname, None,
-                "the engine refuses it on the host's network"
-            );
-            let host = body.host_config.unwrap();
-            assert_eq!(host.network_mode.as_deref(), Some("host"));
-            assert_eq!(host.port_bindings, None);
-            assert_eq!(host.readonly_rootfs, Some(true));
-            assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
-            assert_eq!(host.memory, Some(1 << 28));
-        }
-    }
-
-    #[test]
-    fn a_taken_port_is_told_from_other_failures() {
-        let taken = "driver failed programming external connectivity: Bind for 127.0.0.1:18000 failed: port is already allocated";
-        assert_eq!(start_error(taken, "127.0.0.1", 18000).code(), "ALL0012");
-        let address = "listen tcp4 10.9.9.9:18000: bind: cannot assign requested address";
-        assert_eq!(start_error(address, "10.9.9.9", 18000).code(), "ALL0017");
-        assert_eq!(start_error("exec: no such file", "a", 1).code(), "ALL0011");
-    }
-}
+mod tests;

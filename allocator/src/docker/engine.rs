@@ -223,7 +223,8 @@ fn classify(address: &str, doing: &'static str, error: BollardError) -> EngineEr
         } => {
             // An engine that is older than the API asked for says so in these words.
             if status_code == 400 && message.contains("client version") {
-                return EngineError::TooOld(message);
+                let most = message.rsplit("version is ").next().unwrap_or(&message);
+                return EngineError::TooOld(cut(most.trim_end_matches('.')));
             }
             EngineError::Refused {
                 doing,
@@ -293,6 +294,20 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(error.code(), "ALL0001", "{error}");
+    }
+
+    #[test]
+    fn an_engine_that_became_older_is_named_by_what_it_speaks() {
+        let refused = BollardError::DockerResponseServerError {
+            status_code: 400,
+            message: "client version 1.41 is too new. Maximum supported API version is 1.24".into(),
+        };
+        let error = classify("unix:///x", "list", refused);
+        assert_eq!(error.code(), "ALL0003");
+        assert!(
+            error.to_string().contains("speaks API 1.24, older"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

@@ -60,6 +60,20 @@ impl ContainerState {
         }
     }
 
+    /// The engine's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Restarting => "restarting",
+            Self::Removing => "removing",
+            Self::Exited => "exited",
+            Self::Dead => "dead",
+        }
+    }
+
     /// Whether it has processes.
     pub fn is_alive(self) -> bool {
         matches!(self, Self::Running | Self::Paused)
@@ -166,6 +180,8 @@ impl PlatformRole {
 const PLATFORM_LABEL: &str = "io.wharfinger.platform";
 /// The label that names its role.
 const ROLE_LABEL: &str = "io.wharfinger.role";
+/// The role that instances carry.
+const INSTANCE_ROLE: &str = "instance";
 
 /// The most labels of one container that are shipped.
 pub const MAX_LABELS: usize = 64;
@@ -183,6 +199,19 @@ impl ContainerMeta {
             _ => return None,
         };
         Some((self.labels.get(PLATFORM_LABEL)?.clone(), role))
+    }
+
+    /// Whose instance it is, when it is one of this platform's. Labels are anybody's words, so an id is
+    /// taken for one only when it has the form of one.
+    #[must_use]
+    pub fn instance_of(&self, platform_id: &str) -> Option<&Owner> {
+        let label = |key: &str| self.labels.get(key).map(String::as_str);
+        let owner = self.owner.as_ref()?;
+        let is_ours = !platform_id.is_empty() && label(PLATFORM_LABEL) == Some(platform_id);
+        let is_id = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        let id = owner.instance.id.as_bytes();
+        let fits = id.len() == 32 && id.iter().copied().all(is_id);
+        (is_ours && label(ROLE_LABEL) == Some(INSTANCE_ROLE) && fits).then_some(owner)
     }
 
     /// The application that runs in it: the platform's role, what the allocator says, the `app`

@@ -1,8 +1,11 @@
 //! The Elastic Common Schema envelope that every document has.
 //!
 //! Invariants: what does not change between samples is rendered once; a document's objects stay
-//! nested (`host.cpu.usage` goes inside `host`), never dotted; `service.name` is the application.
+//! nested (`host.cpu.usage` goes inside `host`), never dotted; `service.name` is the application. The
+//! zone alone may change while it is used, for every clone.
 //! Not here: the metric itself (`metricset`), log lines (`log`).
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value, json};
 
@@ -49,8 +52,10 @@ pub struct AgentFacts {
 pub struct Envelope {
     /// `"host":{…` without the closing brace.
     host_open: Vec<u8>,
-    /// `"agent":{…},"ecs":{…},"cloud":{…}`.
+    /// `"agent":{…},"ecs":{…}`.
     tail: Vec<u8>,
+    /// `,"cloud":{…}`, empty without a zone.
+    cloud: Arc<RwLock<Vec<u8>>>,
     /// `"platform":{…}` inside `wharf`.
     platform: Vec<u8>,
     platform_id: String,
@@ -76,24 +81,27 @@ impl Envelope {
                 "version": host.os_version, "kernel": host.os_kernel,
             },
         });
-        let mut tail = json!({
+        let tail = json!({
             "agent": {
                 "id": agent.id, "ephemeral_id": agent.ephemeral_id, "name": host.name,
                 "type": "wharf", "version": agent.version,
             },
             "ecs": { "version": ECS_VERSION },
         });
-        if !zone.is_empty() {
-            tail["cloud"] = json!({ "availability_zone": zone });
-        }
         Self {
             host_open: open("host", &host_json),
             tail: inner(&tail),
+            cloud: Arc::new(RwLock::new(cloud(zone))),
             platform: inner(&json!({ "platform": named(platform) })),
             platform_id: platform.id.clone(),
             host_id: host.id.clone(),
             engine_address: engine_address.to_owned(),
         }
+    }
+
+    /// The host is in another zone from now on.
+    pub fn set_zone(&self, zone: &str) {
+        *self.cloud.write().unwrap_or_else(PoisonError::into_inner) = cloud(zone);
     }
 
     /// The host's id, a part of each metric document's id.
@@ -123,17 +131,35 @@ impl Envelope {
         push_members(out, host_extra);
         out.extend_from_slice(b"},");
         out.extend_from_slice(&self.tail);
+        out.extend_from_slice(&self.cloud.read().unwrap_or_else(PoisonError::into_inner));
         out.extend_from_slice(b",\"wharf\":{");
         out.extend_from_slice(&self.platform);
-        if let Some(container) = container
-            && !container.owner.is_empty()
-        {
-            out.push(b',');
-            out.extend_from_slice(&container.owner);
+        match (container, about) {
+            // One object for both: what is told of an instance stands beside its id and name.
+            (Some(container), Some(about)) if container.owner_fields.is_object() => {
+                push_members(out, Some(&beside(&container.owner_fields, about)));
+            }
+            (container, about) => {
+                if let Some(container) = container
+                    && !container.owner.is_empty()
+                {
+                    out.push(b',');
+                    out.extend_from_slice(&container.owner);
+                }
+                push_members(out, about);
+            }
         }
-        push_members(out, about);
         out.push(b'}');
     }
+}
+
+fn cloud(zone: &str) -> Vec<u8> {
+    if zone.is_empty() {
+        return Vec::new();
+    }
+    let mut text = vec![b','];
+    text.extend_from_slice(&inner(&json!({ "cloud": { "availability_zone": zone } })));
+    text
 }
 
 /// The parts of a document that stay the same for one container.
@@ -148,6 +174,8 @@ pub struct ContainerContext {
     docker_labels: Value,
     /// `"deployment":…,"resource":…,"instance":…` inside `wharf`, empty when it is not ours.
     owner: Vec<u8>,
+    /// The same, null when it is not ours.
+    owner_fields: Value,
     /// `,"name":"…"` inside `service`.
     service_name: Vec<u8>,
     /// The platform that its labels name, and its role in it.
@@ -169,12 +197,12 @@ impl ContainerContext {
             container["labels"] = json!(labels);
             json!(labels)
         };
-        let owner = meta.owner.as_ref().map_or_else(Vec::new, |owner| {
-            inner(&json!({
+        let owner_fields = meta.owner.as_ref().map_or(Value::Null, |owner| {
+            json!({
                 "deployment": named(&owner.deployment),
                 "resource": named(&owner.resource),
                 "instance": named(&owner.instance),
-            }))
+            })
         });
         let mut service_name = Vec::new();
         let application = meta.application();
@@ -187,7 +215,8 @@ impl ContainerContext {
             container_open,
             container_with_labels: open("container", &container),
             docker_labels,
-            owner,
+            owner: inner(&owner_fields),
+            owner_fields,
             service_name,
             role: meta.platform_role(),
         }
@@ -331,6 +360,7 @@ impl Metric {
         let mut module = Map::new();
         if let Some(labels) = container.map(|container| &container.docker_labels)
             && !labels.is_null()
+            && self.module == "docker"
         {
             module.insert("container".to_owned(), json!({ "labels": labels }));
         }
@@ -357,6 +387,21 @@ impl Metric {
         root.insert(self.module.to_owned(), Value::Object(module));
         Value::Object(root)
     }
+}
+
+/// The members of both objects; of a member that both have as an object, the members of both.
+fn beside(object: &Value, other: &Value) -> Value {
+    let mut all = object.clone();
+    for (key, value) in other.as_object().into_iter().flatten() {
+        match (&mut all[key], value) {
+            (Value::Object(present), Value::Object(more)) => {
+                let more = more.iter().map(|(key, value)| (key.clone(), value.clone()));
+                present.extend(more);
+            }
+            (place, value) => *place = value.clone(),
+        }
+    }
+    all
 }
 
 fn push_dataset(out: &mut Vec<u8>, metric: &Metric) {
@@ -406,4 +451,29 @@ fn open(key: &str, object: &Value) -> Vec<u8> {
 
 fn named(id: &NamedId) -> Value {
     json!({ "id": cut(&id.id, 128), "name": cut(&id.name, 256) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_zone_is_in_every_document_from_then_on() {
+        let (host, agent) = (HostFacts::default(), AgentFacts::default());
+        let envelope = Envelope::new(&host, &agent, &NamedId::default(), "zone-1", "");
+        let clone = envelope.clone();
+        let zone = || -> Value {
+            let mut text = vec![b'{'];
+            clone.write(&mut text, None, None);
+            text.push(b'}');
+            let document: Value = serde_json::from_slice(&text).unwrap();
+            assert_eq!(document["ecs"]["version"], ECS_VERSION);
+            document["cloud"]["availability_zone"].clone()
+        };
+        assert_eq!(zone(), "zone-1");
+        envelope.set_zone("zone \"2\"");
+        assert_eq!(zone(), "zone \"2\"");
+        envelope.set_zone("");
+        assert_eq!(zone(), Value::Null);
+    }
 }

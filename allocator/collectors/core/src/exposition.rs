@@ -103,6 +103,27 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_bytes_give_few_series_of_bounded_names_and_finite_values(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..40),
+                    Just(b"wharf_a{b=\"".to_vec()), Just(b"\"} 1\n".to_vec()), Just(b"m 1e999\n".to_vec()),
+                    Just(b"{".to_vec()), Just(b"\\".to_vec()), Just(vec![b'x'; 300]), Just(b" 7\n".to_vec()),
+                ],
+                0..60,
+            ),
+        ) {
+            let bytes = parts.concat();
+            for one in read(&String::from_utf8_lossy(&bytes)) {
+                prop_assert!(one.value.is_finite());
+                prop_assert!(!one.name.is_empty() && one.name.len() <= MAX_NAME);
+                prop_assert!(one.labels.len() <= 32);
+                let bounded = |text: &String| text.len() <= MAX_NAME;
+                prop_assert!(one.labels.iter().all(|(label, value)| bounded(label) && bounded(value)));
+            }
+        }
+
+        #[test]
         fn any_text_is_survived_and_any_value_comes_back(text in ".{0,200}", label in ".{0,40}", value: u32) {
             let _ = read(&text);
             let escaped = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");

@@ -10,6 +10,7 @@ pub mod counter;
 pub mod document;
 pub mod envelope;
 pub mod exposition;
+pub mod journald;
 pub mod kernel;
 pub mod log;
 pub mod metricset;

@@ -6,6 +6,7 @@
 //! Not here: what is in a line (`core::log`), when to read (`log_task`).
 
 pub mod follow;
+pub(crate) mod journald;
 pub mod registry;
 
 pub use follow::{Follow, Line, Turn};

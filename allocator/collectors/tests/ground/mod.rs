@@ -47,7 +47,11 @@ impl Running {
         let mut config = Config::new(dir.join("data"), host, platform);
         config.proc_root = dir.join("proc");
         config.cgroup_root = dir.join("cgroup");
+        config.host_root = dir.to_path_buf();
+        config.journal_roots = vec![dir.join("journal")];
         config.periods.sample = Duration::from_secs(1);
+        config.periods.describe = Duration::from_secs(1);
+        config.instances_dir = Some(dir.join("instances"));
         let (publisher, inventory) = inventory();
         let destination = Destination {
             url,

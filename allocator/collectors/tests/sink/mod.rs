@@ -5,6 +5,8 @@
 //! Not here: anything else of the Elasticsearch API. It stands for a foreign store, so that faults
 //! can be planted that a healthy one does not have.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::io::Read as _;
@@ -97,7 +99,7 @@ impl Sink {
         format!("http://{}", self.addr)
     }
 
-    /// Reads the state until it is as the test wants, and gives what `read` saw; fails after half a
+    /// Reads the state until it is as the test wants, and gives what `read` saw; fails after a
     /// minute.
     pub(crate) async fn until<T>(&self, what: &str, read: impl Fn(&State) -> Option<T>) -> T {
         let wait = async {
@@ -108,7 +110,7 @@ impl Sink {
                 tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
         };
-        let limit = std::time::Duration::from_secs(30);
+        let limit = std::time::Duration::from_secs(60);
         tokio::time::timeout(limit, wait)
             .await
             .unwrap_or_else(|_| panic!("never: {what}"))

@@ -5,7 +5,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::assignment::fence;
+use crate::{
+    assignment::{CopyFrom, fence},
+    observed::Exit,
+    restart::StartFailure,
+};
 
 const PLATFORM: &str = "ours";
 
@@ -44,8 +48,18 @@ enum Event {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate {
     Run(u8),
+    /// The same, with what must not touch a container.
+    Moving {
+        hash: u8,
+        take_over: bool,
+        leased: bool,
+    },
     Hold,
     Removed,
+    Kept,
+    SetAside,
+    /// Listed twice: what is set aside is not removed.
+    RemovedAndSetAside,
     Omitted,
 }
 
@@ -103,12 +117,23 @@ struct World {
     memory: Memory,
     assignment: Option<AssignmentSpec>,
     data: BTreeSet<InstanceId>,
+    /// How often an instance's data was set aside.
+    aside: Vec<InstanceId>,
     image: String,
     now_ms: u64,
 }
 
 fn id(byte: u8) -> InstanceId {
     InstanceId::from_bytes([byte; 16])
+}
+
+fn copy(take_over: bool) -> CopyFrom {
+    CopyFrom {
+        address: "h1:18000".to_owned(),
+        take_over,
+        allocator_id: "a".repeat(32),
+        own_address: "h2:18000".to_owned(),
+    }
 }
 
 fn byte_of(instance: &InstanceId) -> u8 {
@@ -131,6 +156,7 @@ impl World {
             memory: Memory::default(),
             assignment: None,
             data: BTreeSet::new(),
+            aside: Vec::new(),
             image: "i0".to_owned(),
             now_ms: 0,
         }
@@ -168,10 +194,19 @@ impl World {
                         self.memory.refused(instance, container);
                     }
                     self.memory.start_failed(instance, failure, self.now_ms);
+                } else {
+                    let failure = StartFailure {
+                        code: "ALL0005".into(),
+                        text: "no".into(),
+                    };
+                    self.memory.clearing_failed(instance, failure, self.now_ms);
                 }
                 continue;
             }
             self.act(instance, action);
+            if !matches!(action, Action::Create | Action::Start { .. }) {
+                self.memory.cleared(instance);
+            }
         }
         plan
     }
@@ -226,7 +261,27 @@ impl World {
                     assignment.remove.contains(instance),
                     "removed data that was not to go"
                 );
+                assert!(
+                    !assignment.set_aside.contains(instance),
+                    "removed data that was to be set aside"
+                );
                 self.data.remove(instance);
+            }
+            Action::SetAside => {
+                let assignment = self.assignment.as_ref().unwrap();
+                assert!(
+                    assignment.set_aside.contains(instance),
+                    "set data aside that was not to be"
+                );
+                let left = self.engine.containers.iter().any(|one| {
+                    one.platform_id == PLATFORM && one.instance_id == Some(instance.clone())
+                });
+                assert!(!left, "set data aside under a container");
+                assert!(
+                    self.data.remove(instance),
+                    "set aside what is not there any more"
+                );
+                self.aside.push(instance.clone());
             }
         }
     }
@@ -303,6 +358,7 @@ impl World {
                         InstanceSpec {
                             spec_hash: "x".into(),
                             run: true,
+                            ..InstanceSpec::default()
                         },
                     );
                     assert!(fence(Some(held), &other).is_err());
@@ -326,15 +382,35 @@ impl World {
             ..Default::default()
         };
         for (byte, fate) in (0_u8..).zip(fates) {
-            let mut put = |spec_hash: String, run| {
-                next.instances
-                    .insert(id(byte), InstanceSpec { spec_hash, run });
+            let mut put = |spec_hash: String, run, copy, leased| {
+                let spec = InstanceSpec {
+                    spec_hash,
+                    run,
+                    copy,
+                    leased,
+                };
+                next.instances.insert(id(byte), spec);
             };
             match fate {
-                Fate::Run(hash) => put(format!("h{hash}"), true),
-                Fate::Hold => put("h0".to_owned(), false),
+                Fate::Run(hash) => put(format!("h{hash}"), true, None, false),
+                Fate::Moving {
+                    hash,
+                    take_over,
+                    leased,
+                } => put(format!("h{hash}"), true, Some(copy(*take_over)), *leased),
+                Fate::Hold => put("h0".to_owned(), false, None, false),
+                Fate::SetAside => {
+                    next.set_aside.insert(id(byte));
+                }
+                Fate::RemovedAndSetAside => {
+                    next.remove.insert(id(byte));
+                    next.set_aside.insert(id(byte));
+                }
                 Fate::Removed => {
                     next.remove.insert(id(byte));
+                }
+                Fate::Kept => {
+                    next.keep.insert(id(byte));
                 }
                 Fate::Omitted => {}
             }
@@ -372,8 +448,13 @@ impl World {
 fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![
         4 => (0_u8..3).prop_map(Fate::Run),
+        2 => (0_u8..3, any::<bool>(), any::<bool>())
+            .prop_map(|(hash, take_over, leased)| Fate::Moving { hash, take_over, leased }),
         1 => Just(Fate::Hold),
+        1 => Just(Fate::SetAside),
+        1 => Just(Fate::RemovedAndSetAside),
         1 => Just(Fate::Removed),
+        1 => Just(Fate::Kept),
         1 => Just(Fate::Omitted),
     ]
 }
@@ -405,11 +486,14 @@ proptest! {
         let mut world = World::new();
         let foreign = world.foreign();
         for event in &events {
-            let data = world.data.clone();
+            let (data, aside) = (world.data.clone(), world.aside.len());
             world.happen(event);
             prop_assert_eq!(&world.foreign(), &foreign, "a foreign container was touched");
             for gone in data.difference(&world.data) {
-                prop_assert!(world.assignment.as_ref().unwrap().remove.contains(gone));
+                prop_assert!(
+                    world.assignment.as_ref().unwrap().remove.contains(gone)
+                        || world.aside[aside..].contains(gone)
+                );
             }
         }
         if world.assignment.is_none() {
@@ -431,10 +515,15 @@ proptest! {
                     prop_assert_eq!(&containers[0].image_id, &world.image);
                 }
                 Some(_) => prop_assert_eq!(world.engine.alive(byte), 0),
+                None if assignment.set_aside.contains(&id(byte)) => {
+                    prop_assert!(containers.is_empty());
+                    prop_assert!(!world.data.contains(&id(byte)));
+                }
                 None if assignment.remove.contains(&id(byte)) => {
                     prop_assert!(containers.is_empty());
                     prop_assert!(!world.data.contains(&id(byte)));
                 }
+                None if assignment.keep.contains(&id(byte)) => prop_assert!(containers.is_empty()),
                 // A stray: whatever runs goes on until a second generation omits it.
                 None => {}
             }
@@ -442,5 +531,18 @@ proptest! {
         prop_assert_eq!(&world.foreign(), &foreign);
         let quiet = world.plan();
         prop_assert!(quiet.actions.is_empty(), "a settled host is left alone: {:?}", quiet.actions);
+        // A copy begins, is told to take over, ends; a lease comes and goes: no container is touched.
+        for (from, leased) in [(Some(false), false), (Some(true), true), (None, true), (None, false)] {
+            let next = world.assignment.as_mut().unwrap();
+            next.generation += 1;
+            for spec in next.instances.values_mut() {
+                spec.copy = from.map(copy);
+                spec.leased = leased;
+            }
+            let plan = world.plan();
+            let runs = |id: &InstanceId| world.assignment.as_ref().unwrap().instances.contains_key(id);
+            let touched: Vec<_> = plan.actions.iter().filter(|(id, _)| runs(id)).collect();
+            prop_assert!(touched.is_empty(), "a copy or a lease touched a container: {:?}", touched);
+        }
     }
 }

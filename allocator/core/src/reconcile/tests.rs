@@ -1,7 +1,10 @@
 //! Single facts about [`reconcile`], each a small situation.
 
 use super::*;
-use crate::restart::FIRST_WAIT_MS;
+use crate::{
+    observed::Exit,
+    restart::{FIRST_WAIT_MS, StartFailure},
+};
 
 fn id(byte: u8) -> InstanceId {
     InstanceId::from_bytes([byte; 16])
@@ -18,11 +21,13 @@ fn assignment(generation: u64, instances: &[(u8, &str, bool)], remove: &[u8]) ->
                     InstanceSpec {
                         spec_hash: (*hash).to_owned(),
                         run: *run,
+                        ..InstanceSpec::default()
                     },
                 )
             })
             .collect(),
         remove: remove.iter().map(|byte| id(*byte)).collect(),
+        ..AssignmentSpec::default()
     }
 }
 
@@ -191,6 +196,39 @@ fn a_removed_instance_loses_its_container_first_and_its_data_last() {
 }
 
 #[test]
+fn what_is_set_aside_loses_its_container_first_and_its_data_is_never_removed() {
+    let mut wanted = assignment(3, &[], &[1]);
+    wanted.set_aside.insert(id(1));
+    assert_eq!(
+        actions(&wanted, &[container("c", 1, "a", RunState::Running)]),
+        [stop("c", Reason::SetAside)]
+    );
+    assert_eq!(
+        actions(&wanted, &[container("c", 1, "a", exited(1))]),
+        [remove("c", Reason::SetAside)]
+    );
+    assert_eq!(actions(&wanted, &[]), [Action::SetAside]);
+    let done = reconcile(
+        Situation {
+            platform_id: "p",
+            image_id: "image",
+            assignment: Some(&wanted),
+            containers: &[],
+            data: &BTreeSet::new(),
+            busy: &BTreeSet::new(),
+            now_ms: 0,
+        },
+        &mut Memory::default(),
+    );
+    assert_eq!((done.actions.len(), done.applied), (0, true));
+    let view = &done.instances[0];
+    assert!(
+        !view.data_present && view.reason.contains("set aside"),
+        "{view:?}"
+    );
+}
+
+#[test]
 fn a_stray_is_stopped_by_the_second_generation_that_omits_it_and_never_removed() {
     let running = [container("c", 9, "a", RunState::Running)];
     let mut memory = Memory::default();
@@ -237,6 +275,13 @@ fn a_crash_is_waited_for_and_a_crash_loop_is_called_one() {
                 container: "c".to_owned()
             }
         )]
+    );
+    // While it runs again, how it ended is still told.
+    let again = [container("c", 1, "a", RunState::Running)];
+    let plan = decide(Some(&wanted), &again, &mut memory, 1_000);
+    assert_eq!(
+        plan.instances[0].exit.as_ref().map(|exit| exit.code),
+        Some(1)
     );
     for at in 2..6 {
         decide(
@@ -382,4 +427,82 @@ fn nothing_is_made_beside_a_container_that_the_engine_does_not_describe() {
         actions(&wanted, &[new, container("c", 1, "a", unreadable())]),
         []
     );
+}
+
+#[test]
+fn what_cannot_be_stopped_or_removed_is_tried_again_with_growing_waits_and_told() {
+    let failure = || StartFailure {
+        code: "ALL0005".to_owned(),
+        text: "device or resource busy".to_owned(),
+    };
+    let stopped = container("c", 1, "a", exited(1));
+    let running = container("c", 1, "a", RunState::Running);
+    for (wanted, seen, action) in [
+        (
+            assignment(1, &[(1, "a", false)], &[]),
+            vec![running.clone()],
+            stop("c", Reason::NotToRun),
+        ),
+        (
+            assignment(1, &[], &[1]),
+            vec![stopped],
+            remove("c", Reason::Removed),
+        ),
+        (assignment(1, &[], &[1]), vec![], Action::RemoveData),
+        (
+            assignment(1, &[(1, "b", true)], &[]),
+            vec![running],
+            stop("c", Reason::Replaced),
+        ),
+    ] {
+        let mut memory = Memory::default();
+        let (mut now, mut waits) = (0, vec![]);
+        for _ in 0..8 {
+            let plan = decide(Some(&wanted), &seen, &mut memory, now);
+            assert_eq!(plan.actions, [(id(1), action.clone())], "it is due");
+            memory.clearing_failed(&id(1), failure(), now);
+            let plan = decide(Some(&wanted), &seen, &mut memory, now);
+            assert_eq!(plan.actions, [], "nothing before the wait is over");
+            assert!(!plan.applied, "an assignment is not in force before");
+            let why = &plan.instances[0].reason;
+            assert!(why.contains("device or resource busy"), "{why}");
+            let due = plan.wake_ms.expect("when it is due");
+            waits.push(due - now);
+            now = due;
+        }
+        assert_eq!(
+            waits,
+            [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+        );
+        memory.cleared(&id(1));
+        let plan = decide(Some(&wanted), &seen, &mut memory, now);
+        assert_eq!(
+            plan.actions,
+            [(id(1), action)],
+            "what was done is forgotten"
+        );
+        assert!(!plan.instances[0].reason.contains("busy"));
+    }
+}
+
+#[test]
+fn a_container_that_cannot_be_removed_does_not_keep_the_right_one_from_starting() {
+    let wanted = assignment(1, &[(1, "a", true)], &[]);
+    let seen = [
+        container("right", 1, "a", RunState::Created),
+        container("old", 1, "b", exited(1)),
+    ];
+    let mut memory = Memory::default();
+    let plan = decide(Some(&wanted), &seen, &mut memory, 0);
+    assert_eq!(plan.actions, [(id(1), remove("old", Reason::Replaced))]);
+    let failure = StartFailure {
+        code: "ALL0005".to_owned(),
+        text: "device or resource busy".to_owned(),
+    };
+    memory.clearing_failed(&id(1), failure, 0);
+    let start = Action::Start {
+        container: "right".to_owned(),
+    };
+    let plan = decide(Some(&wanted), &seen, &mut memory, 0);
+    assert_eq!(plan.actions, [(id(1), start)]);
 }

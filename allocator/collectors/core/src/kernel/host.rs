@@ -177,7 +177,7 @@ pub fn loadavg(text: &str) -> Option<[f64; 3]> {
 /// Reads `/proc/uptime`, in milliseconds cut to whole seconds as Metricbeat does.
 pub fn uptime_ms(text: &str) -> Option<u64> {
     let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
-    (seconds.is_finite() && (0.0..1e12).contains(&seconds)).then_some(seconds as u64 * 1000)
+    (seconds.is_finite() && (0.0..1e12).contains(&seconds)).then(|| seconds as u64 * 1000)
 }
 
 /// One block device.

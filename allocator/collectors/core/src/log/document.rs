@@ -138,12 +138,8 @@ pub fn engine_line(
     if text.is_empty() {
         return None;
     }
-    let time = text
-        .find("time=\"")
-        .and_then(|at| text[at + 6..].split('"').next())
-        .unwrap_or("");
-    let at: Option<jiff::Timestamp> = time.parse().ok();
-    let at_ms = at.map_or(now_ms, jiff::Timestamp::as_millisecond);
+    let time = own_time(text);
+    let at_ms = parsed_ms(time).unwrap_or(now_ms);
     let mut out = start(at_ms, ("docker", "docker.engine"), text.len());
     envelope.write(&mut out, None, None);
     out.extend_from_slice(b",\"service\":{\"type\":\"docker\"},\"input\":{\"type\":\"log\"},");
@@ -157,7 +153,19 @@ pub fn engine_line(
     })
 }
 
-fn start(at_ms: i64, (module, dataset): (&str, &str), message_bytes: usize) -> Vec<u8> {
+/// The time that an engine wrote into its line, empty without one.
+pub(super) fn own_time(text: &str) -> &str {
+    text.find("time=\"")
+        .and_then(|at| text[at + 6..].split('"').next())
+        .unwrap_or("")
+}
+
+pub(super) fn parsed_ms(time: &str) -> Option<i64> {
+    let at: jiff::Timestamp = time.parse().ok()?;
+    Some(at.as_millisecond())
+}
+
+pub(super) fn start(at_ms: i64, (module, dataset): (&str, &str), message_bytes: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(1280 + message_bytes);
     push_stream(&mut out, at_ms, dataset);
     out.extend_from_slice(b"\"event\":{\"module\":\"");
@@ -204,7 +212,7 @@ fn push_log(
     out.push(b'}');
 }
 
-fn push_message(out: &mut Vec<u8>, message: &str) {
+pub(super) fn push_message(out: &mut Vec<u8>, message: &str) {
     out.extend_from_slice(b",\"message\":");
     push_json(out, message);
     out.push(b'}');

@@ -7,6 +7,7 @@
 
 pub mod docker;
 pub mod engine;
+pub mod instance;
 pub mod process;
 pub mod role;
 pub mod system;

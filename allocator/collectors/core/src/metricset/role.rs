@@ -17,34 +17,21 @@ pub const MAX_METRICS: usize = 64;
 /// The event of a role that was asked; without series it did not answer.
 #[must_use]
 pub fn role(role: PlatformRole, healthy: bool, series: &[Series]) -> Metric {
-    let value = |name: &str| {
-        series
-            .iter()
-            .find(|one| one.name == name)
-            .map(|one| one.value)
-    };
-    let build = series
-        .iter()
-        .find(|one| one.name == "wharf_build_info")
-        .and_then(|one| one.labels.iter().find(|(label, _)| label == "version"));
     let counts: Map<String, Value> = series
         .iter()
         .filter(|one| one.labels.is_empty() && one.name.starts_with("wharf_"))
+        // They have fields of their own.
+        .filter(|one| !matches!(one.name.as_str(), "wharf_healthy" | "wharf_uptime_seconds"))
         .take(MAX_METRICS)
         .map(|one| (one.name.clone(), json!(one.value)))
         .collect();
-    let mut fields = json!({ "healthy": healthy });
-    if let Some(bytes) = value("process_resident_memory_bytes") {
-        fields["memory"] = json!({ "rss": { "bytes": bytes as u64 } });
-    }
-    if let Some(seconds) = value("process_cpu_seconds") {
-        fields["cpu"] = json!({ "total": { "ms": (seconds * 1000.0) as u64 } });
-    }
+    let mut fields = usage(series);
+    fields["healthy"] = json!(healthy);
     if !counts.is_empty() {
         fields["metrics"] = Value::Object(counts);
     }
     let mut service = json!({ "name": role.service() });
-    if let Some((_, version)) = build {
+    if let Some(version) = version_of(series) {
         service["version"] = json!(version);
     }
     Metric {
@@ -55,6 +42,53 @@ pub fn role(role: PlatformRole, healthy: bool, series: &[Series]) -> Metric {
         service: Some(service),
         ..Metric::default()
     }
+}
+
+/// What a process uses, in the fields that roles and instances share.
+pub(super) fn usage(series: &[Series]) -> Value {
+    let value = |name: &str| {
+        series
+            .iter()
+            .find(|one| one.name == name && one.labels.is_empty())
+            .map(|one| one.value)
+    };
+    let mut fields = json!({});
+    for (name, path, unit, scale) in [
+        (
+            "process_resident_memory_bytes",
+            ["memory", "rss"],
+            "bytes",
+            1.0,
+        ),
+        (
+            "process_anonymous_memory_bytes",
+            ["memory", "anonymous"],
+            "bytes",
+            1.0,
+        ),
+        ("process_cpu_seconds", ["cpu", "total"], "ms", 1000.0),
+    ] {
+        if let Some(value) = value(name) {
+            let [group, part] = path;
+            fields[group][part] = json!({ unit: (value * scale) as u64 });
+        }
+    }
+    for (name, part) in [("process_open_fds", "open"), ("process_max_fds", "max")] {
+        if let Some(count) = value(name) {
+            fields["files"][part] = json!(count as u64);
+        }
+    }
+    if let Some(seconds) = value("wharf_uptime_seconds") {
+        fields["uptime"] = json!({ "ms": (seconds * 1000.0) as u64 });
+    }
+    fields
+}
+
+/// The build that a process tells.
+pub(super) fn version_of(series: &[Series]) -> Option<&str> {
+    let build = series.iter().find(|one| one.name == "wharf_build_info")?;
+    let version = build.labels.iter().find(|(label, _)| label == "version")?;
+    Some(&version.1)
 }
 
 #[cfg(test)]
