@@ -2,12 +2,21 @@
 //! a description and an example, which a test checks. Nothing here acts; each command's code is in
 //! `commands/`.
 
+mod allocator;
+mod authority;
 mod deployment;
+mod director;
+mod host;
+mod instance;
 mod inventory;
 mod monitor;
 mod people;
 mod plan;
 mod platform;
+mod repository;
+mod run;
+mod size;
+mod tag;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -17,15 +26,25 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
-    deployment::{CreateArgs, DeleteArgs, DeploymentCommand},
-    inventory::{AllocatorCommand, ContainerCommand, ProxyCommand, TemplateCommand},
+    allocator::{AllocatorCommand, AllocatorSetArgs, Switch, VacateArgs, VacateCommand, VacateRef},
+    authority::{AuthorityCommand, RotateArgs},
+    deployment::{
+        ConfirmedArgs, CreateArgs, DeploymentCommand, ResetPasswordArgs, ResizeArgs, RestartArgs,
+        RestoreArgs, SizeArgs,
+    },
+    director::DirectorCommand,
+    host::{HostPlaceArgs, InstallArgs, PreflightArgs, UninstallArgs, is_none},
+    instance::{ExplainArgs, InstanceCommand, PlacementCommand},
+    inventory::{ContainerCommand, ProxyCommand, TemplateCommand},
     monitor::{
         AlertCommand, ServicesArgs, SpanArgs, WatchArgs, WatchCommand, WatchCreateArgs,
         WatchRefArgs,
     },
-    people::{TokenCommand, UserCommand},
-    plan::{PlanArgs, PlanCommand},
+    people::{TokenCommand, TokenCreateArgs, UserCommand},
+    plan::{CancelArgs, DiffArgs, PlanArgs, PlanCommand, ReapplyArgs},
     platform::{ChannelCommand, ConfigCommand, EventsArgs},
+    repository::{DeploymentSetArgs, RepositoryArgs, RepositoryCommand, SnapshotArgs},
+    run::{MonitorArgs, RoleArgs, RunCommand, StoreArgs},
     tools::{ApiArgs, CompletionArgs, DiagnosticsArgs, ManArgs, Shell},
 };
 
@@ -50,7 +69,7 @@ pub(crate) struct Cli {
 /// Settings that every command that talks to a director takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct GlobalArgs {
-    /// Director to talk to, `host:port`
+    /// Director to talk to, `host:port`; several, separated by commas, are tried in turn
     #[arg(
         long,
         global = true,
@@ -127,6 +146,12 @@ pub(crate) enum Command {
     Up(UpArgs),
     /// Stop and remove what `wharf up` made
     Down(DownArgs),
+    /// Make this host part of a platform that runs elsewhere, or repair its part
+    Install(Box<InstallArgs>),
+    /// Take this host out of the platform that it joined
+    Uninstall(UninstallArgs),
+    /// Is this host fit for a platform, and if not, why and what to do
+    Preflight(PreflightArgs),
     /// Is the platform healthy, and if not, why and what to do
     #[command(after_help = "Example:\n  wharf status -o json | jq '.healthy, .problems[].message'")]
     Status(StatusArgs),
@@ -164,6 +189,33 @@ pub(crate) enum Command {
         after_help = "Example:\n  wharf allocator list"
     )]
     Allocator(AllocatorCommand),
+    /// Vacates: the emptying of hosts
+    #[command(
+        subcommand,
+        visible_alias = "vacates",
+        after_help = "Example:\n  wharf vacate list"
+    )]
+    Vacate(VacateCommand),
+    /// Instances: the containers of deployments, wherever they lie
+    #[command(
+        subcommand,
+        visible_alias = "instances",
+        after_help = "Example:\n  wharf instance list"
+    )]
+    Instance(InstanceCommand),
+    /// Placement: where instances go, and why
+    #[command(
+        subcommand,
+        after_help = "Example:\n  wharf placement explain web/storage-0"
+    )]
+    Placement(PlacementCommand),
+    /// Directors: who decides, and who leads
+    #[command(
+        subcommand,
+        visible_alias = "directors",
+        after_help = "Example:\n  wharf director list"
+    )]
+    Director(DirectorCommand),
     /// Proxies: the routers of client traffic
     #[command(
         subcommand,
@@ -211,13 +263,16 @@ pub(crate) enum Command {
         after_help = "Example:\n  wharf user list"
     )]
     User(UserCommand),
-    /// Tokens: secrets that stand for oneself in programs
+    /// Tokens: secrets that stand for oneself in programs, or by which hosts join
     #[command(
         subcommand,
         visible_alias = "tokens",
         after_help = "Example:\n  wharf token list"
     )]
     Token(TokenCommand),
+    /// Certificate authorities: shown, fetched, changed while everything runs
+    #[command(subcommand, after_help = "Example:\n  wharf authority show")]
+    Authority(AuthorityCommand),
     /// Settings of the platform
     #[command(subcommand, after_help = "Example:\n  wharf config list")]
     Config(ConfigCommand),
@@ -228,9 +283,16 @@ pub(crate) enum Command {
         after_help = "Example:\n  wharf channel list"
     )]
     Channel(ChannelCommand),
+    /// Repositories: where storage nodes keep snapshots outside of their hosts
+    #[command(
+        subcommand,
+        visible_alias = "repositories",
+        after_help = "Example:\n  wharf repository list"
+    )]
+    Repository(RepositoryCommand),
     /// What happened on the platform and to its containers
     #[command(
-        after_help = "Examples:\n  wharf events --since 2h\n  wharf events -f --filter 'kind~container'"
+        after_help = "Examples:\n  wharf events --since 2h\n  wharf events --filter 'actor=admin'\n  wharf events -f --filter 'kind~container'"
     )]
     Events(EventsArgs),
     /// Change a role's log level while it runs
@@ -265,105 +327,6 @@ pub(crate) enum Command {
     Run(RunCommand),
 }
 
-/// `wharf run`
-#[derive(Debug, Subcommand)]
-pub(crate) enum RunCommand {
-    /// The director
-    Director(RoleArgs),
-    /// The allocator
-    Allocator(RoleArgs),
-    /// The proxy
-    Proxy(RoleArgs),
-    /// A storage node
-    Store(Box<StoreArgs>),
-    /// A monitoring node
-    Monitor(Box<MonitorArgs>),
-}
-
-/// Where a role finds its files.
-#[derive(Debug, Args)]
-pub(crate) struct RoleArgs {
-    /// The platform's data directory
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: PathBuf,
-}
-
-/// Settings of a storage node; none of them is secret.
-#[derive(Debug, Args)]
-pub(crate) struct StoreArgs {
-    /// Where documents are kept
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: PathBuf,
-    /// Where identity.pem, ca.pem and users.json lie; without it the node serves plain HTTP on loopback to anybody
-    #[arg(long, value_name = "DIR")]
-    pub(crate) secrets_dir: Option<PathBuf>,
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: std::net::SocketAddr,
-    /// Memory it may use
-    #[arg(long, value_name = "N")]
-    pub(crate) memory_bytes: u64,
-    /// Disk it may use
-    #[arg(long, value_name = "N")]
-    pub(crate) disk_bytes: u64,
-    /// Its instance id
-    #[arg(long, default_value = "")]
-    pub(crate) instance_id: String,
-    /// Its instance name
-    #[arg(long, default_value = "storage-0")]
-    pub(crate) instance_name: String,
-    /// Its deployment's id
-    #[arg(long, default_value = "")]
-    pub(crate) deployment_id: String,
-    /// Its deployment's name
-    #[arg(long, default_value = "wharf")]
-    pub(crate) deployment_name: String,
-    /// Its resource's id
-    #[arg(long, default_value = "")]
-    pub(crate) resource_id: String,
-    /// The platform's id
-    #[arg(long, default_value = "")]
-    pub(crate) platform_id: String,
-}
-
-/// Settings of a monitoring node; none of them is secret.
-#[derive(Debug, Args)]
-pub(crate) struct MonitorArgs {
-    /// Where it keeps what is not in the storage yet
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: PathBuf,
-    /// Where identity.pem, ca.pem, storage.json and channels.json lie
-    #[arg(long, value_name = "DIR")]
-    pub(crate) secrets_dir: PathBuf,
-    /// Address to listen on
-    #[arg(long, value_name = "ADDRESS:PORT")]
-    pub(crate) listen: std::net::SocketAddr,
-    /// Memory it may use
-    #[arg(long, value_name = "N")]
-    pub(crate) memory_bytes: u64,
-    /// Disk it may use
-    #[arg(long, value_name = "N")]
-    pub(crate) disk_bytes: u64,
-    /// Its instance id
-    #[arg(long, default_value = "")]
-    pub(crate) instance_id: String,
-    /// Its instance name
-    #[arg(long, default_value = "monitoring-0")]
-    pub(crate) instance_name: String,
-    /// Its deployment's id
-    #[arg(long, default_value = "")]
-    pub(crate) deployment_id: String,
-    /// Its deployment's name
-    #[arg(long, default_value = "wharf")]
-    pub(crate) deployment_name: String,
-    /// Its resource's id
-    #[arg(long, default_value = "")]
-    pub(crate) resource_id: String,
-    /// The platform's id
-    #[arg(long, default_value = "")]
-    pub(crate) platform_id: String,
-}
-
 /// Which platform of this machine is meant.
 #[derive(Debug, Args)]
 pub(crate) struct PlatformArgs {
@@ -387,7 +350,8 @@ pub(crate) struct PlatformArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Run again it repairs what is wrong and changes nothing that is \
-                        right.\n\nExamples:\n  wharf up\n  wharf up --name lab --port-base 22000"
+                        right. Another --advertise changes address and certificates in \
+                        place.\n\nExamples:\n  wharf up\n  wharf up --advertise 10.0.0.5\n  wharf up --name lab --port-base 22000"
 )]
 pub(crate) struct UpArgs {
     #[command(flatten)]
@@ -435,9 +399,10 @@ pub(crate) struct StatusArgs {
 }
 
 /// How a list is asked for.
-#[derive(Debug, Args, Clone)]
+#[derive(Debug, Args, Clone, Default)]
 pub(crate) struct ListArgs {
-    /// Rows to keep: `field=value`, `field!=value`, `field~text`, joined by ` and `
+    /// Rows to keep: `field=value`, `field!=value`, `field~text`, joined by ` and `; an unknown field is
+    /// answered with those that there are
     #[arg(long, default_value = "", value_name = "FILTER")]
     pub(crate) filter: String,
     /// Order of rows: a field, or `field desc`
@@ -502,12 +467,32 @@ pub(crate) struct LogsArgs {
 /// Whether to stay until a plan has ended.
 #[derive(Debug, Args)]
 pub(crate) struct WaitArgs {
-    /// Follow the plan's steps until it ends; exit with 4 when it fails
+    /// Follow the plan's steps until it ends; exit with 4 when it fails or is cancelled
     #[arg(long)]
     pub(crate) wait: bool,
     /// With --wait: give up after this many seconds (the plan goes on)
     #[arg(long, default_value_t = 600, value_name = "SECONDS")]
     pub(crate) wait_timeout: u64,
+}
+
+/// How a change that a plan carries out is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct ChangeArgs {
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+    /// Say what would be done, step by step, and change nothing; exit with 4 when it would wait
+    #[arg(long, conflicts_with = "wait")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+}
+
+/// Which request a change belongs to.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// Id of this request, 32 of 0-9 and a-f, for a retry that must not act twice [default: a new one]
+    #[arg(long, value_name = "ID")]
+    pub(crate) request_id: Option<String>,
 }
 
 /// `wharf log-level`

@@ -3,6 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,20 +26,24 @@ use wharf_proto::{
 use wharf_runtime::{
     clock,
     net::{Addresses, ClientOptions, HttpsClient, channel},
-    tls::{CaCerts, Expect, ExpectedIdentity, ROLE_DIRECTOR, client_config},
+    tls::{CaCerts, Expect, ExpectedIdentity, ROLE_DIRECTOR, TrustSlot, following_client_config},
 };
 use wharf_services::v1::{
     allocators_client::AllocatorsClient, channels_client::ChannelsClient,
     containers_client::ContainersClient, deployments_client::DeploymentsClient,
-    events_client::EventsClient, plans_client::PlansClient, platform_client::PlatformClient,
-    proxies_client::ProxiesClient, settings_client::SettingsClient,
-    templates_client::TemplatesClient, tokens_client::TokensClient, users_client::UsersClient,
+    directors_client::DirectorsClient, enrollment_client::EnrollmentClient,
+    events_client::EventsClient, instances_client::InstancesClient,
+    placement_client::PlacementClient, plans_client::PlansClient, platform_client::PlatformClient,
+    proxies_client::ProxiesClient, repositories_client::RepositoriesClient,
+    settings_client::SettingsClient, templates_client::TemplatesClient,
+    tokens_client::TokensClient, users_client::UsersClient,
 };
 
 use crate::{
     args::Output,
     bytes_codec::BytesCodec,
     failure::{EXIT_UNREACHABLE, Failure},
+    profile,
     settings::{Login, Settings},
 };
 
@@ -66,14 +71,20 @@ impl Interceptor for Credentialed {
 
 type Service = InterceptedService<Channel, Credentialed>;
 
+/// Several directors are separated by commas; the next is dialed where one does not answer.
+fn directors(text: &str) -> Addresses {
+    Addresses::new(text.split(',').map(str::trim).filter(|one| !one.is_empty()))
+}
+
 /// A connection to the platform as one user.
 pub(crate) struct Client {
     channel: Channel,
     credentialed: Credentialed,
-    ca: CaCerts,
+    trust: Arc<TrustSlot>,
     ca_file: PathBuf,
     login: Login,
     output: Output,
+    profile: Option<String>,
 }
 
 impl Client {
@@ -90,7 +101,9 @@ impl Client {
             )
         })?;
         let expect = Expect::Identity(ExpectedIdentity::role(ROLE_DIRECTOR));
-        let config = client_config(&ca, expect, None).map_err(|error| internal(&error))?;
+        let trust = TrustSlot::new(&ca).map_err(|error| internal(&error))?;
+        let config =
+            following_client_config(&trust, expect, None).map_err(|error| internal(&error))?;
         let header = match &settings.login {
             Login::Password { username, password } => {
                 format!("Basic {}", basic(username, password))
@@ -100,12 +113,13 @@ impl Client {
         let mut header: MetadataValue<Ascii> = header.parse().map_err(|error| internal(&error))?;
         header.set_sensitive(true);
         Ok(Self {
-            channel: channel(&Addresses::new([settings.director.clone()]), config),
+            channel: channel(&directors(&settings.director), config),
             credentialed: Credentialed { header },
-            ca,
+            trust,
             ca_file: settings.ca_file.clone(),
             login: settings.login.clone(),
             output: settings.output,
+            profile: settings.profile.clone(),
         })
     }
 
@@ -117,8 +131,14 @@ impl Client {
         &self.ca_file
     }
 
-    pub(crate) fn ca(&self) -> &CaCerts {
-        &self.ca
+    /// Whom this client trusts now.
+    pub(crate) fn ca(&self) -> CaCerts {
+        self.trust.certs()
+    }
+
+    /// Trusts these from the next connection on.
+    pub(crate) fn trust(&self, certs: &CaCerts) -> Result<(), Failure> {
+        self.trust.replace(certs).map_err(|error| internal(&error))
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -161,6 +181,30 @@ impl Client {
         AllocatorsClient::new(self.service())
     }
 
+    pub(crate) fn instances(&self) -> InstancesClient<Service> {
+        InstancesClient::new(self.service())
+    }
+
+    pub(crate) fn placement(&self) -> PlacementClient<Service> {
+        PlacementClient::new(self.service()).max_decoding_message_size(16 << 20)
+    }
+
+    pub(crate) fn directors(&self) -> DirectorsClient<Service> {
+        DirectorsClient::new(self.service())
+    }
+
+    /// Lets the profile that this client was made from name these directors, so that the next command finds
+    /// the platform when the ones of today are gone.
+    pub(crate) fn follow_directors<'a>(&self, addresses: impl Iterator<Item = &'a str>) {
+        if let Some(name) = &self.profile
+            && let Err(failure) = profile::follow(name, addresses)
+        {
+            crate::print::remark(&format!(
+                "the profile does not follow the directors: {failure}"
+            ));
+        }
+    }
+
     pub(crate) fn proxies(&self) -> ProxiesClient<Service> {
         ProxiesClient::new(self.service())
     }
@@ -177,12 +221,20 @@ impl Client {
         TokensClient::new(self.service())
     }
 
+    pub(crate) fn enrollment(&self) -> EnrollmentClient<Service> {
+        EnrollmentClient::new(self.service())
+    }
+
     pub(crate) fn settings(&self) -> SettingsClient<Service> {
         SettingsClient::new(self.service())
     }
 
     pub(crate) fn channels(&self) -> ChannelsClient<Service> {
         ChannelsClient::new(self.service())
+    }
+
+    pub(crate) fn repositories(&self) -> RepositoriesClient<Service> {
+        RepositoriesClient::new(self.service())
     }
 
     pub(crate) fn events(&self) -> EventsClient<Service> {
@@ -211,8 +263,8 @@ impl Client {
 
     /// A client of a deployment's store.
     pub(crate) fn store(&self, credentials: &Credentials) -> Result<StoreClient, Failure> {
-        let config =
-            client_config(&self.ca, Expect::Name, None).map_err(|error| internal(&error))?;
+        let config = following_client_config(&self.trust, Expect::Name, None)
+            .map_err(|error| internal(&error))?;
         let options = ClientOptions {
             timeout: TIMEOUT,
             ..ClientOptions::default()
@@ -230,8 +282,13 @@ impl Client {
 
 /// What a change that is made once carries.
 pub(crate) fn mutation() -> Option<Mutation> {
+    mutation_as(None)
+}
+
+/// The same as the request of that id; a new one when there is none.
+pub(crate) fn mutation_as(request_id: Option<&str>) -> Option<Mutation> {
     Some(Mutation {
-        request_id: wharf_runtime::random::new_id(),
+        request_id: request_id.map_or_else(wharf_runtime::random::new_id, ToOwned::to_owned),
         expected_version: 0,
     })
 }
@@ -254,12 +311,23 @@ pub(crate) struct StoreClient {
 impl StoreClient {
     /// Posts JSON and gives the JSON of a successful answer.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request =
+            Request::post(format!("{}{path}", self.url)).header("content-type", "application/json");
+        self.ask(request, Bytes::from(body.to_string())).await
+    }
+
+    /// The JSON of a successful answer.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let request = Request::get(format!("{}{path}", self.url));
+        self.ask(request, Bytes::new()).await
+    }
+
+    async fn ask(&self, request: http::request::Builder, body: Bytes) -> Result<Value, Failure> {
         let unanswered =
             |what: String| Failure::new("CLI0011", what, "wharf status").exit(EXIT_UNREACHABLE);
-        let request = Request::post(format!("{}{path}", self.url))
-            .header("content-type", "application/json")
+        let request = request
             .header("authorization", &self.authorization)
-            .body(Full::new(Bytes::from(body.to_string())))
+            .body(Full::new(body))
             .map_err(|error| internal(&error))?;
         let answer = self
             .http

@@ -15,6 +15,8 @@ pub(crate) const EXIT_PLAN_FAILED: u8 = 4;
 pub(crate) const EXIT_UNREACHABLE: u8 = 5;
 /// The platform is not healthy (`wharf status --check`).
 pub(crate) const EXIT_UNHEALTHY: u8 = 6;
+/// The person ended the watching; what was watched goes on. As shells have it for SIGINT.
+pub(crate) const EXIT_INTERRUPTED: u8 = 130;
 
 /// A failed command.
 #[derive(Debug)]

@@ -62,7 +62,7 @@ impl Monitor {
             .get_credentials(request)
             .await?
             .into_inner();
-        Self::new(client.ca(), &credentials)
+        Self::new(&client.ca(), &credentials)
     }
 
     fn new(ca: &CaCerts, credentials: &Credentials) -> Result<Self, Failure> {

@@ -160,6 +160,16 @@ pub(crate) fn age(now_ms: u64, then: Option<&prost_types::Timestamp>) -> String 
     }
 }
 
+/// How long something took, for people: `2.5s`, `3m 5s`, `2h 10m`.
+pub(crate) fn duration(ms: u64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        0..60 => format!("{seconds}.{}s", ms % 1000 / 100),
+        60..3600 => format!("{}m {}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
 /// The word of an enum's JSON name: `HEALTH_HEALTHY` without `HEALTH_`, lower case.
 pub(crate) fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix)
@@ -190,6 +200,14 @@ mod tests {
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(1024 * 1024 - 1), "1.0 MiB");
         assert_eq!(bytes(u64::MAX), "16777216.0 TiB");
+    }
+
+    #[test]
+    fn a_duration_has_at_most_two_units() {
+        assert_eq!(duration(0), "0.0s");
+        assert_eq!(duration(59_999), "59.9s");
+        assert_eq!(duration(60_000), "1m 0s");
+        assert_eq!(duration(7_500_000), "2h 5m");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use wharf_runtime::net::split_host_port;
 
 use crate::failure::Failure;
 
@@ -17,7 +18,7 @@ pub(crate) const DEFAULT: &str = "default";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Profile {
-    /// `host:port` of the admin API.
+    /// `host:port` of the admin API; those of several directors are separated by commas.
     pub(crate) director: String,
     pub(crate) username: String,
     pub(crate) password: String,
@@ -92,6 +93,43 @@ pub(crate) fn write(folder: &Path, name: &str, profile: &Profile) -> Result<Path
     Ok(path)
 }
 
+/// Directors that a profile names at most.
+const MOST_DIRECTORS: usize = 16;
+
+/// Lets a profile name these directors. One that names them already, or is not there, stays as it is; so
+/// does one that names none of them: its way there is a tunnel or a name that directors do not know.
+pub(crate) fn follow<'a>(
+    name: &str,
+    addresses: impl Iterator<Item = &'a str>,
+) -> Result<(), Failure> {
+    match folder() {
+        Some(folder) => follow_in(&folder, name, addresses),
+        None => Ok(()),
+    }
+}
+
+fn follow_in<'a>(
+    folder: &Path,
+    name: &str,
+    addresses: impl Iterator<Item = &'a str>,
+) -> Result<(), Failure> {
+    let Some(held) = read(folder, name)? else {
+        return Ok(());
+    };
+    let usable = |one: &&str| one.len() <= 256 && split_host_port(one).is_ok();
+    let mut told: Vec<&str> = addresses.filter(usable).take(MOST_DIRECTORS).collect();
+    let mut dialed = held.director.split(',').map(str::trim);
+    // The one that is dialed first stays the first.
+    let first = dialed.clone().next().unwrap_or_default();
+    told.sort_by_key(|one| *one != first);
+    let director = told.join(",");
+    if !dialed.any(|one| told.contains(&one)) || director == held.director {
+        return Ok(());
+    }
+    let next = Profile { director, ..held };
+    write(folder, name, &next).map(|_| ())
+}
+
 /// Removes a profile when it is of this platform.
 pub(crate) fn remove(folder: &Path, name: &str, platform: &str) -> Result<(), Failure> {
     if read(folder, name)?.is_some_and(|profile| profile.platform == platform) {
@@ -132,6 +170,49 @@ mod tests {
             0o600
         );
         assert_eq!(read(folder.path(), DEFAULT).unwrap(), Some(profile()));
+    }
+
+    #[test]
+    fn a_profile_follows_the_directors_and_nobody_tells_it_to_forget_all() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), DEFAULT, &profile()).unwrap();
+        let told = ["10.0.0.2:12443", "nonsense", "127.0.0.1:12443"];
+        follow_in(folder.path(), DEFAULT, told.into_iter()).unwrap();
+        let held = || read(folder.path(), DEFAULT).unwrap().unwrap();
+        assert_eq!(held().director, "127.0.0.1:12443,10.0.0.2:12443");
+        assert_eq!(held().password, profile().password);
+        follow_in(folder.path(), DEFAULT, std::iter::empty()).unwrap();
+        assert_eq!(held().director, "127.0.0.1:12443,10.0.0.2:12443");
+        follow_in(folder.path(), "other", told.into_iter()).unwrap();
+        assert!(read(folder.path(), "other").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_profile_that_names_none_of_the_directors_keeps_its_own_way_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = ["10.0.0.2:12443", "10.0.0.3:12443"];
+        let held = || read(folder.path(), DEFAULT).unwrap().unwrap();
+        for director in ["localhost:9443", "admin.example:443,tunnel.example:443"] {
+            let director = director.to_owned();
+            let own = Profile {
+                director,
+                ..profile()
+            };
+            write(folder.path(), DEFAULT, &own).unwrap();
+            follow_in(folder.path(), DEFAULT, told.into_iter()).unwrap();
+            assert_eq!(held(), own, "its way to the directors is gone");
+        }
+        let one = Profile {
+            director: "localhost:9443, 10.0.0.3:12443".into(),
+            ..profile()
+        };
+        write(folder.path(), DEFAULT, &one).unwrap();
+        follow_in(folder.path(), DEFAULT, told.into_iter()).unwrap();
+        assert_eq!(
+            held().director,
+            told.join(","),
+            "one that is known is enough to follow"
+        );
     }
 
     #[test]

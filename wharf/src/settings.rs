@@ -16,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) login: Login,
     pub(crate) ca_file: PathBuf,
     pub(crate) output: Output,
+    /// The profile that names the directors; none when something else does.
+    pub(crate) profile: Option<String>,
 }
 
 /// How one proves who one is.
@@ -52,7 +54,12 @@ pub(crate) fn settle_for(args: &GlobalArgs, default: &str) -> Result<Settings, F
             "run `wharf up`, which writes one, or name another with --profile",
         ));
     }
-    merge(args, token, password, stored)
+    let names = args.director.is_none() && stored.is_some();
+    let settings = merge(args, token, password, stored)?;
+    Ok(Settings {
+        profile: names.then(|| name.to_owned()),
+        ..settings
+    })
 }
 
 fn merge(
@@ -104,6 +111,7 @@ fn merge(
             .or_else(|| stored.as_ref().map(|profile| profile.ca_file.clone()))
             .ok_or_else(|| missing("CA certificate", "--ca-file"))?,
         output: args.output,
+        profile: None,
     })
 }
 

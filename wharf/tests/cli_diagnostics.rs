@@ -10,7 +10,15 @@ use std::{collections::BTreeMap, io::Read, path::Path};
 
 use cli::{Lab, finish};
 use platform::PASSWORD;
+use wharf_runtime::{
+    health_server::{Health, HealthServer},
+    metrics::Metrics,
+    metrics_socket,
+    task::{Shutdown, spawn},
+};
 
+/// An instance that the host holds.
+const INSTANCE: &str = "0123456789abcdef0123456789abcdef";
 /// Each is planted somewhere else.
 const PLANTED: [&str; 8] = [
     "planted-users-1f3a",
@@ -50,7 +58,7 @@ fn write_ports(lab: &Lab) {
 }
 
 fn plant(dir: &Path) {
-    let secrets = dir.join("instances/0123456789abcdef0123456789abcdef/secrets");
+    let secrets = dir.join("instances").join(INSTANCE).join("secrets");
     std::fs::create_dir_all(&secrets).unwrap();
     std::fs::create_dir_all(dir.join("allocator")).unwrap();
     let write = |path: &Path, text: String| std::fs::write(path, text).unwrap();
@@ -93,6 +101,29 @@ fn plant(dir: &Path) {
     );
 }
 
+/// What a node of the instance would tell, a secret among it.
+fn tell(dir: &Path, stop: &Shutdown) {
+    let data = dir.join("instances").join(INSTANCE).join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let metrics = Metrics::new();
+    metrics
+        .counter(
+            "wharf_store_requests_total",
+            "requests",
+            &[("kind", "bulk")],
+        )
+        .add(7);
+    let server = HealthServer::new(metrics, || Health {
+        healthy: false,
+        details: serde_json::json!({"reason": "its disk is nearly full", "password": PLANTED[0]}),
+    });
+    let listener = metrics_socket::listen(&data).unwrap();
+    drop(spawn(
+        "metrics",
+        metrics_socket::serve(listener, server, stop.clone()),
+    ));
+}
+
 fn holds_no_secret(files: &BTreeMap<String, String>, lab: &Lab, system_password: &str) {
     let boot = &lab.files.bootstrap;
     let key = lab.files.authority.to_pem();
@@ -125,6 +156,8 @@ async fn no_planted_secret_is_in_the_archive_and_every_list_is() {
     let dir = lab.files.dir.path();
     write_ports(&lab);
     plant(dir);
+    let stop = Shutdown::new();
+    tell(dir, &stop);
     let credentials = lab
         .run(&["deployment", "credentials", "system", "-o", "json"])
         .await
@@ -178,6 +211,18 @@ async fn no_planted_secret_is_in_the_archive_and_every_list_is() {
             files.keys()
         );
     }
+    let told = |page: &str| &files[&format!("instances/{INSTANCE}/{page}.txt")];
+    let health = told("health");
+    assert!(
+        health.starts_with("503") && health.contains("nearly full"),
+        "{health}"
+    );
+    let metrics = told("metrics");
+    assert!(
+        metrics.contains("wharf_store_requests_total{kind=\"bulk\"} 7"),
+        "{metrics}"
+    );
+    stop.trigger();
     assert!(
         files["director/ListDeployments.json"].contains("\"system\""),
         "the list is empty: {}",

@@ -22,6 +22,8 @@ async fn what_a_platform_has_is_printed_as_it_was() {
         ("plan-list", vec!["plan", "list", "--deployment", "system"]),
         ("allocator-list", vec!["allocator", "list"]),
         ("allocator-show", vec!["allocator", "show", "h1"]),
+        ("director-list", vec!["director", "list"]),
+        ("director-add", vec!["director", "add", "--zone", "zone-b"]),
         ("proxy-list", vec!["proxy", "list"]),
         ("container-list", vec!["container", "list"]),
         ("container-show", vec!["container", "show", CONTAINER]),
@@ -92,6 +94,13 @@ async fn yaml_is_the_same_as_json_and_lists_are_cut_and_ordered_by_the_director(
         "json",
     ];
     assert_eq!(lab.run(&none).await.json(), serde_json::json!([]));
+    let sick = ["deployment", "list", "--filter", "health!=healthy"];
+    let sick = lab.run(&[&sick[..], &["-o", "json"]].concat()).await;
+    assert_eq!(
+        sick.json(),
+        serde_json::json!([]),
+        "the only one is healthy"
+    );
     let unknown = lab.run(&["deployment", "list", "--sort", "nonsense"]).await;
     assert_eq!(unknown.code, 1);
     assert!(
@@ -99,6 +108,29 @@ async fn yaml_is_the_same_as_json_and_lists_are_cut_and_ordered_by_the_director(
         "the field and those that there are must be named: {}",
         unknown.stderr
     );
+}
+
+/// Fields are named in examples that only a director can judge.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_a_list_is_taken_by_the_director() {
+    let lab = Lab::start().await;
+    let lists = [
+        "deployment list",
+        "deployment history",
+        "plan list",
+        "allocator list",
+        "director list",
+        "proxy list",
+        "container list",
+        "template list",
+        "user list",
+        "token list",
+        "config list",
+        "channel list",
+        "events",
+    ];
+    let typed = lab.type_examples(&lists).await;
+    assert!(typed >= lists.len(), "only {typed} examples were found");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,6 +207,11 @@ async fn exit_codes_are_those_of_the_guide() {
     nobody.env("WHARF_DIRECTOR", "127.0.0.1:1");
     let nobody = finish(nobody, "").await;
     assert_eq!(nobody.code, 5, "nobody answers there: {}", nobody.stderr);
+    let mut next = lab.command(&["deployment", "list"]);
+    let several = format!("127.0.0.1:1, {}", lab.process.admin);
+    next.env("WHARF_DIRECTOR", several);
+    let next = finish(next, "").await;
+    assert_eq!(next.code, 0, "the next director answers: {}", next.stderr);
     let nothing = finish(bare(&["status"], home), "").await;
     assert_eq!(nothing.code, 1, "no profile: {}", nothing.stderr);
     assert!(nothing.stderr.contains("CLI0005"), "{}", nothing.stderr);

@@ -8,9 +8,9 @@ mod cli;
 mod platform;
 
 use std::{
-    net::TcpListener,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
+    sync::Mutex,
 };
 
 use bytes::Bytes;
@@ -26,6 +26,7 @@ use wharf_runtime::{
     random,
     tls::{Expect, Identity, LeafSpec, client_config},
 };
+use wharf_test_ports::TestPort;
 
 /// Fires as long as no document has the message that it looks for.
 const WATCH: &str = "\
@@ -43,23 +44,36 @@ condition:
   compare: {path: hits.total.value, lt: 1}
 ";
 
-/// A process that ends with the test.
-struct Running(Child);
+/// A node that ends with the test.
+struct Running {
+    child: Mutex<Child>,
+    log: PathBuf,
+    port: TestPort,
+}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+impl Running {
+    /// It answers no more when it has ended: whoever waits for it should know at once.
+    fn assert_there(&self) {
+        let ended = self.child.lock().unwrap().try_wait().unwrap();
+        let log = std::fs::read_to_string(&self.log);
+        assert!(
+            ended.is_none(),
+            "{} ended: {ended:?}, {log:?}",
+            self.log.display()
+        );
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+impl Drop for Running {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
 }
 
 /// The secrets directory of an instance whose certificate names these hosts.
-fn secrets(lab: &Lab, name: &str, hosts: &[&str], files: &[(&str, Value)]) -> std::path::PathBuf {
+fn secrets(lab: &Lab, name: &str, hosts: &[&str], files: &[(&str, Value)]) -> PathBuf {
     let dir = lab.files.dir.path().join(name);
     std::fs::create_dir_all(&dir).unwrap();
     let id = random::new_id();
@@ -77,9 +91,9 @@ fn secrets(lab: &Lab, name: &str, hosts: &[&str], files: &[(&str, Value)]) -> st
     dir
 }
 
-fn node(lab: &Lab, kind: &str, secrets: &Path, port: u16) -> Running {
+fn node(lab: &Lab, kind: &str, secrets: &Path, port: TestPort) -> Running {
     let data = lab.files.dir.path().join(format!("{kind}-data"));
-    let listen = format!("127.0.0.1:{port}");
+    let listen = port.addr().to_string();
     let args = [
         "run",
         kind,
@@ -95,25 +109,30 @@ fn node(lab: &Lab, kind: &str, secrets: &Path, port: u16) -> Running {
         "1073741824",
     ];
     let mut command = bare(&args, lab.files.dir.path());
-    let log = std::fs::File::create(lab.files.dir.path().join(format!("{kind}.log"))).unwrap();
+    let log = lab.files.dir.path().join(format!("{kind}.log"));
+    let file = std::fs::File::create(&log).unwrap();
     command
         .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log);
-    Running(command.spawn().unwrap())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file);
+    Running {
+        child: Mutex::new(command.spawn().unwrap()),
+        log,
+        port,
+    }
 }
 
 /// A platform whose deployment `system` has a storage node and a monitoring node.
 struct Monitored {
     lab: Lab,
-    _nodes: [Running; 2],
+    nodes: [Running; 2],
 }
 
 impl Monitored {
     async fn start() -> Self {
         let mut files = Files::new();
-        let (storage, monitoring) = (free_port(), free_port());
-        files.platform.ports.proxy_https = monitoring;
+        let (storage, monitoring) = (TestPort::reserve(), TestPort::reserve());
+        files.platform.ports.proxy_https = monitoring.port();
         let path = PlatformFile::path(files.dir.path());
         std::fs::write(path, serde_json::to_vec(&files.platform).unwrap()).unwrap();
         let lab = Lab::start_on(files).await;
@@ -125,7 +144,7 @@ impl Monitored {
         let users = json!({"users": [{"username": user, "password": password}]});
         let of_storage = secrets(&lab, "storage", &["localhost"], &[("users.json", users)]);
         let access = json!({
-            "url": format!("https://localhost:{storage}"),
+            "url": format!("https://localhost:{}", storage.port()),
             "alias": "system",
             "server_name": "localhost",
             "username": user,
@@ -146,11 +165,13 @@ impl Monitored {
         ];
         let login = basic(user.as_str().unwrap(), password.as_str().unwrap());
         eventually("the storage takes a document", || {
-            index(&lab, storage, &login)
+            nodes[0].assert_there();
+            index(&lab, nodes[0].port.port(), &login)
         })
         .await;
-        let monitored = Self { lab, _nodes: nodes };
+        let monitored = Self { lab, nodes };
         eventually("the monitoring node answers", || async {
+            monitored.nodes.iter().for_each(Running::assert_there);
             let said = monitored.run(&["watch", "list"]).await;
             (said.code == 0).then_some(())
         })
@@ -286,6 +307,20 @@ async fn a_watch_lives_from_its_document_to_its_alert_and_its_end() {
     );
     on.done(&["watch", "delete", "nobody-logs", "--yes"]).await;
     assert_eq!(on.run(&["watch", "show", "nobody-logs"]).await.code, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_a_list_is_taken_by_the_monitoring_node() {
+    let on = Monitored::start().await;
+    let lists = [
+        "watch list",
+        "watch show",
+        "watch history",
+        "alert list",
+        "services",
+    ];
+    let typed = on.lab.type_examples(&lists).await;
+    assert!(typed >= lists.len(), "only {typed} examples were found");
 }
 
 #[tokio::test(flavor = "multi_thread")]

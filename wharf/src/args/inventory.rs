@@ -1,23 +1,8 @@
-//! What can be typed after `wharf allocator`, `proxy`, `container` and `template`: what a platform
-//! has. Not here: what these commands do (`commands/`).
+//! What can be typed after `wharf proxy`, `container` and `template`: what a platform has. Not here: what these commands do (`commands/`).
 
 use clap::Subcommand;
 
 use super::ListArgs;
-
-/// `wharf allocator`
-#[derive(Debug, Subcommand)]
-pub(crate) enum AllocatorCommand {
-    /// List allocators
-    #[command(after_help = "Example:\n  wharf allocator list --filter 'connected=false'")]
-    List(ListArgs),
-    /// Show an allocator
-    #[command(after_help = "Example:\n  wharf allocator show my-host")]
-    Show {
-        /// Id or host name
-        allocator: String,
-    },
-}
 
 /// `wharf proxy`
 #[derive(Debug, Subcommand)]

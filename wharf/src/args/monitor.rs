@@ -29,7 +29,7 @@ pub(crate) enum WatchCommand {
         list: ListArgs,
     },
     /// Show a watch and its document
-    #[command(after_help = "Example:\n  wharf watch show container-memory")]
+    #[command(after_help = "Example:\n  wharf watch show host-memory")]
     Show(WatchArgs),
     /// Create a watch from a document
     #[command(
@@ -41,7 +41,7 @@ pub(crate) enum WatchCommand {
     /// Edit a watch's document in $VISUAL or $EDITOR
     #[command(
         after_help = "What somebody else changed meanwhile is not overwritten.\n\nExample:\n  wharf \
-                      watch edit container-memory"
+                      watch edit host-memory"
     )]
     Edit(WatchArgs),
     /// Delete a watch, or one's changes to a shipped one
@@ -60,11 +60,11 @@ pub(crate) enum WatchCommand {
     #[command(after_help = "Example:\n  wharf watch disable checkout-slow")]
     Disable(WatchArgs),
     /// Run a watch now: alerts change and messages are sent
-    #[command(after_help = "Example:\n  wharf watch run container-memory")]
+    #[command(after_help = "Example:\n  wharf watch run host-memory")]
     Run(WatchArgs),
     /// Search and judge now; nothing is stored and nothing sent
     #[command(
-        after_help = "Examples:\n  wharf watch test container-memory\n  wharf watch test -f \
+        after_help = "Examples:\n  wharf watch test host-memory\n  wharf watch test -f \
                       checkout-slow.yaml --at 2026-01-31T12:00:00Z"
     )]
     Test {
@@ -76,7 +76,7 @@ pub(crate) enum WatchCommand {
     },
     /// When a watch would have fired in a span of the past
     #[command(
-        after_help = "Examples:\n  wharf watch preview container-memory --from 3d\n  wharf watch \
+        after_help = "Examples:\n  wharf watch preview host-memory --from 3d\n  wharf watch \
                       preview -f checkout-slow.yaml"
     )]
     Preview {
@@ -87,8 +87,8 @@ pub(crate) enum WatchCommand {
     },
     /// Past runs, each with its search, its result and its messages
     #[command(
-        after_help = "Examples:\n  wharf watch history container-memory --limit 20\n  wharf watch \
-                      history --from 1h --filter 'outcome=RUN_OUTCOME_ERROR'"
+        after_help = "Examples:\n  wharf watch history host-memory --limit 20\n  wharf watch \
+                      history --from 1h --filter 'outcome=error'"
     )]
     History {
         /// Name [default: of every watch]
@@ -155,7 +155,7 @@ pub(crate) enum AlertCommand {
     /// List alerts that fire or are acknowledged
     #[command(
         after_help = "Examples:\n  wharf alert list\n  wharf alert list --recovered --filter \
-                      'watch=container-memory'"
+                      'watch=host-memory'"
     )]
     List {
         /// Recovered ones too

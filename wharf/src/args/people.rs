@@ -1,4 +1,4 @@
-//! What can be typed after `wharf user` and `wharf token`: who may use the platform. Invariant: no
+//! What can be typed after `wharf user` and `wharf token`: who may use the platform, and by what hosts join it. Invariant: no
 //! secret is an argument, and no argument takes the id of `--username`, which says who logs in. Not here: what these commands do (`commands/`).
 
 use std::path::PathBuf;
@@ -107,33 +107,82 @@ pub(crate) struct NewPasswordArgs {
     pub(crate) new_password_file: Option<PathBuf>,
 }
 
+/// `wharf token create`
+#[derive(Debug, Args)]
+pub(crate) struct TokenCreateArgs {
+    /// What it is for
+    #[arg(long, required_unless_present = "host_roles")]
+    pub(crate) name: Option<String>,
+    /// Role, no more than one has oneself; may be given several times [default: the same]
+    #[arg(long = "role", value_parser = ROLES, value_name = "ROLE")]
+    pub(crate) roles: Vec<String>,
+    /// How long it is valid: `2h`, `30d` [default: 90 days, or the platform's limit]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) lifetime: Option<String>,
+    /// Write the secret into this file, which must not be there, and do not print it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// What hosts that join by it may be; `collector`: watched, nothing is placed there
+    #[arg(
+        id = "host_roles",
+        long = "roles",
+        value_delimiter = ',',
+        value_parser = super::host::HOST_ROLES,
+        value_name = "ROLE,...",
+        conflicts_with_all = ["name", "roles", "lifetime"],
+        help_heading = "Hosts that join"
+    )]
+    pub(crate) host_roles: Vec<String>,
+    /// Availability zone of those hosts
+    #[arg(
+        long,
+        default_value = "zone-1",
+        value_name = "ZONE",
+        help_heading = "Hosts that join"
+    )]
+    pub(crate) zone: String,
+    /// How long hosts can join by it: `30m`, `7d` [default: 1h]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "host_roles",
+        help_heading = "Hosts that join"
+    )]
+    pub(crate) ttl: Option<String>,
+    /// How many hosts can join by it
+    #[arg(
+        long,
+        default_value_t = 1,
+        value_name = "N",
+        help_heading = "Hosts that join"
+    )]
+    pub(crate) uses: u32,
+}
+
 /// `wharf token`
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Create a token, which stands for oneself in programs
+    /// Create a token: one that stands for oneself in programs, or with --roles one by which hosts join
     #[command(
-        after_help = "The secret is shown once. Programs give it in WHARF_TOKEN or with \
-                      --token-file.\n\nExamples:\n  wharf token create --name ci --role \
-                      deployments_manager --lifetime 30d\n  wharf token create --name ci --secret-file \
-                      /run/ci/wharf-token"
+        after_help = "The secret is shown once. Programs give it in WHARF_TOKEN or with --token-file; a \
+                      host that joins gives it to `wharf install`.\n\nExamples:\n  wharf token create \
+                      --name ci --role deployments_manager --lifetime 30d\n  wharf token create --name ci \
+                      --secret-file /run/ci/wharf-token\n  wharf token create --roles allocator,proxy \
+                      --zone zone-b --ttl 1h\n  wharf token create --roles collector --uses 20 --ttl 7d"
     )]
-    Create {
-        /// What it is for
-        #[arg(long)]
-        name: String,
-        /// Role, no more than one has oneself; may be given several times [default: the same]
-        #[arg(long = "role", value_parser = ROLES, value_name = "ROLE")]
-        roles: Vec<String>,
-        /// How long it is valid: `2h`, `30d` [default: 90 days, or the platform's limit]
-        #[arg(long, value_name = "TIME")]
-        lifetime: Option<String>,
-        /// Write the secret into this file, which must not be there, and do not print it
-        #[arg(long, value_name = "FILE")]
-        secret_file: Option<PathBuf>,
-    },
+    Create(Box<TokenCreateArgs>),
     /// List tokens: one's own, or everybody's for those who see the platform
-    #[command(after_help = "Example:\n  wharf token list --filter 'expired=false'")]
-    List(ListArgs),
+    #[command(
+        after_help = "Examples:\n  wharf token list --filter 'expired=false'\n  wharf token list \
+                      --enrollment --filter 'state=usable'"
+    )]
+    List {
+        /// Those by which hosts join instead
+        #[arg(long)]
+        enrollment: bool,
+        #[command(flatten)]
+        list: ListArgs,
+    },
     /// Revoke a token at once
     #[command(after_help = "Example:\n  wharf token revoke 0123456789abcdef0123456789abcdef")]
     Revoke {

@@ -115,6 +115,32 @@ fn every_example_can_be_typed() {
 }
 
 #[test]
+fn every_watch_that_an_example_names_is_shipped_or_of_ones_own() {
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/watches");
+    let known = |name: &str| {
+        name.starts_with("checkout-slow") || shipped.join(format!("{name}.yaml")).is_file()
+    };
+    let mut seen = 0;
+    for (_, command) in commands() {
+        for example in examples(&command) {
+            let typed = words(&example);
+            let [_, "watch", verb, name, ..] =
+                typed.iter().map(String::as_str).collect::<Vec<_>>()[..]
+            else {
+                continue;
+            };
+            if verb == "list" || name.starts_with('-') {
+                continue;
+            }
+            assert!(known(name), "`{example}` names a watch that nobody has");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "only {seen} examples name a watch");
+    assert!(!known("host-memry"), "a name that is not there is seen");
+}
+
+#[test]
 fn no_secret_can_be_given_as_an_argument() {
     for (name, command) in commands() {
         for argument in command.get_arguments() {

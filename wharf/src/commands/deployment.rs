@@ -1,27 +1,22 @@
-//! `wharf deployment`: create, list, show, delete, credentials.
-
-use std::{collections::HashMap, time::Duration};
+//! `wharf deployment`: list, show, history, credentials. Not here: what changes a deployment
+//! (`change.rs`).
 
 use wharf_proto::v1::{
-    CreateDeploymentRequest, DeleteDeploymentRequest, Deployment, GetCredentialsRequest,
-    GetDeploymentRequest, ListDeploymentsRequest, Mutation, Size,
+    Deployment, GetCredentialsRequest, GetDeploymentRequest, ListDeploymentsRequest,
 };
 
-use super::{listing::read_all, plan};
+use super::{change, listing::read_all, plan, plan_tables, snapshot};
 use crate::{
-    args::{CreateArgs, DeleteArgs, DeploymentCommand, ListArgs, Output, WaitArgs},
+    args::{DeploymentCommand, ListArgs, Output},
     client::Client,
     failure::Failure,
-    given,
     print::{self, Table},
 };
-
-const MIB: u64 = 1024 * 1024;
 
 /// Runs the command.
 pub(crate) async fn run(client: &Client, command: &DeploymentCommand) -> Result<u8, Failure> {
     match command {
-        DeploymentCommand::Create(args) => create(client, args).await,
+        DeploymentCommand::Create(args) => change::create(client, args).await,
         DeploymentCommand::List(args) => list(client, args).await,
         DeploymentCommand::Show(args) => {
             let deployment = get(client, &args.deployment).await?;
@@ -31,12 +26,35 @@ pub(crate) async fn run(client: &Client, command: &DeploymentCommand) -> Result<
             });
             Ok(0)
         }
-        DeploymentCommand::Delete(args) => delete(client, args).await,
+        DeploymentCommand::History { deployment, list } => {
+            let plans = plan::read(client, deployment, list).await?;
+            let json = print::json_list(&plans)?;
+            print::result(client.output(), &json, || {
+                plan_tables::history(&plans, client.now_ms())
+            });
+            Ok(0)
+        }
+        DeploymentCommand::Resize(args) => change::resize(client, args).await,
+        DeploymentCommand::Restart(args) => change::restart(client, args).await,
+        DeploymentCommand::Terminate(args) => change::terminate(client, args).await,
+        DeploymentCommand::Restore(args) => change::restore(client, args).await,
+        DeploymentCommand::ResetPassword(args) => change::reset_password(client, args).await,
+        DeploymentCommand::Set(args) => {
+            let deployment = snapshot::set(client, args).await?;
+            let json = print::json(&deployment)?;
+            print::result(client.output(), &json, || {
+                render(&deployment, client.now_ms())
+            });
+            Ok(0)
+        }
+        DeploymentCommand::Snapshot(args) => snapshot::take(client, args).await,
+        DeploymentCommand::Snapshots(args) => snapshot::list(client, &args.deployment).await,
+        DeploymentCommand::Delete(args) => change::delete(client, args).await,
         DeploymentCommand::Credentials(args) => credentials(client, &args.deployment).await,
     }
 }
 
-async fn get(client: &Client, deployment: &str) -> Result<Deployment, Failure> {
+pub(crate) async fn get(client: &Client, deployment: &str) -> Result<Deployment, Failure> {
     let request = GetDeploymentRequest {
         deployment: deployment.to_owned(),
     };
@@ -45,112 +63,6 @@ async fn get(client: &Client, deployment: &str) -> Result<Deployment, Failure> {
         .get_deployment(request)
         .await?
         .into_inner())
-}
-
-async fn create(client: &Client, args: &CreateArgs) -> Result<u8, Failure> {
-    let mut sizes = HashMap::new();
-    if args.memory_mib.is_some() || args.disk_mib.is_some() {
-        let bytes = |mib: Option<u64>| mib.unwrap_or(0).saturating_mul(MIB);
-        let size = Size {
-            memory_bytes: bytes(args.memory_mib),
-            disk_bytes: bytes(args.disk_mib),
-            cpu_millis: 0,
-        };
-        sizes.insert("storage".to_owned(), size);
-    }
-    let request = CreateDeploymentRequest {
-        mutation: Some(Mutation {
-            request_id: args
-                .request_id
-                .clone()
-                .unwrap_or_else(wharf_runtime::random::new_id),
-            expected_version: 0,
-        }),
-        name: args.name.clone(),
-        alias: args.alias.clone(),
-        template_id: args.template.clone(),
-        sizes,
-        zone_counts: HashMap::new(),
-    };
-    let answer = client
-        .deployments()
-        .create_deployment(request)
-        .await?
-        .into_inner();
-    let id = answer
-        .deployment
-        .as_ref()
-        .map(|deployment| deployment.id.clone())
-        .unwrap_or_default();
-    finish(client, &args.wait, &answer.plan_id, &id, "creates").await
-}
-
-async fn delete(client: &Client, args: &DeleteArgs) -> Result<u8, Failure> {
-    given::confirm(
-        args.yes,
-        &format!(
-            "This deletes `{}` and all its data",
-            print::printable(&args.deployment)
-        ),
-        &args.deployment,
-    )?;
-    let request = DeleteDeploymentRequest {
-        mutation: Some(Mutation {
-            request_id: wharf_runtime::random::new_id(),
-            expected_version: 0,
-        }),
-        deployment: args.deployment.clone(),
-    };
-    let answer = client
-        .deployments()
-        .delete_deployment(request)
-        .await?
-        .into_inner();
-    finish(
-        client,
-        &args.wait,
-        &answer.plan_id,
-        &answer.deployment_id,
-        "deletes",
-    )
-    .await
-}
-
-/// Says which plan does it, or follows that plan.
-async fn finish(
-    client: &Client,
-    wait: &WaitArgs,
-    plan_id: &str,
-    deployment_id: &str,
-    verb: &str,
-) -> Result<u8, Failure> {
-    let followed = if wait.wait {
-        Some(
-            plan::follow(
-                client,
-                plan_id,
-                Some(Duration::from_secs(wait.wait_timeout)),
-            )
-            .await?,
-        )
-    } else {
-        None
-    };
-    let json = serde_json::json!({
-        "deployment_id": deployment_id,
-        "plan_id": plan_id,
-        "plan": followed.as_ref().map(print::json).transpose()?,
-    });
-    print::result(client.output(), &json, || {
-        if followed.is_some() {
-            format!("deployment {deployment_id}\n")
-        } else {
-            format!(
-                "plan {plan_id} {verb} the deployment {deployment_id}; follow it: wharf plan follow {plan_id}\n"
-            )
-        }
-    });
-    followed.as_ref().map_or(Ok(0), plan::ended)
 }
 
 async fn list(client: &Client, args: &ListArgs) -> Result<u8, Failure> {
@@ -169,7 +81,7 @@ async fn list(client: &Client, args: &ListArgs) -> Result<u8, Failure> {
     let json = print::json_list(&deployments)?;
     print::result(client.output(), &json, || {
         let mut table = Table::new(&[
-            "NAME", "ALIAS", "HEALTH", ">NODES", ">MEMORY", "PLAN", "AGE", "ID",
+            "NAME", "ALIAS", "HEALTH", ">NODES", ">MEMORY", "STATE", "AGE", "ID",
         ]);
         for deployment in &deployments {
             let instances = deployment
@@ -186,11 +98,7 @@ async fn list(client: &Client, args: &ListArgs) -> Result<u8, Failure> {
                 print::word(deployment.health().as_str_name(), "HEALTH_"),
                 instances.count().to_string(),
                 print::bytes(memory),
-                match (deployment.deleting, deployment.pending_plan_id.is_empty()) {
-                    (true, _) => "deleting".to_owned(),
-                    (false, false) => "running".to_owned(),
-                    (false, true) => "-".to_owned(),
-                },
+                state(deployment).to_owned(),
                 print::age(client.now_ms(), deployment.created_at.as_ref()),
                 deployment.id.clone(),
             ]);
@@ -234,6 +142,20 @@ async fn credentials(client: &Client, deployment: &str) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// What is done to it, or was, in a word.
+fn state(deployment: &Deployment) -> &'static str {
+    match (
+        deployment.deleting,
+        deployment.pending_plan_id.is_empty(),
+        deployment.terminated,
+    ) {
+        (true, _, _) => "deleting",
+        (false, false, _) => "changing",
+        (false, true, true) => "terminated",
+        (false, true, false) => "-",
+    }
+}
+
 fn render(deployment: &Deployment, now_ms: u64) -> String {
     let mut text = format!(
         "deployment  {} ({})\nalias       {}\nendpoint    {}\ntemplate    {}\nhealth      {}\ncreated     {} ago\nversion     {}\n",
@@ -246,6 +168,25 @@ fn render(deployment: &Deployment, now_ms: u64) -> String {
         print::age(now_ms, deployment.created_at.as_ref()),
         deployment.version,
     );
+    if !deployment.on_host_loss.is_empty() {
+        text.push_str(&format!(
+            "host lost   {}\n",
+            match deployment.on_host_loss.as_str() {
+                "restore" => "storage is restored elsewhere from its last snapshot",
+                "empty" => "storage starts empty elsewhere",
+                _ => "storage waits for its host",
+            }
+        ));
+    }
+    if let Some(snapshots) = &deployment.snapshots {
+        text.push_str(&snapshot::overview(snapshots, now_ms));
+    }
+    if deployment.terminated {
+        text.push_str(&format!(
+            "terminated  its data is kept; start it again: wharf deployment restore {}\n",
+            deployment.alias
+        ));
+    }
     if !deployment.pending_plan_id.is_empty() {
         text.push_str(&format!(
             "plan        {} running\n",

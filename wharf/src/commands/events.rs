@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wharf_proto::v1::{Event, FollowEventsRequest, ListEventsRequest};
 
-use super::listing::read_all;
+use super::{following, listing::read_all};
 use crate::{
     args::{EventsArgs, ListArgs, Output},
     client::Client,
@@ -79,12 +79,8 @@ async fn follow(client: &Client, filter: &str, mut last: u64) -> Result<u8, Fail
             Err(status) => Some(status),
         };
         if let Some(status) = error {
-            let lasting = !matches!(
-                status.code(),
-                tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Internal
-            );
             failures += 1;
-            if lasting || failures > TRIES {
+            if !following::passes(&status) || failures > TRIES {
                 return Err(Failure::from(status));
             }
         }

@@ -1,54 +1,43 @@
-//! `wharf plan`: list, show, follow; and the following that `--wait` of other commands uses.
+//! `wharf plan`: list, show, follow, cancel, reapply, diff; and the following that `--wait` of other
+//! commands uses. Not here: how plans look (`plan_tables.rs`).
 
 use std::{collections::BTreeMap, time::Duration};
 
 use wharf_proto::v1::{
-    FollowPlanRequest, GetPlanRequest, ListPlansRequest, Plan, PlanKind, PlanStatus, StepStatus,
+    CancelPlanRequest, DiffPlansRequest, FollowPlanRequest, GetPlanRequest, ListPlansRequest, Plan,
+    PlanStatus, ReapplyPlanRequest, StepStatus,
 };
 
-use super::listing::read_all;
+use super::{
+    change::{self, Begun},
+    following,
+    listing::read_all,
+    plan_tables,
+};
 use crate::{
-    args::{Output, PlanArgs, PlanCommand},
-    client::Client,
-    failure::{EXIT_PLAN_FAILED, EXIT_UNREACHABLE, Failure},
-    print::{self, Table},
+    args::{CancelArgs, DiffArgs, ListArgs, Output, PlanArgs, PlanCommand, ReapplyArgs},
+    client::{Client, mutation_as},
+    failure::{EXIT_PLAN_FAILED, Failure},
+    print,
 };
 
 /// Runs the command.
 pub(crate) async fn run(client: &Client, command: &PlanCommand) -> Result<u8, Failure> {
     match command {
         PlanCommand::List { deployment, list } => {
-            let plans = read_all(list, |options| async {
-                let request = ListPlansRequest {
-                    deployment: deployment.clone(),
-                    options: Some(options),
-                };
-                let page = client.plans().list_plans(request).await?.into_inner();
-                Ok((page.plans, page.info))
-            })
-            .await?;
+            let plans = read(client, deployment, list).await?;
             let json = print::json_list(&plans)?;
             print::result(client.output(), &json, || {
-                let mut table =
-                    Table::new(&["PLAN", "DEPLOYMENT", "KIND", "STATUS", "AGE", "REASON"]);
-                for plan in &plans {
-                    table.row([
-                        plan.id.clone(),
-                        plan.deployment_name.clone(),
-                        kind(plan),
-                        status(plan),
-                        print::age(client.now_ms(), plan.created_at.as_ref()),
-                        plan.reason.clone(),
-                    ]);
-                }
-                table.render()
+                plan_tables::list(&plans, client.now_ms())
             });
             Ok(0)
         }
         PlanCommand::Show(PlanArgs { plan_id }) => {
             let plan = get(client, plan_id).await?;
             let json = print::json(&plan)?;
-            print::result(client.output(), &json, || render(&plan, client.now_ms()));
+            print::result(client.output(), &json, || {
+                plan_tables::plan(&plan, client.now_ms())
+            });
             Ok(0)
         }
         PlanCommand::Follow(PlanArgs { plan_id }) => {
@@ -59,7 +48,102 @@ pub(crate) async fn run(client: &Client, command: &PlanCommand) -> Result<u8, Fa
             }
             ended(&plan)
         }
+        PlanCommand::Cancel(args) => cancel(client, args).await,
+        PlanCommand::Reapply(args) => reapply(client, args).await,
+        PlanCommand::Diff(args) => diff(client, args).await,
     }
+}
+
+/// Plans as a list asks for them, of one deployment or of all; the newest first when it asks for no
+/// order.
+pub(crate) async fn read(
+    client: &Client,
+    deployment: &str,
+    list: &ListArgs,
+) -> Result<Vec<Plan>, Failure> {
+    let mut list = list.clone();
+    if list.sort.is_empty() {
+        "created desc".clone_into(&mut list.sort);
+    }
+    read_all(&list, |options| async {
+        let request = ListPlansRequest {
+            deployment: deployment.to_owned(),
+            options: Some(options),
+        };
+        let page = client.plans().list_plans(request).await?.into_inner();
+        Ok((page.plans, page.info))
+    })
+    .await
+}
+
+async fn cancel(client: &Client, args: &CancelArgs) -> Result<u8, Failure> {
+    let request = CancelPlanRequest {
+        mutation: mutation_as(args.request.request_id.as_deref()),
+        plan_id: args.plan_id.clone(),
+    };
+    let mut plan = client.plans().cancel_plan(request).await?.into_inner();
+    if args.wait {
+        let timeout = Duration::from_secs(args.wait_timeout);
+        plan = follow(client, &plan.id, Some(timeout)).await?;
+    }
+    let json = print::json(&plan)?;
+    print::result(client.output(), &json, || {
+        if is_ended(&plan) {
+            format!("plan {} {}\n", plan.id, plan_tables::status(&plan))
+        } else {
+            format!(
+                "plan {id} ends at its next step; follow it: wharf plan follow {id}\n",
+                id = plan.id
+            )
+        }
+    });
+    if args.wait { cancelled(&plan) } else { Ok(0) }
+}
+
+/// What the end of a plan that was to be cancelled means for the command.
+fn cancelled(plan: &Plan) -> Result<u8, Failure> {
+    match plan.status() {
+        PlanStatus::Cancelled => Ok(0),
+        PlanStatus::Done => Err(Failure::new(
+            "CLI0033",
+            format!("the plan {} was done before it could be cancelled", plan.id),
+            format!("wharf plan show {}", plan.id),
+        )
+        .exit(EXIT_PLAN_FAILED)),
+        _ => ended(plan),
+    }
+}
+
+async fn reapply(client: &Client, args: &ReapplyArgs) -> Result<u8, Failure> {
+    let request = ReapplyPlanRequest {
+        mutation: mutation_as(args.change.request.request_id.as_deref()),
+        plan_id: args.plan_id.clone(),
+        dry_run: args.change.dry_run,
+    };
+    let answer = client.plans().reapply_plan(request).await?.into_inner();
+    let begun = Begun {
+        deployment_id: answer.deployment_id,
+        plan_id: answer.plan_id,
+        preview: answer.preview,
+    };
+    change::finish(client, &args.change.wait, begun, "changes").await
+}
+
+async fn diff(client: &Client, args: &DiffArgs) -> Result<u8, Failure> {
+    let request = DiffPlansRequest {
+        from_plan_id: args.from.clone(),
+        to_plan_id: args.plan_id.clone(),
+    };
+    let answer = client.plans().diff_plans(request).await?.into_inner();
+    let json = print::json(&answer)?;
+    print::result(client.output(), &json, || {
+        if answer.changes.is_empty() {
+            "the plans want the same\n".to_owned()
+        } else {
+            plan_tables::changes(&answer.changes)
+        }
+    });
+    Ok(0)
 }
 
 async fn get(client: &Client, plan_id: &str) -> Result<Plan, Failure> {
@@ -75,7 +159,17 @@ pub(crate) fn ended(plan: &Plan) -> Result<u8, Failure> {
         PlanStatus::Done => Ok(0),
         _ => Err(Failure::new(
             &plan.error_code,
-            format!("the plan {} {}: {}", plan.id, status(plan), plan.reason),
+            format!(
+                "the plan {} {}{}: {}",
+                plan.id,
+                if plan.status() == PlanStatus::Failed {
+                    ""
+                } else {
+                    "was "
+                },
+                print::word(plan.status().as_str_name(), "PLAN_STATUS_"),
+                plan.reason
+            ),
             format!("wharf plan show {}", plan.id),
         )
         .exit(EXIT_PLAN_FAILED)),
@@ -89,7 +183,7 @@ pub(crate) async fn follow(
     plan_id: &str,
     timeout: Option<Duration>,
 ) -> Result<Plan, Failure> {
-    let following = async {
+    let steps = async {
         let mut told = BTreeMap::new();
         let mut failures = 0_u32;
         loop {
@@ -116,12 +210,8 @@ pub(crate) async fn follow(
                 Err(status) => Some(status),
             };
             if let Some(status) = error {
-                let lasting = !matches!(
-                    status.code(),
-                    tonic::Code::Unavailable | tonic::Code::Unknown | tonic::Code::Internal
-                );
                 failures += 1;
-                if lasting || failures > 30 {
+                if !following::passes(&status) || failures > 30 {
                     return Err(Failure::from(status));
                 }
             }
@@ -129,28 +219,15 @@ pub(crate) async fn follow(
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
-    match timeout {
-        None => following.await,
-        Some(timeout) => tokio::time::timeout(timeout, following)
-            .await
-            .unwrap_or_else(|_| {
-                Err(Failure::new(
-                    "CLI0006",
-                    format!(
-                        "the plan {plan_id} has not ended within {} s; it goes on",
-                        timeout.as_secs()
-                    ),
-                    format!("wharf plan follow {plan_id}"),
-                )
-                .exit(EXIT_UNREACHABLE))
-            }),
-    }
+    let what = format!("the plan {plan_id}");
+    let again = format!("wharf plan follow {plan_id}");
+    following::until_ended(&what, &again, timeout, steps).await
 }
 
 fn is_ended(plan: &Plan) -> bool {
     matches!(
         plan.status(),
-        PlanStatus::Done | PlanStatus::Failed | PlanStatus::Superseded
+        PlanStatus::Done | PlanStatus::Failed | PlanStatus::Superseded | PlanStatus::Cancelled
     )
 }
 
@@ -185,73 +262,6 @@ fn tell(plan: &Plan, told: &mut BTreeMap<(String, String), (i32, String)>) {
     }
 }
 
-fn kind(plan: &Plan) -> String {
-    print::word(
-        PlanKind::try_from(plan.kind)
-            .unwrap_or_default()
-            .as_str_name(),
-        "PLAN_KIND_",
-    )
-}
-
-fn status(plan: &Plan) -> String {
-    print::word(plan.status().as_str_name(), "PLAN_STATUS_")
-}
-
-fn render(plan: &Plan, now_ms: u64) -> String {
-    let mut text = format!(
-        "plan        {}\ndeployment  {} ({})\nkind        {}\nstatus      {}\ncreated     {} ago\n",
-        plan.id,
-        print::printable(&plan.deployment_name),
-        plan.deployment_id,
-        kind(plan),
-        status(plan),
-        print::age(now_ms, plan.created_at.as_ref()),
-    );
-    if !plan.reason.is_empty() {
-        text.push_str(&format!(
-            "reason      {} {}\n",
-            plan.error_code,
-            print::printable(&plan.reason)
-        ));
-    }
-    let mut table = Table::new(&["STEP", "OF", "STATUS", ">SECONDS", "WAITS FOR"]);
-    for step in &plan.steps {
-        let seconds = match (&step.started_at, &step.ended_at) {
-            (Some(start), end) => {
-                let end = end.as_ref().map_or(now_ms, wharf_proto::times::millis);
-                let ms = end.saturating_sub(wharf_proto::times::millis(start));
-                format!("{}.{}", ms / 1000, ms % 1000 / 100)
-            }
-            _ => "-".to_owned(),
-        };
-        table.row([
-            step.step_id.clone(),
-            step.subject.clone(),
-            print::word(step.status().as_str_name(), "STEP_STATUS_"),
-            seconds,
-            step.waits_for.clone(),
-        ]);
-    }
-    text.push('\n');
-    text.push_str(&table.render());
-    for step in plan.steps.iter().filter(|step| !step.log.is_empty()) {
-        text.push_str(&format!(
-            "\n{} {}\n",
-            step.step_id,
-            print::printable(&step.subject)
-        ));
-        for line in &step.log {
-            text.push_str(&format!(
-                "  {}  {}\n",
-                print::age(now_ms, line.at.as_ref()),
-                print::printable(&line.text)
-            ));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,5 +280,45 @@ mod tests {
             (failure.code.as_str(), failure.exit),
             ("DIR0042", EXIT_PLAN_FAILED)
         );
+    }
+
+    #[test]
+    fn a_cancelled_plan_is_a_failure_but_for_whoever_cancelled_it() {
+        let mut plan = Plan {
+            status: PlanStatus::Cancelled.into(),
+            reason: "alice asked for it".into(),
+            ..Plan::default()
+        };
+        let failure = ended(&plan).unwrap_err();
+        assert_eq!(failure.exit, EXIT_PLAN_FAILED);
+        assert!(
+            failure
+                .message
+                .ends_with("was cancelled: alice asked for it"),
+            "{}",
+            failure.message
+        );
+        assert_eq!(cancelled(&plan).unwrap(), 0);
+        plan.status = PlanStatus::Done.into();
+        assert_eq!(ended(&plan).unwrap(), 0);
+        assert_eq!(cancelled(&plan).unwrap_err().code, "CLI0033");
+    }
+
+    #[test]
+    fn every_end_of_a_plan_ends_the_following() {
+        for (status, ended) in [
+            (PlanStatus::Pending, false),
+            (PlanStatus::Running, false),
+            (PlanStatus::Done, true),
+            (PlanStatus::Failed, true),
+            (PlanStatus::Superseded, true),
+            (PlanStatus::Cancelled, true),
+        ] {
+            let plan = Plan {
+                status: status.into(),
+                ..Plan::default()
+            };
+            assert_eq!(is_ended(&plan), ended, "{status:?}");
+        }
     }
 }

@@ -2,8 +2,9 @@
 
 use wharf_proto::v1::{GetStatusRequest, PlatformStatus};
 
+use super::attention::Attention;
 use crate::{
-    args::StatusArgs,
+    args::{Output, StatusArgs},
     client::Client,
     failure::{EXIT_UNHEALTHY, Failure},
     print::{self, Table},
@@ -16,8 +17,25 @@ pub(crate) async fn run(client: &Client, args: &StatusArgs) -> Result<u8, Failur
         .get_status(GetStatusRequest {})
         .await?
         .into_inner();
+    client.follow_directors(
+        status
+            .directors
+            .iter()
+            .map(|one| one.admin_address.as_str()),
+    );
     let json = print::json(&status)?;
-    print::result(client.output(), &json, || render(&status, client.now_ms()));
+    // Programs get the director's own answer and nothing else.
+    let hosts = match client.output() {
+        Output::Table => Attention::read(client).await.table(client.now_ms()),
+        _ => String::new(),
+    };
+    print::result(client.output(), &json, || {
+        let mut text = render(&status, client.now_ms());
+        if !hosts.is_empty() {
+            text.push_str(&format!("\n{hosts}"));
+        }
+        text
+    });
     Ok(if args.check && !status.healthy {
         EXIT_UNHEALTHY
     } else {
@@ -51,25 +69,28 @@ fn render(status: &PlatformStatus, now_ms: u64) -> String {
         status.plans_running,
     ));
     let mut directors = Table::new(&[
-        "DIRECTOR",
-        "ADDRESS",
-        "STATE",
-        ">TERM",
-        ">APPLIED",
-        ">SNAPSHOT",
+        "DIRECTOR", "ZONE", "ADDRESS", "STATE", ">TERM", ">LAG", "CONTACT",
     ]);
     for member in &status.directors {
+        let name = if member.host.is_empty() {
+            &member.id
+        } else {
+            &member.host
+        };
         directors.row([
-            member.id.clone(),
+            name.clone(),
+            member.zone.clone(),
             member.address.clone(),
             match (member.leader, member.voter) {
-                (true, _) => "leader".to_owned(),
-                (false, true) => "follower".to_owned(),
-                (false, false) => "learner".to_owned(),
-            },
+                (true, _) => "leader",
+                _ if !member.connected => "silent",
+                (false, true) => "follower",
+                (false, false) => "learner",
+            }
+            .to_owned(),
             member.term.to_string(),
-            member.applied_index.to_string(),
-            member.last_snapshot_index.to_string(),
+            member.lag.to_string(),
+            print::age(now_ms, member.last_contact.as_ref()),
         ]);
     }
     text.push('\n');

@@ -1,5 +1,6 @@
 //! What a host says without any role of the platform: the kernel's and the system's own files, the
-//! files of the platform that are no secret, and the loopback listeners of its roles.
+//! files of the platform that are no secret, the loopback listeners of its roles, and the sockets of its
+//! storage and monitoring nodes.
 
 use std::{io::Read, path::Path, time::Duration};
 
@@ -8,7 +9,7 @@ use http_body_util::Full;
 use hyper::Request;
 use serde_json::{Value, json};
 use wharf_runtime::{
-    disk,
+    disk, metrics_socket,
     net::{ClientOptions, HttpsClient},
     platform_file::PlatformFile,
 };
@@ -133,6 +134,35 @@ pub(super) async fn roles(archive: &mut Archive, platform: &PlatformFile, http: 
             match fetch(http, &format!("http://127.0.0.1:{port}/{page}")).await {
                 Ok(text) => archive.text(&inside, &text),
                 Err(why) => archive.missing(&inside, &why),
+            }
+        }
+    }
+}
+
+/// Adds health and metrics of the storage and monitoring nodes of this host, from the sockets in their
+/// data directories.
+pub(super) async fn instances(archive: &mut Archive, data_dir: &Path) {
+    let folder = data_dir.join("instances");
+    let listed = match std::fs::read_dir(&folder) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+        Err(error) => return archive.missing("instances/", &error.to_string()),
+    };
+    for instance in listed.flatten().take(MAX_INSTANCES) {
+        let id = instance.file_name().to_string_lossy().into_owned();
+        let dir = instance.path().join("data");
+        for page in ["health", "metrics"] {
+            let inside = format!("instances/{id}/{page}.txt");
+            let path = format!("/{page}");
+            match metrics_socket::read(&dir, &path, MAX_ANSWER_BYTES, TIMEOUT).await {
+                Ok((status, body)) => {
+                    let body = String::from_utf8_lossy(&body);
+                    archive.text(&inside, &format!("{status}\n{body}"));
+                }
+                Err(silence) => {
+                    archive.missing(&inside, &silence.to_string());
+                    break;
+                }
             }
         }
     }

@@ -87,7 +87,8 @@ pub(crate) async fn run(global: &GlobalArgs, args: &DiagnosticsArgs) -> Result<u
                 Ok(http) => host::roles(&mut archive, platform, &http).await,
                 Err(failure) => archive.missing("roles/", &failure.message),
             }
-            print::remark("  health and metrics of the roles");
+            host::instances(&mut archive, &data_dir).await;
+            print::remark("  health and metrics of roles and instances");
             engine(&mut archive, args, platform, &data_dir).await;
             print::remark("  engine and logs");
         }

@@ -16,7 +16,7 @@ use wharf_proto::v1::Container;
 use crate::{
     args::{ListArgs, Output, TopArgs},
     client::Client,
-    commands::container,
+    commands::{attention::Attention, container},
     failure::Failure,
     print,
 };
@@ -26,6 +26,7 @@ use model::{After, Model};
 pub(crate) async fn run(client: &Client, args: &TopArgs) -> Result<u8, Failure> {
     let mut model = Model::new(args.sort, filter(&args.filter));
     model.show(read(client, &model).await?);
+    model.show_hosts(Attention::hosts(client).await.line());
     let live = !args.once && client.output() == Output::Table;
     if !live {
         let rows: Vec<Container> = model.rows().into_iter().cloned().collect();
@@ -108,7 +109,10 @@ async fn live_table(
         }
         if reread {
             match read(client, model).await {
-                Ok(rows) => model.show(rows),
+                Ok(rows) => {
+                    model.show(rows);
+                    model.show_hosts(Attention::hosts(client).await.line());
+                }
                 Err(failure) => model.complain(failure.message),
             }
         }

@@ -33,6 +33,7 @@ pub(super) struct Model {
     selected: usize,
     paused: bool,
     complaint: String,
+    hosts: String,
 }
 
 impl Model {
@@ -46,6 +47,7 @@ impl Model {
             selected: 0,
             paused: false,
             complaint: String::new(),
+            hosts: String::new(),
         }
     }
 
@@ -54,6 +56,15 @@ impl Model {
         self.containers = containers;
         self.complaint.clear();
         self.selected = self.selected.min(self.containers.len().saturating_sub(1));
+    }
+
+    /// What is to be known of hosts, in a line; empty when nothing is.
+    pub(super) fn show_hosts(&mut self, hosts: String) {
+        self.hosts = hosts;
+    }
+
+    pub(super) fn hosts(&self) -> &str {
+        &self.hosts
     }
 
     /// Keeps the old rows and says why they are old.

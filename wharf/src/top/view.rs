@@ -71,7 +71,11 @@ pub(super) fn page(model: &Model) -> String {
     for container in model.rows() {
         table.row(cells(container));
     }
-    table.render()
+    let mut text = table.render();
+    if !model.hosts().is_empty() {
+        text.push_str(&format!("\n{}\n", print::printable(model.hosts())));
+    }
+    text
 }
 
 const HEADINGS: [(&str, Option<TopSort>); 10] = [
@@ -115,6 +119,12 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
             print::bytes(memory)
         )),
     ];
+    if !model.hosts().is_empty() {
+        title.push(Span::styled(
+            format!("   {}", print::printable(model.hosts())),
+            Style::new().fg(Color::Yellow),
+        ));
+    }
     if !model.filter().is_empty() {
         title.push(Span::raw(format!("   filter: {}", model.filter())));
     }
@@ -217,6 +227,19 @@ mod tests {
         ] {
             assert!(page.contains(text), "the page lacks `{text}`:\n{page}");
         }
+    }
+
+    #[test]
+    fn hosts_that_are_not_as_they_should_be_are_named_on_page_and_frame() {
+        let mut model = model();
+        assert!(!page(&model).contains("hosts:"));
+        model.show_hosts("hosts: 1 silent".into());
+        assert!(page(&model).ends_with("\nhosts: 1 silent\n"));
+        let mut terminal = Terminal::new(TestBackend::new(200, 10)).unwrap();
+        terminal.draw(|frame| draw(frame, &model)).unwrap();
+        let cells = terminal.backend().buffer().content().iter();
+        let text: String = cells.map(|cell| cell.symbol()).collect();
+        assert!(text.contains("hosts: 1 silent"), "the frame lacks it");
     }
 
     #[test]

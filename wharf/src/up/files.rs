@@ -4,6 +4,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -12,25 +13,30 @@ use argon2::{
     password_hash::{SaltString, rand_core::OsRng},
 };
 use serde::Serialize;
+use wharf_allocator::files::{AllocatorFile, HostRoles};
 use wharf_runtime::{
     data_dir::write_atomic,
     platform_file::{PlatformFile, Ports},
     random,
     role_files::{DirectorBootstrap, ProxyFile, member_of},
-    tls::{Authority, Identity, KeyedCert, LeafSpec, ROLE_ALLOCATOR, ROLE_DIRECTOR, ROLE_PROXY},
+    tls::{
+        Authority, CaCerts, Identity, KeyedCert, LeafSpec, ROLE_ALLOCATOR, ROLE_DIRECTOR,
+        ROLE_PROXY,
+    },
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, services::Services};
 
 /// What the user chose.
 #[derive(Debug, Clone)]
-pub(super) struct Choice {
-    pub(super) name: String,
-    pub(super) data_dir: PathBuf,
-    pub(super) ports: Option<Ports>,
-    pub(super) advertised_address: String,
-    pub(super) zone: String,
-    pub(super) host: String,
+pub(crate) struct Choice {
+    pub(crate) name: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) ports: Option<Ports>,
+    /// None: as it is, or loopback.
+    pub(crate) advertise: Option<IpAddr>,
+    pub(crate) zone: String,
+    pub(crate) host: String,
 }
 
 /// The platform's files, and the admin's password when it was made just now.
@@ -39,6 +45,8 @@ pub(super) struct Written {
     pub(super) allocator_id: String,
     pub(super) new_password: Option<String>,
 }
+
+const LOOPBACK: &str = "127.0.0.1";
 
 pub(super) const ADMIN: &str = "admin";
 
@@ -112,6 +120,26 @@ pub(super) fn ensure(
     })
 }
 
+/// Refuses a host that is part of a platform which was brought up elsewhere. What an attempt that was broken off
+/// left, of `wharf up` or of a join, is no part of one.
+pub(super) fn not_joined(dir: &Path) -> Result<(), Failure> {
+    let as_containers = || {
+        let own = dir.join(ROLE_ALLOCATOR).join("identity.pem");
+        exists(&own) && exists(&AllocatorFile::path(dir))
+    };
+    let joined = !exists(&DirectorBootstrap::path(dir))
+        && exists(&PlatformFile::path(dir))
+        && (exists(&Services::path(dir)) || as_containers());
+    if !joined {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "CLI0036",
+        format!("the host of {} joined a platform", dir.display()),
+        "`wharf install` repairs it, `wharf uninstall` ends its part; a platform of its own needs another --name",
+    ))
+}
+
 /// What a platform that was made cannot do without and nobody can make again: the key that seals
 /// its secrets, and the authority that signed its certificates.
 fn whole_or_new(dir: &Path) -> Result<(), Failure> {
@@ -150,39 +178,90 @@ fn platform_file(choice: &Choice) -> Result<PlatformFile, Failure> {
                 "leave --port-base out, or give another --name and --data-dir",
             ));
         }
-        return Ok(found);
+        return match choice.advertise.map(|address| address.to_string()) {
+            Some(address) if address != found.advertised_address => {
+                let moved = moved(found, &address);
+                write_json(&path, &moved, 0o644)?;
+                Ok(moved)
+            }
+            _ => Ok(found),
+        };
     }
     let ports = choice.ports.unwrap_or_default();
-    let loopback = choice.advertised_address == "127.0.0.1";
-    let platform = PlatformFile {
-        platform_id: random::new_id(),
-        name: choice.name.clone(),
-        domain: "localhost".to_owned(),
-        advertised_address: choice.advertised_address.clone(),
-        bind_address: if loopback { "127.0.0.1" } else { "0.0.0.0" }.to_owned(),
-        zone: choice.zone.clone(),
-        host: choice.host.clone(),
-        ports,
-        directors: vec![format!("{}:{}", choice.advertised_address, ports.internal)],
-    };
+    let platform = new_platform(choice, random::new_id(), ports);
     write_json(&path, &platform, 0o644)?;
     Ok(platform)
 }
 
+/// The platform as a choice makes it.
+pub(crate) fn new_platform(choice: &Choice, platform_id: String, ports: Ports) -> PlatformFile {
+    let address = choice
+        .advertise
+        .map_or_else(|| LOOPBACK.to_owned(), |address| address.to_string());
+    let platform = PlatformFile {
+        platform_id,
+        name: choice.name.clone(),
+        domain: "localhost".to_owned(),
+        advertised_address: String::new(),
+        bind_address: String::new(),
+        zone: choice.zone.clone(),
+        host: choice.host.clone(),
+        ports,
+        directors: Vec::new(),
+    };
+    moved(platform, &address)
+}
+
+/// The same platform reached at another address of its host.
+fn moved(platform: PlatformFile, address: &str) -> PlatformFile {
+    let v6 = address.contains(':');
+    let bind = match (address.parse::<IpAddr>(), v6) {
+        (Ok(ip), _) if ip.is_loopback() => address,
+        (_, true) => "::",
+        _ => "0.0.0.0",
+    };
+    let port = platform.ports.internal;
+    PlatformFile {
+        bind_address: bind.to_owned(),
+        directors: vec![if v6 {
+            format!("[{address}]:{port}")
+        } else {
+            format!("{address}:{port}")
+        }],
+        advertised_address: address.to_owned(),
+        ..platform
+    }
+}
+
+/// Whether the platform was brought up here, and its director was removed from this host since.
+pub(super) fn director_removed(dir: &Path) -> bool {
+    let held = HostRoles::read(dir).ok().flatten();
+    held.is_some_and(|held| held.generation > 0 && !held.director)
+}
+
 fn authority(dir: &Path, platform: &PlatformFile, now_ms: i64) -> Result<Authority, Failure> {
     let path = dir.join("director/ca/authority.pem");
-    let authority = if exists(&path) {
+    let (authority, trusted) = if exists(&path) {
         let pem = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-        Authority::from_pem(&pem).map_err(|error| damaged(&error))?
+        // After a change of the authority others may stand behind the one that issues.
+        let trusted = CaCerts::from_pem(&pem).map_err(|error| damaged(&error))?;
+        let authority = Authority::from_pem(&pem).map_err(|error| damaged(&error))?;
+        (authority, trusted)
     } else {
         let made =
             Authority::create(&platform.platform_id, now_ms).map_err(|error| damaged(&error))?;
         write(&path, made.to_pem().as_bytes(), 0o600)?;
-        made
+        let trusted = made.certs();
+        (made, trusted)
     };
+    if director_removed(dir) {
+        // This authority is as old as the removal; what the allocator follows is newer.
+        return Ok(authority);
+    }
     let public = dir.join("ca.pem");
-    if std::fs::read_to_string(&public).ok().as_deref() != Some(authority.certificate_pem()) {
-        write(&public, authority.certificate_pem().as_bytes(), 0o644)?;
+    let trusted = trusted.to_pem();
+    if std::fs::read_to_string(&public).ok().as_deref() != Some(trusted.as_str()) {
+        write(&public, trusted.as_bytes(), 0o644)?;
     }
     Ok(authority)
 }
@@ -201,7 +280,9 @@ fn identity(
     let found = KeyedCert::load(&path).ok().flatten();
     // One of another id is left of an attempt that was broken off.
     let good = |cert: &KeyedCert| {
-        cert.identity().as_ref() == Some(&identity) && !cert.needs_renewal(now_ms)
+        cert.identity().as_ref() == Some(&identity)
+            && !cert.needs_renewal(now_ms)
+            && cert.names_host(&platform.advertised_address)
     };
     if found.as_ref().is_some_and(good) {
         return Ok(());
@@ -209,7 +290,7 @@ fn identity(
     let mut spec = LeafSpec::for_identity(identity)
         .with_host("localhost")
         .with_host("127.0.0.1");
-    if platform.advertised_address != "127.0.0.1" {
+    if platform.advertised_address != LOOPBACK {
         spec = spec.with_host(&platform.advertised_address);
     }
     if role == ROLE_PROXY {
@@ -234,24 +315,27 @@ fn exists(path: &Path) -> bool {
 }
 
 /// Makes a folder; one that is there already keeps its rights.
-fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+pub(crate) fn make_folder(path: &Path, mode: u32) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt;
     if path.is_dir() {
         return Ok(());
     }
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)))
-        .map_err(|error| unwritable(path, &error))
+    if let Some(above) = path.parent().filter(|above| *above != Path::new("")) {
+        make_folder(above, mode)?;
+    }
+    // Each has the mode whatever the umask says.
+    match std::fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)),
+    }
+    .map_err(|error| unwritable(path, &error))
 }
 
-pub(super) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+pub(crate) fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     write_atomic(path, bytes, mode).map_err(|error| unwritable(path, &error))
 }
 
-fn write_json(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), Failure> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize, mode: u32) -> Result<(), Failure> {
     let bytes = serde_json::to_vec_pretty(value)
         .map_err(|error| Failure::new("CLI0021", error.to_string(), ""))?;
     if std::fs::read(path).ok().as_deref() == Some(bytes.as_slice()) {
@@ -305,7 +389,7 @@ mod tests {
             name: "lab".into(),
             data_dir: dir.to_path_buf(),
             ports: Ports::from_base(22_000),
-            advertised_address: "127.0.0.1".into(),
+            advertise: None,
             zone: "zone-1".into(),
             host: "h".into(),
         }
@@ -339,6 +423,85 @@ mod tests {
         let second = ensure(&choice(dir.path()), NOW + 60_000, kept).unwrap();
         assert!(second.new_password.is_none());
         assert_eq!(contents(dir.path()), before);
+    }
+
+    #[test]
+    fn a_host_that_joined_is_refused_and_what_was_broken_off_is_not() {
+        wharf_runtime::tls::install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        let put = |path: &Path| std::fs::write(path, "{}").unwrap();
+        ensure(&choice(dir.path()), NOW, kept).unwrap();
+        put(&AllocatorFile::path(dir.path()));
+        not_joined(dir.path()).unwrap();
+        // Without the file that a platform is made by here, the host came by a token.
+        std::fs::remove_file(DirectorBootstrap::path(dir.path())).unwrap();
+        let refused = not_joined(dir.path()).unwrap_err();
+        assert_eq!(refused.code, "CLI0036");
+        // Broken off: `wharf up` before the allocator's file, a join before the platform's.
+        std::fs::remove_file(AllocatorFile::path(dir.path())).unwrap();
+        not_joined(dir.path()).unwrap();
+        put(&Services::path(dir.path()));
+        not_joined(dir.path()).unwrap_err();
+        std::fs::remove_file(PlatformFile::path(dir.path())).unwrap();
+        not_joined(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn another_address_changes_the_platforms_file_and_its_certificates_and_nothing_else() {
+        wharf_runtime::tls::install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        ensure(&choice(dir.path()), NOW, kept).unwrap();
+        let before = contents(dir.path());
+        let address = "10.0.0.5";
+        let moving = Choice {
+            advertise: address.parse().ok(),
+            ..choice(dir.path())
+        };
+        let moved = ensure(&moving, NOW, kept).unwrap().platform;
+        assert_eq!(moved.advertised_address, address);
+        assert_eq!(moved.bind_address, "0.0.0.0");
+        assert_eq!(moved.directors, ["10.0.0.5:22190"]);
+        for role in ["director", "allocator", "proxy"] {
+            let path = dir.path().join(role).join("identity.pem");
+            let cert = KeyedCert::load(path).unwrap().unwrap();
+            assert!(cert.names_host(address), "{role}");
+        }
+        let changed: Vec<_> = contents(dir.path())
+            .into_iter()
+            .filter(|file| !before.contains(file))
+            .map(|(path, _)| path)
+            .collect();
+        assert_eq!(changed.len(), 4, "{changed:?}");
+        let after = contents(dir.path());
+        ensure(&moving, NOW, kept).unwrap();
+        ensure(&choice(dir.path()), NOW, kept).unwrap();
+        assert_eq!(contents(dir.path()), after, "run again it changes nothing");
+    }
+
+    #[test]
+    fn a_host_whose_director_was_removed_keeps_the_authorities_that_it_follows() {
+        wharf_runtime::tls::install_provider();
+        let dir = tempfile::tempdir().unwrap();
+        ensure(&choice(dir.path()), NOW, kept).unwrap();
+        let public = dir.path().join("ca.pem");
+        let stale = std::fs::read_to_string(&public).unwrap();
+        let followed = Authority::create("x", NOW).unwrap().certs().to_pem();
+        for (director, expected) in [(false, &followed), (true, &stale)] {
+            std::fs::write(&public, &followed).unwrap();
+            let roles = HostRoles {
+                generation: 1,
+                director,
+                ..HostRoles::default()
+            };
+            roles.write(dir.path()).unwrap();
+            assert_eq!(director_removed(dir.path()), !director);
+            ensure(&choice(dir.path()), NOW, kept).unwrap();
+            assert_eq!(
+                &std::fs::read_to_string(&public).unwrap(),
+                expected,
+                "a director runs here: {director}"
+            );
+        }
     }
 
     #[test]

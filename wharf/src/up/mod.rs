@@ -3,8 +3,8 @@
 //! starts director and proxy by the same code - and waits until the first document is found. Every
 //! step can be run again: it repairs and changes nothing that is right.
 
-mod files;
-mod preflight;
+pub(crate) mod files;
+pub(crate) mod preflight;
 mod wait;
 
 use std::{
@@ -29,23 +29,23 @@ use crate::{
     profile::{self, Profile},
 };
 
-const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
+pub(crate) const DEFAULT_DOCKER_HOST: &str = "unix:///var/run/docker.sock";
 /// Name of the platform that writes the default profile.
-const DEFAULT_NAME: &str = "wharfinger";
+pub(crate) const DEFAULT_NAME: &str = "wharfinger";
 const MIB: u64 = 1 << 20;
 /// CPU is handed out this many times over: an instance's share is a ceiling that few reach at the
 /// same time, while memory and disk are held all the time.
 const CPU_OVERCOMMIT: u32 = 4;
 
 /// Prints a line per step with its seconds.
-struct Progress {
-    started: Instant,
+pub(crate) struct Progress {
+    pub(crate) started: Instant,
     step: Instant,
     steps: Vec<(String, f64)>,
 }
 
 impl Progress {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = Instant::now();
         Self {
             started: now,
@@ -54,11 +54,19 @@ impl Progress {
         }
     }
 
-    fn done(&mut self, what: &str) {
+    pub(crate) fn done(&mut self, what: &str) {
         let seconds = self.step.elapsed().as_secs_f64();
         print::remark(&format!("  {seconds:6.1} s  {what}"));
         self.steps.push((what.to_owned(), seconds));
         self.step = Instant::now();
+    }
+
+    /// The steps, for programs.
+    pub(crate) fn steps(&self) -> Vec<serde_json::Value> {
+        let steps = self.steps.iter();
+        steps
+            .map(|(what, seconds)| serde_json::json!({"step": what, "seconds": seconds}))
+            .collect()
     }
 }
 
@@ -68,6 +76,7 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
     let data_dir = data_dir(&args.platform)?;
     let docker_host = docker_host(&args.platform);
     preflight::name(&args.platform.name)?;
+    files::not_joined(&data_dir)?;
     preflight::clock(clock::now_ms())?;
     preflight::room(&data_dir)?;
     let choice = choice(args, &data_dir)?;
@@ -84,13 +93,25 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
         } else {
             IpAddr::from([127, 0, 0, 1])
         };
-        preflight::ports(bind, &planned.ports)?;
+        preflight::ports(bind, &planned.ports.of_roles())?;
     }
     progress.done(&format!(
         "Docker {} answers at {docker_host}",
         facts.version
     ));
 
+    let moves = PlatformFile::path(&data_dir).exists()
+        && choice
+            .advertise
+            .is_some_and(|address| address.to_string() != planned.advertised_address);
+    if moves {
+        // Before the file changes, so that whatever starts after it has the new address.
+        runner.remove_containers().await.map_err(|e| engine(&e))?;
+        progress.done(&format!(
+            "containers with the address {} removed, their data stays",
+            planned.advertised_address
+        ));
+    }
     let ca_file = data_dir.join("ca.pem");
     let profile_name = profile_name(&args.platform.name);
     let written = files::ensure(&choice, clock::now_ms(), |platform, password| {
@@ -101,7 +122,11 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
         .await
         .map_err(|e| engine(&e))?;
     allocator_file(
-        args,
+        &Offer {
+            memory_mib: args.capacity_memory_mib,
+            disk_mib: args.capacity_disk_mib,
+            ..Offer::default()
+        },
         &data_dir,
         &written.allocator_id,
         &docker_host,
@@ -113,14 +138,16 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
         .ensure_image(Path::new("/proc/self/exe"))
         .await
         .map_err(|e| engine(&e))?;
+    let held = HostRoles::read(&data_dir)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     let roles = HostRoles {
         image: image.id.clone(),
-        director: true,
+        // A director that was removed does not come back.
+        director: held.generation == 0 || held.director,
         proxy: true,
-        ..HostRoles::read(&data_dir)
-            .ok()
-            .flatten()
-            .unwrap_or_default()
+        ..held
     };
     roles
         .write(&data_dir)
@@ -137,7 +164,12 @@ pub(crate) async fn up(args: &UpArgs, output: Output) -> Result<u8, Failure> {
         _ => "allocator started",
     });
 
-    let admin = admin(platform, profile_name, &ca_file)?;
+    let admin = admin(
+        platform,
+        profile_name,
+        &ca_file,
+        files::director_removed(&data_dir),
+    )?;
     let deadline = Instant::now() + Duration::from_secs(args.timeout);
     wait::healthy(&admin, deadline, |what| progress.done(what)).await?;
     let first_document = ready.elapsed().as_secs_f64();
@@ -173,6 +205,15 @@ fn profile_folder() -> Result<PathBuf, Failure> {
     })
 }
 
+fn admin_address(platform: &PlatformFile) -> String {
+    let (address, port) = (&platform.advertised_address, platform.ports.admin);
+    if address.contains(':') {
+        format!("[{address}]:{port}")
+    } else {
+        format!("{address}:{port}")
+    }
+}
+
 /// Writes the profile, which alone keeps the admin's password.
 fn keep_password(
     platform: &PlatformFile,
@@ -181,7 +222,7 @@ fn keep_password(
     ca_file: &Path,
 ) -> Result<Profile, Failure> {
     let profile = Profile {
-        director: format!("{}:{}", platform.advertised_address, platform.ports.admin),
+        director: admin_address(platform),
         username: files::ADMIN.to_owned(),
         password: password.to_owned(),
         ca_file: ca_file.to_path_buf(),
@@ -192,10 +233,20 @@ fn keep_password(
 }
 
 /// The admin's profile; made anew for a user who gives the password.
-fn admin(platform: &PlatformFile, name: &str, ca_file: &Path) -> Result<Profile, Failure> {
+fn admin(
+    platform: &PlatformFile,
+    name: &str,
+    ca_file: &Path,
+    director_removed: bool,
+) -> Result<Profile, Failure> {
     let stored = profile::read(&profile_folder()?, name)?;
     if let Some(profile) = stored.filter(|profile| profile.platform == platform.name) {
-        return Ok(profile);
+        // The platform may have another address since; with the director elsewhere it is not this host's.
+        let own = admin_address(platform);
+        if director_removed || profile.director.split(',').any(|one| one == own) {
+            return Ok(profile);
+        }
+        return keep_password(platform, &profile.password, name, ca_file);
     }
     let password = std::env::var("WHARF_PASSWORD").map_err(|_| {
         Failure::new(
@@ -207,6 +258,12 @@ fn admin(platform: &PlatformFile, name: &str, ca_file: &Path) -> Result<Profile,
     keep_password(platform, &password, name, ca_file)
 }
 
+/// Where commands of this profile go first: this host's director, or another when this host has none any more.
+fn admin_url(admin: &Profile) -> String {
+    let first = admin.director.split(',').next().unwrap_or_default();
+    format!("https://{}", first.trim())
+}
+
 fn finish(
     written: &files::Written,
     admin: &Profile,
@@ -216,12 +273,7 @@ fn finish(
     output: Output,
 ) {
     let whole = progress.started.elapsed().as_secs_f64();
-    let url = format!("https://{}", admin.director);
-    let steps: Vec<_> = progress
-        .steps
-        .iter()
-        .map(|(what, seconds)| serde_json::json!({"step": what, "seconds": seconds}))
-        .collect();
+    let url = admin_url(admin);
     let json = serde_json::json!({
         "platform": written.platform.name,
         "platform_id": written.platform.platform_id,
@@ -232,7 +284,7 @@ fn finish(
         "profile": profile_name,
         "seconds": whole,
         "first_document_seconds": first_document_seconds,
-        "steps": steps,
+        "steps": progress.steps(),
     });
     print::result(output, &json, || {
         let mut text = format!(
@@ -317,9 +369,7 @@ fn choice(args: &UpArgs, data_dir: &Path) -> Result<files::Choice, Failure> {
         name: args.platform.name.clone(),
         data_dir: data_dir.to_path_buf(),
         ports,
-        advertised_address: args
-            .advertise
-            .map_or_else(|| "127.0.0.1".to_owned(), |address| address.to_string()),
+        advertise: args.advertise,
         zone: "zone-1".to_owned(),
         host: host_name(),
     })
@@ -331,22 +381,23 @@ fn planned_platform(choice: &files::Choice) -> Result<PlatformFile, Failure> {
         return PlatformFile::read(&choice.data_dir)
             .map_err(|error| Failure::new("CLI0021", error.to_string(), "wharf down --purge"));
     }
-    Ok(PlatformFile {
-        platform_id: String::new(),
-        name: choice.name.clone(),
-        domain: "localhost".to_owned(),
-        advertised_address: choice.advertised_address.clone(),
-        bind_address: choice.advertised_address.clone(),
-        zone: choice.zone.clone(),
-        host: choice.host.clone(),
-        ports: choice.ports.unwrap_or_default(),
-        directors: Vec::new(),
-    })
+    let ports = choice.ports.unwrap_or_default();
+    Ok(files::new_platform(choice, String::new(), ports))
+}
+
+/// What a host offers to the platform.
+#[derive(Debug, Default)]
+pub(crate) struct Offer {
+    pub(crate) memory_mib: Option<u64>,
+    pub(crate) disk_mib: Option<u64>,
+    pub(crate) tags: std::collections::BTreeMap<String, String>,
+    /// The host is only watched.
+    pub(crate) nothing: bool,
 }
 
 /// Writes what the allocator may hand out, unless it has been written.
-fn allocator_file(
-    args: &UpArgs,
+pub(crate) fn allocator_file(
+    offer: &Offer,
     data_dir: &Path,
     allocator_id: &str,
     docker_host: &str,
@@ -371,15 +422,21 @@ fn allocator_file(
             disk_bytes: space.available_bytes / 100 * 85,
             cpu_millis: cores.saturating_mul(1000 * CPU_OVERCOMMIT),
         },
-        tags: std::collections::BTreeMap::new(),
+        tags: offer.tags.clone(),
         docker_host: docker_host.to_owned(),
     });
     docker_host.clone_into(&mut file.docker_host);
-    if let Some(mib) = args.capacity_memory_mib {
+    if let Some(mib) = offer.memory_mib {
         file.capacity.memory_bytes = mib.saturating_mul(MIB);
     }
-    if let Some(mib) = args.capacity_disk_mib {
+    if let Some(mib) = offer.disk_mib {
         file.capacity.disk_bytes = mib.saturating_mul(MIB);
+    }
+    if offer.nothing {
+        file.capacity = Capacity::default();
+    }
+    if !offer.tags.is_empty() {
+        file.tags.clone_from(&offer.tags);
     }
     file.write(data_dir).map_err(|error| unusable(&error))
 }
@@ -410,7 +467,7 @@ pub(crate) fn docker_host(args: &PlatformArgs) -> String {
         .unwrap_or_else(|| DEFAULT_DOCKER_HOST.to_owned())
 }
 
-fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .ok()
@@ -418,6 +475,31 @@ fn host_name() -> String {
         .unwrap_or_else(|| "localhost".to_owned())
 }
 
-fn engine(error: &HostError) -> Failure {
+pub(crate) fn engine(error: &HostError) -> Failure {
     Failure::new(error.code(), error.to_string(), "").exit(EXIT_UNREACHABLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_is_told_is_the_one_that_the_next_command_dials() {
+        let of = |director: &str| {
+            admin_url(&Profile {
+                director: director.to_owned(),
+                username: files::ADMIN.to_owned(),
+                password: String::new(),
+                ca_file: PathBuf::new(),
+                platform: DEFAULT_NAME.to_owned(),
+            })
+        };
+        assert_eq!(of("10.0.0.1:12443"), "https://10.0.0.1:12443");
+        // This host's director was removed: those that are left are in the profile.
+        assert_eq!(
+            of("10.0.0.2:12443, 10.0.0.3:12443"),
+            "https://10.0.0.2:12443"
+        );
+        assert_eq!(of("[fd00::2]:12443"), "https://[fd00::2]:12443");
+    }
 }

@@ -6,17 +6,15 @@ use std::{
     path::Path,
 };
 
-use wharf_runtime::platform_file::Ports;
-
 use crate::failure::Failure;
 
 /// Less than this and the first deployment could not be placed.
-pub(super) const MIN_FREE_BYTES: u64 = 2 << 30;
+pub(crate) const MIN_FREE_BYTES: u64 = 2 << 30;
 /// 2026-01-01; a clock before it makes certificates that nobody believes.
 const EARLIEST_MS: i64 = 1_767_225_600_000;
 
 /// A platform's name becomes part of container names, image tags and paths.
-pub(super) fn name(name: &str) -> Result<(), Failure> {
+pub(crate) fn name(name: &str) -> Result<(), Failure> {
     let fits = (2..=32).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name
@@ -34,9 +32,8 @@ pub(super) fn name(name: &str) -> Result<(), Failure> {
 }
 
 /// The ports that are taken by something else.
-pub(super) fn ports(bind: IpAddr, ports: &Ports) -> Result<(), Failure> {
+pub(crate) fn ports(bind: IpAddr, ports: &[(&'static str, u16)]) -> Result<(), Failure> {
     let taken: Vec<String> = ports
-        .of_roles()
         .iter()
         .filter(|(_, port)| TcpListener::bind((bind, *port)).is_err())
         .map(|(what, port)| format!("{port} ({what})"))
@@ -52,7 +49,7 @@ pub(super) fn ports(bind: IpAddr, ports: &Ports) -> Result<(), Failure> {
 }
 
 /// Room where the data directory is or will be.
-pub(super) fn room(data_dir: &Path) -> Result<(), Failure> {
+pub(crate) fn room(data_dir: &Path) -> Result<(), Failure> {
     let existing = data_dir
         .ancestors()
         .find(|path| path.is_dir())
@@ -84,7 +81,7 @@ fn enough(free_bytes: u64, place: &Path) -> Result<(), Failure> {
 }
 
 /// Certificates begin a day back, but a clock that is years off makes useless ones.
-pub(super) fn clock(now_ms: i64) -> Result<(), Failure> {
+pub(crate) fn clock(now_ms: i64) -> Result<(), Failure> {
     if now_ms >= EARLIEST_MS {
         return Ok(());
     }
@@ -98,6 +95,8 @@ pub(super) fn clock(now_ms: i64) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+
+    use wharf_runtime::platform_file::Ports;
 
     use super::*;
 
@@ -119,7 +118,7 @@ mod tests {
             proxy_https: port,
             ..Ports::from_base(41_000).unwrap()
         };
-        let failure = ports(IpAddr::V4(Ipv4Addr::LOCALHOST), &wanted).unwrap_err();
+        let failure = ports(IpAddr::V4(Ipv4Addr::LOCALHOST), &wanted.of_roles()).unwrap_err();
         assert!(
             failure.message.contains(&format!("{port} (proxy, https)")),
             "{failure}"

@@ -36,6 +36,7 @@ pub(super) async fn healthy(
         },
         ca_file: admin.ca_file.clone(),
         output: Output::Table,
+        profile: None,
     })?;
     let mut told = Told::default();
     let mut store = None;

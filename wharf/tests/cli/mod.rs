@@ -133,6 +133,35 @@ impl Lab {
         finish(self.command(args), input).await
     }
 
+    /// Types every example of these commands' help, except those that follow, into a shell, with the
+    /// deployment that is there. Gives how many there were.
+    pub async fn type_examples(&self, commands: &[&str]) -> usize {
+        let mut typed = 0;
+        for words in commands {
+            let help: Vec<&str> = words.split(' ').chain(["--help"]).collect();
+            let help = self.run(&help).await.stdout;
+            let begin = format!("  wharf {words}");
+            let examples = help.lines().filter(|line| line.starts_with(&begin));
+            for example in examples.filter(|line| !line.contains(" -f")) {
+                let line = example.replace("web", "system");
+                let rest = line.trim().strip_prefix("wharf").unwrap();
+                let mut shell = Command::new("sh");
+                shell
+                    .arg("-c")
+                    .arg(format!("exec \"$0\" {rest}"))
+                    .arg(WHARF);
+                shell.env_clear();
+                for (name, value) in self.command(&[]).get_envs() {
+                    shell.env(name, value.unwrap_or_default());
+                }
+                let said = finish(shell, "").await;
+                assert_eq!(said.code, 0, "`{example}`: {}", said.stderr);
+                typed += 1;
+            }
+        }
+        typed
+    }
+
     /// Compares what a command prints as a table and as JSON with the golden files of that name.
     pub async fn golden(&self, name: &str, args: &[&str]) {
         for (output, ending) in [("table", "txt"), ("json", "json")] {
@@ -174,17 +203,18 @@ impl Lab {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z", "<time>"),
             (r"127\.0\.0\.1:\d+", "<address>"),
             (
-                r#"("(?:term|applied_index|commit_index|last_snapshot_index|version|generation|assigned_generation|applied_generation|table_generation)": )\d+"#,
+                r#"("(?:term|applied_index|commit_index|last_snapshot_index|version|generation|assigned_generation|applied_generation|table_generation|log_index|lag)": )\d+"#,
                 "$1<n>",
             ),
             (r#"("password": ")[^"]+"#, "$1<password>"),
-            (r"(password +)\S+", "$1<password>"),
+            (r"(?m)^(password +)\S+", "$1<password>"),
             (r"\b(leader|follower)( +\d+)+", "$1 <n>"),
             (r"(version +)\d+\n", "$1<n>\n"),
             (
                 r"(generation +)\d+ assigned, \d+ applied",
                 "$1<n> assigned, <n> applied",
             ),
+            (r"\b(\d+\.\ds|\d+m \d+s)\b", "<duration>"),
             (r"\b\d+[smhd]\b", "<age>"),
             (r"in \d+\.\d s\b", "in <seconds> s"),
             (r"\b(done|running|failed)( +)\d+\.\d\b", "$1$2<seconds>"),
