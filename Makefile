@@ -12,7 +12,7 @@ UP_FLAGS := $(if $(NAME),--name $(NAME)) $(if $(PORT_BASE),--port-base $(PORT_BA
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(DOCKER_HOST),--docker-host $(DOCKER_HOST)) \
   $(if $(ADVERTISE),--advertise $(ADVERTISE))
 
-.PHONY: help up down build release test test-quick test-docker chaos check audit bench
+.PHONY: help up down build release test test-quick test-docker properties chaos testbed testbed-down scenarios check audit bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,10 +48,27 @@ test-docker: build ## the tests that need Docker
 	@$(PHASE) "tools to test" scripts/deps test
 	@$(PHASE) "docker tests" scripts/test docker
 
+properties: ## the property tests with random seeds; TIMES=10 as many cases, PACKAGE=name, SEED=N replays
+	@$(PHASE) "tools to build" scripts/deps build client
+	@$(if $(SEED),PROPTEST_RNG_SEED=$(SEED)) $(PHASE) "property tests" scripts/properties $(or $(TIMES),10) $(PACKAGE)
+
 chaos: build ## kill, freeze, fill and cut at random moments; EVENTS=200, SEED=N replays
 	@$(PHASE) "tools to test" scripts/deps test
 	@WHARF_CHAOS_EVENTS=$(or $(EVENTS),200) $(if $(SEED),WHARF_SEED=$(SEED)) $(PHASE) "chaos" \
 	  cargo test --locked -p wharf-tests --test docker_chaos -- --nocapture
+
+testbed: ## many hosts on this machine with the platform on them, to play with; HOSTS=6, DIRECTORS=3
+	@$(PHASE) "tools to test" scripts/deps test
+	@$(PHASE) "testbed" scripts/testbed up $(or $(HOSTS),6) $(DIRECTORS)
+
+testbed-down: ## end what `make testbed` brought up
+	@scripts/testbed down
+
+scenarios: build ## hosts, zones, leaders, links, engines lost under load; SCENARIO=name
+	@$(PHASE) "tools to test" scripts/deps test
+	@scripts/testbed-sweep
+	@trap scripts/testbed-sweep EXIT; \
+	  $(PHASE) "scenarios" cargo run --locked --quiet -p wharf-tests --bin scenarios -- $(SCENARIO)
 
 check: ## format, lints, licences and bans, breaking contract changes
 	@$(PHASE) "tools to build" scripts/deps build

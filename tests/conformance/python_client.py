@@ -35,6 +35,28 @@ assert es.count(index="parts-a")["count"] == 250
 scanned = sorted(h["_source"]["size"] for h in helpers.scan(es, index="parts-a", size=40))
 assert scanned == list(range(250)), scanned
 
+pit = es.open_point_in_time(index="parts-a", keep_alive="1m")["id"]
+pages, after = [], None
+while True:
+    page = es.search(pit={"id": pit, "keep_alive": "1m"}, size=100, sort=[{"size": "asc"}], search_after=after)["hits"]["hits"]
+    if not page:
+        break
+    pages.append([h["_source"]["size"] for h in page])
+    after = page[-1]["sort"]
+assert [len(p) for p in pages] == [100, 100, 50] and sum(pages, []) == list(range(250)), pages
+assert es.close_point_in_time(id=pit)["succeeded"]
+
+done, errors = helpers.reindex(es, "parts-a", "copy-a", scan_kwargs={"size": 60}, op_type="index")
+assert (done, errors) == (250, 0), (done, errors)
+done = es.reindex(source={"index": "copy-a", "query": {"term": {"kind.keyword": "k1"}}}, dest={"index": "copy-b"}, refresh=True)
+assert done["created"] == 83, done
+assert es.update_by_query(index="copy-b", query={"range": {"size": {"lt": 10}}}, refresh=True)["updated"] == 3
+assert es.delete_by_query(index="copy-b", query={"match_all": {}}, refresh=True)["deleted"] == 83
+ids = [h["_id"] for h in es.search(index="copy-a", size=3, sort=["size"])["hits"]["hits"]]
+assert [d["_source"]["size"] for d in es.mget(index="copy-a", ids=ids)["docs"]] == [0, 1, 2]
+marked = es.search(index="copy-a", size=1, sort=["size"], query={"match": {"kind": "k2"}}, highlight={"fields": {"kind": {}}})
+assert marked["hits"]["hits"][0]["highlight"] == {"kind": ["<em>k2</em>"]}, marked
+
 es.create(index="plain", id="1", document={"a": 1}, refresh=True)
 raises(ConflictError, lambda: es.create(index="plain", id="1", document={"a": 2}))
 raises(NotFoundError, lambda: es.get(index="plain", id="2"))

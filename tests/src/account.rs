@@ -118,9 +118,56 @@ pub fn plan_breaches(plans: &[(String, String)]) -> Vec<String> {
         .collect()
 }
 
+/// A run of a watch as its history has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ran {
+    /// The time that it was the run of.
+    pub scheduled_ms: u64,
+    /// Whether it stands for all times that were missed before it.
+    pub catches_up: bool,
+}
+
+/// A history of a watch with an interval is complete when each run is the next one on the grid of the
+/// interval, or the one that catches up with those that were missed, and no time was run twice. Gives
+/// every breach; `runs` in their order.
+#[must_use]
+pub fn run_breaches(runs: &[Ran], interval_ms: u64) -> Vec<String> {
+    let breach = |pair: &[Ran]| {
+        let (before, after) = (pair[0].scheduled_ms, pair[1].scheduled_ms);
+        let what = match after.checked_sub(before) {
+            None | Some(0) => "it was run twice",
+            Some(gap) if !gap.is_multiple_of(interval_ms) => "it leaves the grid",
+            Some(gap) if gap > interval_ms && !pair[1].catches_up => "a run before it is missing",
+            Some(gap) if gap == interval_ms && pair[1].catches_up => "nothing was to catch up with",
+            Some(_) => return None,
+        };
+        Some(format!("after the run of {before} that of {after}: {what}"))
+    };
+    runs.windows(2).filter_map(breach).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_a_doubled_a_shifted_and_a_needless_run_are_each_seen() {
+        let ran = |scheduled_ms, catches_up| Ran {
+            scheduled_ms,
+            catches_up,
+        };
+        let whole = [ran(1_000, false), ran(3_000, false), ran(9_000, true)];
+        assert_eq!(run_breaches(&whole, 2_000), [""; 0]);
+        for planted in [
+            ran(5_000, false),
+            ran(1_000, false),
+            ran(2_000, true),
+            ran(3_000, true),
+        ] {
+            let runs = [ran(1_000, false), planted];
+            assert_eq!(run_breaches(&runs, 2_000).len(), 1, "{planted:?}");
+        }
+    }
 
     fn set(ids: &[&str]) -> BTreeSet<String> {
         ids.iter().map(|id| (*id).to_owned()).collect()

@@ -31,6 +31,38 @@ impl Elastic {
     /// When the credentials lack a field or the CA cannot be read.
     #[must_use]
     pub fn new(credentials: &Value) -> Self {
+        Self::with_timeout(credentials, Duration::from_secs(30))
+    }
+
+    /// The same, with the time that a request may take.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn with_timeout(credentials: &Value, timeout: Duration) -> Self {
+        let options = ClientOptions {
+            timeout,
+            ..ClientOptions::default()
+        };
+        Self::with_options(credentials, options)
+    }
+
+    /// The same through the proxy at this `HOST:PORT`, wherever the deployment's name leads.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    #[must_use]
+    pub fn through(credentials: &Value, timeout: Duration, proxy: &str) -> Self {
+        let options = ClientOptions {
+            timeout,
+            connect_timeout: Duration::from_secs(5),
+            connect_to: Some(proxy.to_owned()),
+            ..ClientOptions::default()
+        };
+        Self::with_options(credentials, options)
+    }
+
+    fn with_options(credentials: &Value, options: ClientOptions) -> Self {
         install_provider();
         let text = |field: &str| {
             credentials[field]
@@ -40,10 +72,6 @@ impl Elastic {
         };
         let ca = CaCerts::load(text("ca_file")).expect("the CA file can be read");
         let config = client_config(&ca, Expect::Name, None).expect("a TLS configuration");
-        let options = ClientOptions {
-            timeout: Duration::from_secs(30),
-            ..ClientOptions::default()
-        };
         let login = format!("{}:{}", text("username"), text("password"));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -10,10 +10,19 @@
 )]
 
 pub mod account;
+mod admin_login;
+pub mod agent_cost;
 pub mod chaos;
 pub mod elastic;
 pub mod feed;
 pub mod hook;
+pub mod lone_director;
+pub mod node;
+pub mod older_engine;
 pub mod patience;
 pub mod platform;
+pub mod power_loss;
+pub mod scenario;
+pub mod steady;
 pub mod testbed;
+pub mod wrong_clock;

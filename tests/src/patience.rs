@@ -3,6 +3,7 @@
 
 use std::{
     fmt::Debug,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -30,6 +31,17 @@ pub fn wait_for<T, E: Debug>(
             ),
         }
         thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Tells threads to stop when it is dropped, also by a panic: a scope waits for its threads, and a test
+/// that fails must not wait for ever for load that nobody ends.
+#[derive(Debug)]
+pub struct StopWhenDropped<'a>(pub &'a AtomicBool);
+
+impl Drop for StopWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -12,22 +12,24 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use wharf_store::{Config, Listener};
 
 /// The files in the order in which they run; those that write come last.
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "queries",
     "aggregations",
     "search",
     "errors",
     "documents",
     "metadata",
+    "highlight",
+    "clients",
 ];
 
 /// Dropped wherever they stand in an answer: they differ from run to run or say how a server scores.
-const INCIDENTAL: [&str; 18] = [
+const INCIDENTAL: [&str; 21] = [
     "took",
     "_shards",
     "_score",
@@ -46,6 +48,9 @@ const INCIDENTAL: [&str; 18] = [
     "epoch",
     "timestamp",
     "num_reduce_phases",
+    "_scroll_id",
+    "pit_id",
+    "creation_time",
 ];
 
 /// What every case finds.
@@ -64,10 +69,13 @@ struct Case {
     name: String,
     #[serde(flatten)]
     call: Call,
+    /// Members of the answer (JSON pointers) that later cases put in by `${name}`.
+    #[serde(default)]
+    keep: BTreeMap<String, String>,
 }
 
 /// A request: method and path, and at most one kind of body.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct Call {
     #[serde(rename = "do")]
     request: String,
@@ -77,6 +85,15 @@ struct Call {
 }
 
 impl Call {
+    /// With what earlier answers gave.
+    fn with(&self, kept: &BTreeMap<String, String>) -> Self {
+        let mut text = serde_json::to_string(self).unwrap();
+        for (name, value) in kept {
+            text = text.replace(&format!("${{{name}}}"), value);
+        }
+        serde_json::from_str(&text).unwrap()
+    }
+
     fn body(&self) -> (&'static str, String) {
         if let Some(lines) = &self.lines {
             let text = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -114,6 +131,12 @@ fn normal(value: &Value, drop: &[String]) -> Value {
                 // The wording of an error is each server's own; its type is what programs read. OpenSearch wraps
                 // what a shard refused: the root cause is compared, so that refusing before asking it is the same.
                 let value = match (key.as_str(), value) {
+                    // Names in no order.
+                    ("matched_queries", Value::Array(names)) => {
+                        let mut names = names.clone();
+                        names.sort_by_key(Value::to_string);
+                        Value::Array(names)
+                    }
                     ("error", Value::Object(error)) => {
                         let root = value.pointer("/root_cause/0/type");
                         json!({"type": root.or_else(|| error.get("type"))})
@@ -214,6 +237,7 @@ async fn the_store_answers_as_opensearch_does() {
     }
     let (mut report, mut asked, mut differing) = (String::new(), 0, 0);
     let mut refused = Vec::new();
+    let mut kept: BTreeMap<String, String> = BTreeMap::new();
     for stem in FILES {
         let recorded = folder().join(format!("recorded/{stem}.json"));
         let recorded: Map<String, Value> =
@@ -225,11 +249,17 @@ async fn the_store_answers_as_opensearch_does() {
             let truth = recorded
                 .get(&case.name)
                 .unwrap_or_else(|| panic!("{name} is not recorded: scripts/record-conformance"));
-            let answer = store.call(&case.call).await;
+            let answer = store.call(&case.call.with(&kept)).await;
+            for (name, pointer) in &case.keep {
+                let value = answer["answer"].pointer(pointer).and_then(Value::as_str);
+                kept.insert(name.clone(), value.unwrap_or_default().to_owned());
+            }
             let mut found = Vec::new();
             let (ours, truth) = (normal(&answer, &drop), normal(truth, &drop));
             differences("", &ours, &truth, &mut found);
-            let reason = answer["answer"]["error"]["reason"].as_str().unwrap_or("");
+            let error = &answer["answer"]["error"];
+            let root = error.pointer("/root_cause/0/reason");
+            let reason = root.unwrap_or(&error["reason"]).as_str().unwrap_or("");
             let refusal = matches!(answer["status"].as_u64(), Some(400 | 501))
                 && (reason.contains("] is not supported by this store")
                     || reason.contains("Unknown aggregation type ["));

@@ -15,10 +15,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, atomic::AtomicBool},
     thread,
     time::Duration,
 };
@@ -30,7 +27,7 @@ use wharf_tests::{
         write_documents,
     },
     elastic::Elastic,
-    patience::wait_for,
+    patience::{StopWhenDropped, wait_for},
     platform::Platform,
     testbed::{Host, inside_namespace, must},
 };
@@ -69,6 +66,7 @@ fn nothing_acknowledged_is_lost_whatever_is_killed_frozen_filled_or_cut() {
                 inside_namespace(namespace, || work(&Elastic::new(credentials), books, stop));
             })
         };
+        let stopping = StopWhenDropped(&stop);
         let load = [inside(write_documents), inside(search)];
         for (number, event) in schedule(seed, events).iter().enumerate() {
             // A moment drawn at random is the test's point, not a wait for something.
@@ -97,7 +95,7 @@ fn nothing_acknowledged_is_lost_whatever_is_killed_frozen_filled_or_cut() {
                 }
             });
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(stopping);
         for thread in load {
             thread.join().expect("the load ends");
         }
@@ -107,7 +105,7 @@ fn nothing_acknowledged_is_lost_whatever_is_killed_frozen_filled_or_cut() {
     settle_deployments(&platform.host, deployments.alive());
 
     let books = books.into_inner().expect("nobody panicked with the books");
-    let stored = platform.with_system(stored_documents);
+    let stored = platform.with_system(|store| stored_documents(store, "chaos"));
     println!(
         "{} sent, {} acknowledged, {} stored, {} searches",
         books.sent().len(),

@@ -1,6 +1,8 @@
-//! What the collectors cost: CPU time of the allocator, which carries them, while 30 containers
-//! are read every 10 s and everything is shipped. Prints the figure; what is tested is that every
-//! container is read in every period. WHARF_BENCH_BINARY measures another build of `wharf`.
+//! What the agents of a host cost: memory and CPU time of director, allocator, which carries the
+//! collectors, and proxy, while containers are read every 10 s and everything is shipped. Prints the
+//! figures; what is tested is that every container is read in every period. `scripts/agents-cost` asks for
+//! more: WHARF_COST_CONTAINERS (30), WHARF_COST_IDLE and WHARF_COST_LOADED, seconds that are measured
+//! before and with them (0, and four periods). WHARF_BENCH_BINARY measures another build of `wharf`.
 
 // A test fails by panicking and tells its figures.
 #![allow(
@@ -10,42 +12,43 @@
     clippy::unwrap_used
 )]
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
-use wharf_tests::{patience::wait_for, platform::Platform, testbed::must};
+use wharf_tests::{
+    agent_cost::{Agent, Span, agents},
+    patience::wait_for,
+    platform::Platform,
+};
 
-const CONTAINERS: usize = 30;
 const PERIODS: u64 = 4;
 
-/// User and system time of a process, seconds.
-fn cpu_seconds(pid: &str) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process lives");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or("")
-        .split_whitespace()
-        .collect();
-    let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
-    // Fields 14 and 15 of proc(5), in ticks of 1/100 s.
-    (ticks(11) + ticks(12)) / 100.0
+/// A number of the environment.
+fn asked(name: &str, default: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(default, |text| text.parse().expect(name))
+}
+
+/// What the agents use over so many seconds, which are what is asked for.
+fn measured(what: &str, agents: &[Agent], seconds: u64) {
+    if seconds > 0 {
+        let span = Span::begin(agents);
+        std::thread::sleep(Duration::from_secs(seconds));
+        println!("{}", span.table(what));
+    }
 }
 
 #[test]
-fn thirty_containers_are_read_in_every_period() {
+fn every_container_is_read_in_every_period() {
+    let containers = usize::try_from(asked("WHARF_COST_CONTAINERS", 30)).unwrap();
     let platform = Platform::up("cost");
-    for number in 0..CONTAINERS {
+    platform.wait_healthy();
+    let agents = agents(&platform.host);
+    measured("idle", &agents, asked("WHARF_COST_IDLE", 0));
+    for number in 0..containers {
         let script = "while true; do echo tick; sleep 5; done";
-        let _ = platform.start(&format!("load-{number:02}"), &["--network", "none"], script);
+        let _ = platform.start(&format!("load-{number:03}"), &["--network", "none"], script);
     }
-    let pid = must(&mut platform.host.docker(&[
-        "inspect",
-        "-f",
-        "{{.State.Pid}}",
-        "wharf-wharfinger-allocator",
-    ]));
-    let pid = pid.trim().to_owned();
     let samples = |minimum: u64| {
         platform.with_system(|store| {
             wait_for(
@@ -55,7 +58,7 @@ fn thirty_containers_are_read_in_every_period() {
                     let body = json!({
                         "size": 0,
                         "query": {"prefix": {"container.name": "load-"}},
-                        "aggs": {"n": {"terms": {"field": "container.name", "size": 100}}},
+                        "aggs": {"n": {"terms": {"field": "container.name", "size": 1000}}},
                     });
                     let answer =
                         store.json("POST", "/metrics-docker.cpu-default/_search", &body)?;
@@ -63,11 +66,14 @@ fn thirty_containers_are_read_in_every_period() {
                         .as_array()
                         .cloned()
                         .unwrap_or_default();
-                    let counts: Vec<u64> = buckets
+                    let counts: BTreeMap<String, u64> = buckets
                         .iter()
-                        .filter_map(|bucket| bucket["doc_count"].as_u64())
+                        .filter_map(|bucket| {
+                            let name = bucket["key"].as_str()?.to_owned();
+                            Some((name, bucket["doc_count"].as_u64()?))
+                        })
                         .collect();
-                    if counts.len() == CONTAINERS && counts.iter().all(|count| *count >= minimum) {
+                    if counts.len() == containers && counts.values().all(|n| *n >= minimum) {
                         Ok(counts)
                     } else {
                         Err(format!("{counts:?}"))
@@ -76,19 +82,23 @@ fn thirty_containers_are_read_in_every_period() {
             )
         })
     };
-    let first = samples(2);
-    let before = (std::time::Instant::now(), cpu_seconds(&pid));
-    let least = first.iter().min().copied().unwrap_or(0);
+    let read = samples(2);
+    let what = format!("with {containers} containers, each with a line every 5 s");
+    let loaded = asked("WHARF_COST_LOADED", 0);
+    measured(&what, &agents, loaded);
+    let first = if loaded > 0 { samples(2) } else { read };
+    let least = first.values().min().copied().unwrap_or(0);
+    let span = Span::begin(&agents);
     let last = samples(least + PERIODS);
-    let seconds = before.0.elapsed().as_secs_f64();
-    let cpu_ms = (cpu_seconds(&pid) - before.1) * 1000.0;
-    println!(
-        "collectors: {:.0} ms CPU per 10 s for {CONTAINERS} containers and the host, shipped ({seconds:.0} s measured)",
-        cpu_ms / seconds * 10.0
-    );
-    let spread = last.iter().max().copied().unwrap_or(0) - last.iter().min().copied().unwrap_or(0);
+    println!("{}", span.table(&what));
+    let grown: Vec<u64> = first
+        .iter()
+        .map(|(name, count)| last[name] - count)
+        .collect();
+    let spread =
+        grown.iter().max().copied().unwrap_or(0) - grown.iter().min().copied().unwrap_or(0);
     assert!(
-        spread <= 3,
-        "some containers were left out of some periods: {last:?}"
+        spread <= 2,
+        "some containers were left out of some periods: {grown:?}"
     );
 }

@@ -1,6 +1,7 @@
 //! Bad days of a host, made for real: no engine, an engine that is silent, ports that are taken, a
-//! disk that is full, a container that cannot be started. `wharf up` and `wharf status` say which it
-//! is and what to do, and what was refused leaves nothing behind.
+//! disk that is full, a wrong clock, an engine that is too old, a container that cannot be started.
+//! `wharf up` and `wharf status` say which it is and what to do, and what was refused leaves nothing
+//! behind.
 
 // A test fails by panicking and tells its figures.
 #![allow(
@@ -17,12 +18,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wharf_tests::{
+    older_engine::OlderEngine,
     patience::wait_for,
     platform::Platform,
     testbed::{Host, must, run},
+    wrong_clock::WrongClock,
 };
+
+/// Problems are measured, told and judged every few seconds, the clock every half minute.
+const SOON: Duration = Duration::from_secs(120);
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -47,7 +53,7 @@ fn an_engine_that_is_missing_or_not_allowed_is_named_and_nothing_is_written() {
     let output = run(host.wharf(&["up"]).env("DOCKER_HOST", &nowhere));
     let text = refused(&output, "ALL0001");
     assert!(text.contains("nothing.sock"), "{text}");
-    assert!(!host.data_dir().exists(), "something was written");
+    assert!(!host.has_data(), "something was written");
 
     let mut command = host.command("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
@@ -67,7 +73,7 @@ fn ports_that_are_taken_are_named_with_what_they_are_for() {
     let output = run(&mut host.wharf(&["up"]));
     let text = refused(&output, "CLI0023");
     assert!(text.contains("9243 (proxy, https)"), "{text}");
-    assert!(!host.data_dir().exists(), "something was written");
+    assert!(!host.has_data(), "something was written");
     drop(taken);
 }
 
@@ -171,4 +177,165 @@ fn a_container_that_the_engine_cannot_start_is_made_anew_and_its_data_stays() {
         let (status, answer) = system.call("GET", document, "").expect("an answer");
         assert_eq!(status, 200, "the data did not stay: {answer}");
     });
+}
+
+/// Waits until `wharf status` knows a problem; gives it.
+fn named(host: &Host, code: &str) -> Value {
+    wait_for(&format!("{code} in `wharf status`"), SOON, || {
+        let status = host.wharf_json(&["status"]);
+        let problems = status["problems"].as_array().cloned().unwrap_or_default();
+        let found = problems.into_iter().find(|one| one["code"] == code);
+        found.ok_or(status)
+    })
+}
+
+/// Waits until `wharf status` knows no problem any more.
+fn healthy(host: &Host) {
+    wait_for("a healthy platform", SOON, || {
+        let status = host.wharf_json(&["status"]);
+        if status["healthy"] == true && status["problems"].as_array().is_none_or(Vec::is_empty) {
+            Ok(())
+        } else {
+            Err(status["problems"].clone())
+        }
+    });
+}
+
+/// The message and the hint of a problem have these words, and people see them too.
+fn says(host: &Host, problem: &Value, words: &str, hint: &str) {
+    let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
+    assert!(text("message").contains(words), "{words}: {problem}");
+    assert!(text("hint").contains(hint), "{hint}: {problem}");
+    let shown = must(&mut host.wharf(&["status"]));
+    assert!(shown.contains("NOT HEALTHY"), "{shown}");
+    assert!(shown.contains(problem["code"].as_str().unwrap()), "{shown}");
+    assert!(shown.contains(hint), "{hint}: {shown}");
+}
+
+#[test]
+fn a_full_disk_a_wrong_clock_and_an_engine_that_is_too_old_are_named_in_status_while_they_last() {
+    let host = Host::start("named");
+    host.mount_data_disk(48 << 30);
+    let front = host.dir().join("front.sock");
+    let engine = OlderEngine::start(&front, &host.dir().join("docker.sock"));
+    let up = || {
+        let mut up = host.wharf(&["up"]);
+        up.env("DOCKER_HOST", engine.address());
+        up
+    };
+    must(&mut up());
+    healthy(&host);
+
+    // Every block that is not kept for root, in one file that has only its size.
+    let ballast = host.data_dir().join("ballast");
+    let free = must(
+        Command::new("df")
+            .args(["--output=avail", "-B1"])
+            .arg(host.data_dir()),
+    );
+    let free = free.lines().nth(1).expect("a number").trim().to_owned();
+    must(Command::new("fallocate").args(["-l", &free]).arg(&ballast));
+    let problem = named(&host, "ALL0021");
+    says(
+        &host,
+        &problem,
+        "are free on the data directory",
+        "free or add disk",
+    );
+    std::fs::remove_file(&ballast).expect("the ballast is there");
+    healthy(&host);
+
+    let allocator = [
+        "inspect",
+        "-f",
+        "{{.State.Pid}}",
+        "wharf-wharfinger-allocator",
+    ];
+    let pid = must(&mut host.docker(&allocator));
+    let clock = WrongClock::ahead(pid.trim(), 90);
+    let problem = named(&host, "ALL0022");
+    says(
+        &host,
+        &problem,
+        "ahead of the director's",
+        "synchronise the clocks",
+    );
+    drop(clock);
+    healthy(&host);
+
+    // Another engine is installed and started: every container is started anew with it.
+    engine.set_old(true);
+    must(&mut host.docker(&["restart", "wharf-wharfinger-allocator"]));
+    let problem = named(&host, "ALL0003");
+    says(&host, &problem, "1.24", "install Docker 19.03 or newer");
+    refused(&run(&mut up()), "ALL0003");
+    engine.set_old(false);
+    healthy(&host);
+    must(&mut up());
+}
+
+#[test]
+fn a_spool_with_a_torn_tail_says_so_and_its_documents_arrive() {
+    let platform = Platform::up("spool");
+    let host = &platform.host;
+    let allocator = "wharf-wharfinger-allocator";
+    let _ = platform.start(
+        "speaker",
+        &["--network", "none"],
+        "echo said before; sleep 3600",
+    );
+    let arrived = |message: &str| {
+        wait_for(message, SOON, || {
+            let query = json!({"bool": {"filter": [
+                {"prefix": {"container.name": "speaker"}},
+                {"match_phrase": {"message": message}},
+            ]}});
+            let count = platform
+                .with_system(|store| store.count("logs-docker.container-default", &query))?;
+            if count == 1 {
+                Ok(())
+            } else {
+                Err(count.to_string())
+            }
+        });
+    };
+    arrived("said before");
+    must(&mut host.docker(&["kill", allocator]));
+    let spool = host.data_dir().join("allocator/collectors/spool");
+    let listed = std::fs::read_dir(&spool).expect("the spool");
+    let segments = listed.map(|entry| entry.expect("an entry").path());
+    let newest = segments.max().expect("a segment");
+    // Half a record, as the disk has it when the power goes.
+    let torn = b"half of a record that the power went away in";
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&newest)
+        .expect("it is there");
+    std::io::Write::write_all(&mut file, torn).expect("a torn tail");
+    drop(file);
+    must(&mut host.docker(&["start", allocator]));
+    let line = wait_for("the line about the spool", SOON, || {
+        let output = run(&mut host.docker(&["logs", allocator]));
+        let text = said(&output);
+        let lines = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut about = lines.filter(|line| {
+            let message = line["message"].as_str().unwrap_or_default();
+            message.starts_with("the spool was not closed in order")
+        });
+        about.next().ok_or(text)
+    });
+    assert_eq!(
+        (&line["level"], &line["cut_bytes"]),
+        (&json!("WARN"), &json!(torn.len()))
+    );
+    let _ = platform.start(
+        "speaker-2",
+        &["--network", "none"],
+        "echo said afterwards; sleep 3600",
+    );
+    arrived("said afterwards");
+    arrived("said before");
+    platform.wait_healthy();
 }

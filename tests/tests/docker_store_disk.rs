@@ -11,21 +11,15 @@
 )]
 
 use std::{
-    collections::BTreeSet,
-    fmt::Write as _,
-    fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
+    collections::BTreeSet, fmt::Write as _, fs, path::PathBuf, process::Command, time::Duration,
 };
 
-use serde_json::Value;
 use wharf_tests::{
+    node::Node,
     patience::wait_for,
-    testbed::{base_dir, binary, must, run},
+    testbed::{base_dir, must, run},
 };
 
-const PORT: u16 = 29_399;
 const BATCH: usize = 20;
 
 /// A small file system of its own, unmounted when dropped.
@@ -74,54 +68,13 @@ impl Drop for Disk {
     }
 }
 
-struct Store(Child);
-
-impl Store {
-    fn start(data: &Path) -> Self {
-        let listen = format!("127.0.0.1:{PORT}");
-        let mut command = Command::new(binary());
-        command.args(["run", "store", "--listen", &listen, "--data-dir"]);
-        command.arg(data);
-        command.args(["--memory-bytes", "1073741824", "--disk-bytes", "1073741824"]);
-        command.stderr(Stdio::null()).stdout(Stdio::null());
-        let store = Self(command.spawn().expect("the store can be started"));
-        wait_for("the store serves", Duration::from_secs(30), || {
-            match call("GET", "/_cluster/health", "") {
-                Some((200, _)) => Ok(()),
-                other => Err(other),
-            }
-        });
-        store
-    }
-}
-
-/// Ends it as a crash would.
-impl Drop for Store {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn call(method: &str, path: &str, body: &str) -> Option<(u16, Value)> {
-    let url = format!("http://127.0.0.1:{PORT}{path}");
-    let mut command = Command::new("curl");
-    command.args(["-s", "-X", method, &url, "-w", "\n%{http_code}"]);
-    if !body.is_empty() {
-        command.args(["-H", "content-type: application/x-ndjson"]);
-        command.args(["--data-binary", body]);
-    }
-    let output = run(&mut command);
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (json, status) = text.rsplit_once('\n')?;
-    Some((
-        status.parse().ok().filter(|status| *status > 0)?,
-        serde_json::from_str(json).unwrap_or(Value::Null),
-    ))
+fn start(disk: &Disk) -> Node {
+    // The log stays off the disk that fills up.
+    Node::start(&disk.path().join("data"), &disk.0.join("log"))
 }
 
 /// Status of each create.
-fn create(ids: &[String]) -> Vec<u64> {
+fn create(node: &Node, ids: &[String]) -> Vec<u64> {
     let mut body = String::new();
     for id in ids {
         let _ = writeln!(
@@ -129,7 +82,7 @@ fn create(ids: &[String]) -> Vec<u64> {
             "{{\"create\":{{\"_id\":\"{id}\"}}}}\n{{\"n\":\"{id}\"}}"
         );
     }
-    let (status, answer) = call("POST", "/docs/_bulk", &body).expect("an answer");
+    let (status, answer) = node.call("POST", "/docs/_bulk", &body).expect("an answer");
     assert_eq!(status, 200, "{answer}");
     if answer["errors"] == true {
         println!("{}", answer["items"][0]["create"]["error"]);
@@ -148,17 +101,16 @@ fn ids(batch: usize) -> Vec<String> {
 #[test]
 fn what_a_full_disk_refused_is_not_called_there_before_it_is_durable() {
     let disk = Disk::new(512 << 20);
-    let data = disk.path().join("data");
-    let store = Store::start(&data);
+    let store = start(&disk);
     let mut acknowledged: BTreeSet<String> = BTreeSet::new();
-    assert_eq!(create(&ids(0)), vec![201; BATCH]);
+    assert_eq!(create(&store, &ids(0)), vec![201; BATCH]);
     acknowledged.extend(ids(0));
 
     disk.fill();
     // The journal's last block takes a few more batches.
     let mut batch = 1;
     let refused = loop {
-        let statuses = create(&ids(batch));
+        let statuses = create(&store, &ids(batch));
         if statuses.iter().any(|status| *status != 201) {
             assert!(
                 statuses.iter().all(|status| *status == 429),
@@ -171,7 +123,7 @@ fn what_a_full_disk_refused_is_not_called_there_before_it_is_durable() {
         assert!(batch < 5000, "the disk never filled up");
     };
     for _ in 0..5 {
-        let statuses = create(&refused);
+        let statuses = create(&store, &refused);
         assert!(
             statuses.iter().all(|status| *status == 429),
             "told of what is not durable: {statuses:?}"
@@ -179,8 +131,8 @@ fn what_a_full_disk_refused_is_not_called_there_before_it_is_durable() {
     }
 
     disk.make_room();
-    wait_for("writes are taken again", Duration::from_secs(20), || {
-        let statuses = create(&refused);
+    wait_for("writes are taken again", Duration::from_secs(90), || {
+        let statuses = create(&store, &refused);
         let there = |status: &u64| matches!(status, 201 | 409);
         if statuses.iter().all(there) {
             Ok(())
@@ -191,15 +143,16 @@ fn what_a_full_disk_refused_is_not_called_there_before_it_is_durable() {
     acknowledged.extend(refused);
     drop(store);
 
-    let store = Store::start(&data);
-    let (_, answer) = call("GET", "/docs/_count", "").expect("a count");
+    let store = start(&disk);
     assert_eq!(
-        answer["count"].as_u64(),
-        Some(acknowledged.len() as u64),
-        "what was acknowledged, no more and no less: {answer}"
+        store.count("docs"),
+        acknowledged.len() as u64,
+        "what was acknowledged, no more and no less"
     );
     for id in &acknowledged {
-        let (status, _) = call("GET", &format!("/docs/_doc/{id}"), "").expect("an answer");
+        let (status, _) = store
+            .call("GET", &format!("/docs/_doc/{id}"), "")
+            .expect("an answer");
         assert_eq!(status, 200, "{id} was acknowledged and is lost");
     }
     drop(store);

@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 use bench::{Bench, Message, PASSWORD, Receiver, wait_for};
 use checks::{check_history, check_messages};
 use http::Method;
-use rand::Rng as _;
 use serde_json::json;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Request};
@@ -148,12 +147,13 @@ async fn killed_at_any_moment_it_says_each_thing_under_one_key_and_loses_no_run(
     set_bad(&bench, false).await;
     put_watch(&bench, "app-errors", "1s").await;
     wait_runs(&bench, "app-errors", "it runs", |runs| !runs.is_empty()).await;
-    let mut rng = rand::rng();
-    for round in 0..8 {
+    // Moments anywhere in a run, a delivery, a start.
+    for (round, wait_ms) in [0, 1_730, 290, 2_410, 40, 950, 2_080, 610]
+        .iter()
+        .enumerate()
+    {
         set_bad(&bench, round % 2 == 0).await;
-        // A moment anywhere in a run, a delivery, a start.
-        let wait_ms = rng.random_range(0..2_500);
-        tokio::time::sleep(std::time::Duration::from_millis(wait_ms)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(*wait_ms)).await;
         bench.kill_monitor();
         bench.start_monitor();
     }

@@ -131,16 +131,16 @@ pub fn search(store: &Elastic, books: &Mutex<Books>, stop: &AtomicBool) {
     }
 }
 
-/// Ids of every stored document, counted.
+/// Ids of every document that an index of the load has, counted.
 ///
 /// # Panics
 /// When the store does not answer.
 #[must_use]
-pub fn stored_documents(store: &Elastic) -> BTreeMap<String, u64> {
+pub fn stored_documents(store: &Elastic, index: &str) -> BTreeMap<String, u64> {
     let mut stored = BTreeMap::new();
     each_hit(
         store,
-        "/chaos/_search",
+        &format!("/{index}/_search"),
         &json!({"match_all": {}}),
         &json!([{"n.keyword": "asc"}]),
         |hit| {

@@ -81,6 +81,11 @@ impl Engine {
         });
     }
 
+    /// Whether it was started and not killed since.
+    pub(super) const fn runs(&self) -> bool {
+        self.process.is_some()
+    }
+
     pub(super) fn pid(&self) -> u32 {
         self.process.as_ref().expect("the engine runs").id()
     }

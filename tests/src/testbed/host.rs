@@ -1,15 +1,22 @@
-//! A host of the testbed: a network namespace with its own loopback, an engine in it, a data
-//! directory, and the `wharf` command as its user would call it. Destroyed when dropped.
+//! A host of the testbed: a network namespace with its own loopback and, when it is plugged in, a
+//! cable; an engine in it, a data directory, and the `wharf` command as its user would call it. Destroyed when dropped.
 
 use std::{
     fs,
+    net::Ipv4Addr,
     os::fd::AsFd,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::{base_dir, binary, engine::Engine, must, run};
+use super::{
+    base_dir, binary,
+    engine::Engine,
+    must,
+    network::{CABLE, Network},
+    run,
+};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -18,17 +25,53 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub struct Host {
     namespace: String,
     dir: PathBuf,
-    engine: Engine,
+    pub(super) engine: Engine,
+    address: Option<Ipv4Addr>,
     keep: bool,
+    left_running: bool,
 }
 
 impl Host {
-    /// A fresh host with a running engine.
+    /// A fresh host with a running engine, alone: its network is its loopback.
     ///
     /// # Panics
     /// When the machine cannot make one; `scripts/deps test` installs what it needs.
     #[must_use]
     pub fn start(name: &str) -> Self {
+        Self::start_with(name, None)
+    }
+
+    /// A fresh host with a running engine, plugged into a network.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn start_on(name: &str, network: &Network) -> Self {
+        Self::start_with(name, Some(network))
+    }
+
+    /// A fresh host without an engine, plugged into a network: where people and clients sit.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    #[must_use]
+    pub fn without_engine(name: &str, network: &Network) -> Self {
+        Self::plugged(name, Some(network))
+    }
+
+    fn start_with(name: &str, network: Option<&Network>) -> Self {
+        let mut host = Self::plugged(name, network);
+        host.equip();
+        host
+    }
+
+    /// Gives it what the platform needs of a host: room for data, and an engine that runs.
+    pub(super) fn equip(&mut self) {
+        self.give_own_disk_where_crowded();
+        self.engine.start();
+    }
+
+    fn plugged(name: &str, network: Option<&Network>) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         // Short, because a path of a Unix socket may have 107 bytes at most.
         let namespace = format!("wt-{}-{number}", std::process::id());
@@ -41,10 +84,12 @@ impl Host {
             namespace,
             dir,
             engine,
+            address: None,
             keep: std::env::var_os("WHARF_TESTBED_KEEP").is_some(),
+            left_running: false,
         };
         must(Command::new("ip").args(["-n", &host.namespace, "link", "set", "lo", "up"]));
-        host.engine.start();
+        host.address = network.map(|network| network.plug(&host.namespace));
         host
     }
 
@@ -54,29 +99,17 @@ impl Host {
         &self.dir
     }
 
+    /// Whether the platform has files on the host. Its folder may be a disk's mount point, which stays.
+    #[must_use]
+    pub fn has_data(&self) -> bool {
+        let files = fs::read_dir(self.data_dir());
+        files.is_ok_and(|mut files| files.next().is_some())
+    }
+
     /// The platform's data directory on this host.
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.dir.join("wharf")
-    }
-
-    /// Puts the platform's data directory on a disk of its own: a sparse image, loop-mounted, and
-    /// unmounted with the host.
-    ///
-    /// # Panics
-    /// When the machine cannot mount it.
-    pub fn mount_data_disk(&self, bytes: u64) {
-        let image = self.dir.join("disk.img");
-        let file = fs::File::create(&image).expect("the disk's image can be made");
-        file.set_len(bytes).expect("the disk's image can be sparse");
-        fs::create_dir_all(self.data_dir()).expect("the mount point can be made");
-        must(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image));
-        must(
-            Command::new("mount")
-                .args(["-o", "loop"])
-                .arg(&image)
-                .arg(self.data_dir()),
-        );
     }
 
     /// A command that runs in the host's network.
@@ -153,6 +186,42 @@ impl Host {
         self.engine.start();
     }
 
+    /// Its address on the network that it is plugged into.
+    #[must_use]
+    pub const fn address(&self) -> Option<Ipv4Addr> {
+        self.address
+    }
+
+    /// Pulls the host's cable, or plugs it in again.
+    ///
+    /// # Panics
+    /// When the host is not on a network.
+    pub fn set_plugged(&self, plugged: bool) {
+        let state = if plugged { "up" } else { "down" };
+        must(Command::new("ip").args(["-n", &self.namespace, "link", "set", CABLE, state]));
+    }
+
+    /// Lets the host send so much at most; none: as fast as it can.
+    ///
+    /// # Panics
+    /// When the host is not on a network.
+    pub fn limit_sending(&self, kilobits_per_second: Option<u32>) {
+        let mut tc = self.command("tc");
+        match kilobits_per_second {
+            Some(rate) => tc
+                .args(["qdisc", "replace", "dev", CABLE, "root", "tbf", "rate"])
+                .arg(format!("{rate}kbit"))
+                .args(["burst", "32kbit", "latency", "400ms"]),
+            None => tc.args(["qdisc", "delete", "dev", CABLE, "root"]),
+        };
+        must(&mut tc);
+    }
+
+    /// Leaves the host running when this is dropped, for `scripts/testbed-sweep` to remove.
+    pub(super) fn leave_running(&mut self) {
+        self.left_running = true;
+    }
+
     /// Name of the host's network namespace.
     #[must_use]
     pub fn namespace(&self) -> &str {
@@ -224,6 +293,9 @@ pub fn inside_namespace<T: Send>(namespace: &str, code: impl FnOnce() -> T + Sen
 
 impl Drop for Host {
     fn drop(&mut self) {
+        if self.left_running {
+            return;
+        }
         if std::thread::panicking() {
             let listed =
                 run(&mut self.docker(&["ps", "-a", "--format", "{{.Names}}\t{{.Status}}"]));

@@ -2,14 +2,30 @@
 //! never touches the machine's engine. Everything lies below one folder and has names that begin
 //! with `wt-`, so that `scripts/testbed-sweep` removes what a killed run left.
 
+mod desk;
+mod disk;
 mod engine;
+mod fleet;
 mod host;
+mod network;
+mod parallel;
+mod power;
+mod relay;
+mod systemd_host;
+mod traces;
 
+pub use desk::Desk;
+pub use fleet::{Fleet, Layout};
 pub use host::{Host, inside_namespace};
+pub use network::{Fault, Network};
+pub use relay::Relay;
+pub use systemd_host::SystemdHost;
+pub use traces::Traces;
 
 use std::{
     path::PathBuf,
     process::{Command, Output},
+    sync::OnceLock,
 };
 
 /// Folder of every testbed on this machine.
@@ -45,6 +61,19 @@ pub fn run(command: &mut Command) -> Output {
         .unwrap_or_else(|error| panic!("{command:?} cannot be run: {error}"))
 }
 
+/// The dev binary as it was built, for tests that run it as a process.
+///
+/// # Panics
+/// When the binary has not been built.
+#[must_use]
+pub fn built_binary() -> PathBuf {
+    let exe = std::env::current_exe().expect("a test knows its own path");
+    exe.ancestors()
+        .map(|folder| folder.join("wharf"))
+        .find(|path| path.is_file())
+        .expect("target/…/debug/wharf is missing: run `make build`")
+}
+
 /// The dev binary, stripped, which is what test images carry. Built by `make build`. A bench names
 /// another by `WHARF_BENCH_BINARY`.
 ///
@@ -52,15 +81,16 @@ pub fn run(command: &mut Command) -> Output {
 /// When the binary has not been built.
 #[must_use]
 pub fn binary() -> PathBuf {
+    // One run has one binary, also when another is built meanwhile.
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(stripped_binary).clone()
+}
+
+fn stripped_binary() -> PathBuf {
     if let Some(other) = std::env::var_os("WHARF_BENCH_BINARY") {
         return PathBuf::from(other);
     }
-    let exe = std::env::current_exe().expect("a test knows its own path");
-    let built = exe
-        .ancestors()
-        .map(|folder| folder.join("wharf"))
-        .find(|path| path.is_file())
-        .expect("target/…/debug/wharf is missing: run `make build`");
+    let built = built_binary();
     // Named after the very build, so that another tree's binary is never taken for this one's.
     let made_ns = built
         .metadata()

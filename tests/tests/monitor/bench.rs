@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,6 +30,8 @@ use wharf_runtime::net::{
 };
 use wharf_runtime::task::{Shutdown, spawn};
 use wharf_runtime::tls::{Authority, Expect, LeafSpec, client_config, install_provider};
+use wharf_test_ports::TestPort;
+use wharf_tests::testbed::built_binary;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const USER: &str = "elastic";
@@ -111,24 +112,11 @@ pub(crate) struct Bench {
     dir: tempfile::TempDir,
     authority: Authority,
     client: HttpsClient,
-    store_port: u16,
-    monitor_port: u16,
-    store: Option<Child>,
-    monitor: Option<Child>,
+    store_port: TestPort,
+    monitor_port: TestPort,
+    store: Mutex<Option<Child>>,
+    monitor: Mutex<Option<Child>>,
     pub(crate) receiver: Receiver,
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-fn binary() -> PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    exe.ancestors()
-        .map(|folder| folder.join("wharf"))
-        .find(|path| path.is_file())
-        .expect("target/…/debug/wharf is missing: run `make build`")
 }
 
 fn basic(password: &str) -> String {
@@ -156,7 +144,7 @@ impl Bench {
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::create("test", now_ms()).unwrap();
         let leaf = LeafSpec::for_host("localhost").with_host("127.0.0.1");
-        let (store_port, monitor_port) = (free_port(), free_port());
+        let (store_port, monitor_port) = (TestPort::reserve(), TestPort::reserve());
         for node in ["store", "monitor"] {
             let secrets = dir.path().join(node).join("secrets");
             fs::create_dir_all(&secrets).unwrap();
@@ -172,13 +160,13 @@ impl Bench {
             authority,
             store_port,
             monitor_port,
-            store: None,
-            monitor: None,
+            store: Mutex::default(),
+            monitor: Mutex::default(),
         };
         let users = json!({"users": [{"username": USER, "password": PASSWORD}]});
         bench.write("store/secrets/users.json", &users);
         let access = json!({
-            "url": format!("https://127.0.0.1:{store_port}"), "alias": "web",
+            "url": format!("https://{}", bench.store_port.addr()), "alias": "web",
             "server_name": "localhost", "username": USER, "password": PASSWORD,
         });
         bench.write("monitor/secrets/storage.json", &access);
@@ -213,20 +201,20 @@ impl Bench {
         self.write("monitor/secrets/channels.json", &channels);
     }
 
-    fn run(&self, role: &str, port: u16) -> Child {
+    fn run(&self, role: &str, port: &TestPort) -> Child {
         let dir = self.dir.path().join(role);
         let log = fs::File::options()
             .create(true)
             .append(true)
             .open(dir.join("log"))
             .unwrap();
-        Command::new(binary())
+        Command::new(built_binary())
             .args(["run", role])
             .arg("--data-dir")
             .arg(dir.join("data"))
             .arg("--secrets-dir")
             .arg(dir.join("secrets"))
-            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(["--listen", &port.addr().to_string()])
             .args(["--memory-bytes", "536870912"])
             .args(["--disk-bytes", "2147483648"])
             .stdout(Stdio::from(log.try_clone().unwrap()))
@@ -236,24 +224,37 @@ impl Bench {
     }
 
     pub(crate) fn start_store(&mut self) {
-        self.store = Some(self.run("store", self.store_port));
+        self.store = Mutex::new(Some(self.run("store", &self.store_port)));
     }
 
     pub(crate) fn start_monitor(&mut self) {
-        self.monitor = Some(self.run("monitor", self.monitor_port));
+        self.monitor = Mutex::new(Some(self.run("monitor", &self.monitor_port)));
     }
 
     pub(crate) fn kill_store(&mut self) {
-        kill(&mut self.store);
+        kill(&self.store);
     }
 
     pub(crate) fn kill_monitor(&mut self) {
-        kill(&mut self.monitor);
+        kill(&self.monitor);
+    }
+
+    /// A node that has ended answers no more: whoever waits for it should know at once.
+    fn assert_running(&self) {
+        for (role, node) in [("store", &self.store), ("monitor", &self.monitor)] {
+            if let Some(Ok(Some(status))) = node.lock().unwrap().as_mut().map(Child::try_wait) {
+                panic!("the {role} ended, {status}; log: {}", self.log(role));
+            }
+        }
     }
 
     pub(crate) async fn wait_loaded(&self) {
-        let uri = format!("https://localhost:{}/_wharf/health", self.monitor_port);
+        let uri = format!(
+            "https://localhost:{}/_wharf/health",
+            self.monitor_port.port()
+        );
         wait_for("the monitoring node is ready", async || {
+            self.assert_running();
             let request = Request::get(&uri).body(Full::new(Bytes::new())).unwrap();
             let answer = self.client.fetch(request, 1 << 20).await;
             let answer =
@@ -296,8 +297,9 @@ impl Bench {
 
     /// A call of the storage; repeated while it starts.
     pub(crate) async fn storage(&self, method: Method, path: &str, body: &str) -> Value {
-        let uri = format!("https://localhost:{}{path}", self.store_port);
+        let uri = format!("https://localhost:{}{path}", self.store_port.port());
         wait_for(path, async || {
+            self.assert_running();
             let answer = self.request(method.clone(), uri.clone(), body.to_owned());
             let (status, bytes) = answer.await?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -312,18 +314,21 @@ impl Bench {
 
     /// What the monitoring node answers to a `POST`: status and body.
     pub(crate) async fn post(&self, path: &str, kind: &str, body: &[u8]) -> (u16, Bytes) {
-        let request = Request::post(format!("https://localhost:{}{path}", self.monitor_port))
-            .header("authorization", basic(PASSWORD))
-            .header("content-type", kind)
-            .body(Full::new(Bytes::copy_from_slice(body)))
-            .unwrap();
+        let request = Request::post(format!(
+            "https://localhost:{}{path}",
+            self.monitor_port.port()
+        ))
+        .header("authorization", basic(PASSWORD))
+        .header("content-type", kind)
+        .body(Full::new(Bytes::copy_from_slice(body)))
+        .unwrap();
         let answer = self.client.fetch(request, 1 << 20).await.unwrap();
         (answer.status().as_u16(), answer.into_body())
     }
 
     /// A value of the monitoring node's metrics.
     pub(crate) async fn metric(&self, name: &str) -> Result<f64, String> {
-        let uri = format!("https://localhost:{}/metrics", self.monitor_port);
+        let uri = format!("https://localhost:{}/metrics", self.monitor_port.port());
         let (status, bytes) = self.request(Method::GET, uri, String::new()).await?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let line = text.lines().find(|line| line.starts_with(name));
@@ -351,7 +356,7 @@ impl Bench {
     /// A channel to the monitoring node, and what proves who calls.
     pub(crate) fn grpc(&self, password: &str) -> (tonic::transport::Channel, MetadataValue<Ascii>) {
         let tls = client_config(&self.authority.certs(), Expect::Name, None).unwrap();
-        let address = format!("localhost:{}", self.monitor_port);
+        let address = format!("localhost:{}", self.monitor_port.port());
         let channel = channel(&Addresses::new([address]), tls);
         (channel, basic(password).parse().unwrap())
     }
@@ -363,8 +368,8 @@ pub(crate) fn scheduled_ms(run: &v1::WatchRun) -> u64 {
         .map_or(0, wharf_proto::times::millis)
 }
 
-fn kill(child: &mut Option<Child>) {
-    if let Some(mut child) = child.take() {
+fn kill(child: &Mutex<Option<Child>>) {
+    if let Some(mut child) = child.lock().unwrap().take() {
         // SIGKILL: nothing is flushed. That it has ended already is as good.
         let _ = child.kill();
         let _ = child.wait();
@@ -374,8 +379,8 @@ fn kill(child: &mut Option<Child>) {
 impl Drop for Bench {
     fn drop(&mut self) {
         self.receiver.stop.trigger();
-        kill(&mut self.store);
-        kill(&mut self.monitor);
+        kill(&self.store);
+        kill(&self.monitor);
         if std::thread::panicking() {
             eprintln!("the store's log:\n{}", self.log("store"));
             eprintln!("the monitoring node's log:\n{}", self.log("monitor"));
