@@ -94,7 +94,7 @@ struct GoesOn<'a>(&'a str);
 
 impl Drop for GoesOn<'_> {
     fn drop(&mut self) {
-        run(Command::new("kill").args(["-0", self.0]));
+        run(Command::new("kill").args(["-CONT", self.0]));
     }
 }
 
