@@ -163,7 +163,7 @@ impl Load {
         if now >= before + 3 * usize::try_from(BATCH).unwrap_or(0) {
             Ok(())
         } else {
-            Err(format!("{before} documents are acknowledged"))
+            Err(format!("{now} documents are acknowledged"))
         }
     }
 
