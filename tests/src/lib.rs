@@ -15,6 +15,7 @@ pub mod agent_cost;
 pub mod chaos;
 pub mod elastic;
 pub mod feed;
+pub mod frozen;
 pub mod hook;
 pub mod lone_director;
 pub mod node;

@@ -26,10 +26,11 @@ use std::{
 use serde_json::{Value, json};
 use wharf_tests::{
     elastic::Elastic,
+    frozen::Frozen,
     hook::{Hook, Posted},
-    patience::wait_for,
+    patience::{StopWhenDropped, wait_for},
     platform::Platform,
-    testbed::{must, run},
+    testbed::must,
 };
 
 const STREAM: &str = "metrics-wharf.instance-default";
@@ -239,22 +240,6 @@ fn a_killed_one_is_seen(platform: &Platform) {
     assert!(held >= DOCUMENTS as f64, "nothing is lost: {after}");
 }
 
-/// A process that is stopped, and goes on when this is dropped.
-struct Frozen(String);
-
-impl Frozen {
-    fn stop(pid: String) -> Self {
-        must(Command::new("kill").args(["-STOP", &pid]));
-        Self(pid)
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        run(Command::new("kill").args(["-CONT", &self.0]));
-    }
-}
-
 /// What clients of the deployment got, and when; the newest minute.
 #[derive(Default)]
 struct Answers(Mutex<VecDeque<(Instant, u16)>>);
@@ -294,14 +279,6 @@ fn search_on(platform: &Platform, web: &Value, answers: &Answers, stop: &AtomicB
     });
 }
 
-struct StopOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for StopOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
 /// Messages of the watch about the deployment.
 fn messages(hook: &Hook, state: &str) -> Vec<Posted> {
     let mut posted = hook.posted();
@@ -335,7 +312,7 @@ fn errors_are_told(platform: &Platform, hook: &Hook, web: &Value) {
     thread::scope(|scope| {
         let searching = scope.spawn(|| search_on(platform, web, &answers, &stop));
         // Also when this fails: the thread must end for the test to.
-        let _end = StopOnDrop(&stop);
+        let _end = StopWhenDropped(&stop);
         wait_for("searches are answered", TOLD_WITHIN, || {
             match answers.counted() {
                 (all, 0, None) if all >= 20 => Ok(()),

@@ -15,7 +15,6 @@
 use std::{
     fs,
     os::unix::fs::OpenOptionsExt as _,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -23,10 +22,11 @@ use serde_json::{Value, json};
 use wharf_tests::{
     account::{Ran, run_breaches},
     elastic::Elastic,
+    frozen::Frozen,
     hook::{Hook, Posted},
     patience::wait_for,
     platform::Platform,
-    testbed::{must, run},
+    testbed::must,
 };
 
 const SOON: Duration = Duration::from_secs(150);
@@ -89,30 +89,6 @@ fn bodies(posted: &[Posted]) -> Vec<String> {
 fn inspect(platform: &Platform, container: &str, what: &str) -> String {
     let shown = must(&mut platform.host.docker(&["inspect", "-f", what, container]));
     shown.trim().to_owned()
-}
-
-/// A process that is stopped, and goes on when this is dropped.
-struct Frozen(String);
-
-impl Frozen {
-    fn stop(pid: String) -> Self {
-        must(Command::new("kill").args(["-STOP", &pid]));
-        Self(pid)
-    }
-
-    /// Whether the kernel says so.
-    fn is_still(&self) -> bool {
-        let stat =
-            fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("the process is there");
-        let (_, rest) = stat.rsplit_once(") ").expect("a process's line");
-        rest.starts_with('T')
-    }
-}
-
-impl Drop for Frozen {
-    fn drop(&mut self) {
-        run(Command::new("kill").args(["-CONT", &self.0]));
-    }
 }
 
 #[test]
