@@ -347,34 +347,11 @@ async fn ctrl_c_ends_the_watching_and_says_that_the_plan_goes_on() {
         Some(plans[0]["id"].as_str()?.to_owned())
     })
     .await;
-    let mut follow = lab.command(&["plan", "follow", &plan]);
-    let mut child = follow
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stderr = child.stderr.take().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    eventually("the command waits for Ctrl-C", || async {
-        let status = std::fs::read_to_string(&status).unwrap();
-        let caught = status
-            .lines()
-            .find_map(|line| line.strip_prefix("SigCgt:"))?;
-        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
-        (caught & 0b10 != 0).then_some(())
-    })
-    .await;
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let code = child.wait().unwrap().code();
-    let mut said = String::new();
-    std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
-    assert_eq!(code, Some(130), "{said}");
+    let said = cli::interrupted(lab.command(&["plan", "follow", &plan])).await;
+    assert_eq!(said.code, 130, "{said:?}");
     assert!(
-        said.contains("CLI0040") && said.contains("goes on"),
-        "{said}"
+        said.stderr.contains("CLI0040") && said.stderr.contains("goes on"),
+        "{said:?}"
     );
     let shown = done(&lab, &["plan", "show", &plan, "-o", "json"])
         .await

@@ -118,6 +118,10 @@ async fn a_deployment_keeps_snapshots_and_is_restored_only_while_it_does() {
     let waited = lab.run(&waited).await;
     refused(&waited, "CLI0044");
     assert!(waited.stderr.contains("storage-0"), "{waited:?}");
+    let watched = lab.command(&[&snapshot[..], &["--wait"]].concat());
+    let watched = cli::interrupted(watched).await;
+    assert_eq!(watched.code, 130, "{watched:?}");
+    refused(&watched, "CLI0040");
     let delete = ["repository", "delete", "backups", "--yes"];
     refused(&lab.run(&delete).await, "DIR0097");
     let none = set(&["--no-snapshots", "--on-host-loss", "wait"]).await;

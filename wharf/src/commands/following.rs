@@ -1,6 +1,6 @@
 //! Waiting for what goes on by itself: until it ends, the time is up, or the person has seen enough.
 //! Giving up never ends what is followed, and says so. Not here: what is followed (`plan.rs`,
-//! `vacate.rs`, `authority.rs`).
+//! `vacate.rs`, `authority.rs`, `snapshot.rs`).
 
 use std::{future::Future, time::Duration};
 

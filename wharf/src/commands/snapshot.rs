@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 use wharf_proto::v1::{
-    Deployment, DeploymentSnapshots, GetCredentialsRequest, InstanceSnapshots,
-    SetHostLossPolicyRequest, SetSnapshotPolicyRequest, TakeSnapshotRequest,
+    Deployment, DeploymentSnapshots, GetCredentialsRequest, GetDeploymentRequest,
+    InstanceSnapshots, SetHostLossPolicyRequest, SetSnapshotPolicyRequest, TakeSnapshotRequest,
 };
 
-use super::deployment::get;
+use super::{deployment::get, following};
 use crate::{
     args::{DeploymentSetArgs, SnapshotArgs},
     client::{Client, mutation_as},
@@ -21,6 +21,8 @@ use crate::{
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Looks in a row that may fail: a director that restarts is back within seconds.
+const TRIES: u32 = 30;
 
 /// `wharf deployment set`
 pub(crate) async fn set(client: &Client, args: &DeploymentSetArgs) -> Result<Deployment, Failure> {
@@ -134,8 +136,9 @@ pub(crate) async fn take(client: &Client, args: &SnapshotArgs) -> Result<u8, Fai
     let answer = client.deployments().take_snapshot(request).await?;
     let answer = answer.into_inner();
     if args.wait {
-        let patience = Duration::from_secs(args.wait_timeout);
-        let deployment = until_taken(client, args, answer.requested, patience).await?;
+        let taken = until_taken(client, args, answer.requested);
+        let again = told_by(&args.deployment);
+        let deployment = following::until_ended("the snapshot", &again, None, taken).await?;
         let json = print::json(&deployment)?;
         print::result(client.output(), &json, || {
             let known = deployment.snapshots.clone().unwrap_or_default();
@@ -146,52 +149,75 @@ pub(crate) async fn take(client: &Client, args: &SnapshotArgs) -> Result<u8, Fai
     let json = print::json(&answer)?;
     print::result(client.output(), &json, || {
         format!(
-            "asked for (request {}); `wharf deployment show {}` tells how far it is\n",
+            "asked for (request {}); {}\n",
             answer.requested,
-            print::printable(&args.deployment)
+            told_by(&args.deployment)
         )
     });
     Ok(0)
 }
 
+fn told_by(deployment: &str) -> String {
+    let deployment = print::printable(deployment);
+    format!("`wharf deployment show {deployment}` tells how far it is")
+}
+
+/// Looks until every storage node has served the request, for as long as whoever asks has patience.
 async fn until_taken(
     client: &Client,
     args: &SnapshotArgs,
     requested: u64,
-    patience: Duration,
 ) -> Result<Deployment, Failure> {
+    let patience = Duration::from_secs(args.wait_timeout);
     let until = Instant::now() + patience;
+    let mut failures = 0_u32;
     loop {
-        let deployment = get(client, &args.deployment).await?;
-        let known = deployment.snapshots.clone().unwrap_or_default();
-        let late: Vec<&InstanceSnapshots> = known
-            .instances
-            .iter()
-            .filter(|one| one.requested_done < requested)
-            .collect();
-        if late.is_empty() && !known.instances.is_empty() {
-            return Ok(deployment);
-        }
-        if Instant::now() >= until {
-            let mut reasons: Vec<String> = late.iter().map(|one| lateness(one)).collect();
-            if known.instances.is_empty() {
-                reasons.push("no storage node is known yet".to_owned());
+        let request = GetDeploymentRequest {
+            deployment: args.deployment.clone(),
+        };
+        let missing = match client.deployments().get_deployment(request).await {
+            Ok(answer) => {
+                failures = 0;
+                let deployment = answer.into_inner();
+                let missing = missing(deployment.snapshots.as_ref(), requested);
+                if missing.is_empty() {
+                    return Ok(deployment);
+                }
+                missing
             }
+            Err(status) => {
+                failures += 1;
+                if !following::passes(&status) || failures > TRIES {
+                    return Err(Failure::from(status));
+                }
+                vec!["the director does not answer".to_owned()]
+            }
+        };
+        if Instant::now() >= until {
             return Err(Failure::new(
                 "CLI0044",
                 format!(
                     "no snapshot within {} s: {}",
                     patience.as_secs(),
-                    reasons.join("; ")
+                    missing.join("; ")
                 ),
-                format!(
-                    "it goes on; `wharf deployment show {}` tells how far it is",
-                    print::printable(&args.deployment)
-                ),
+                format!("it goes on; {}", told_by(&args.deployment)),
             ));
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Which storage nodes have not served the request, and why; none: all have.
+fn missing(known: Option<&DeploymentSnapshots>, requested: u64) -> Vec<String> {
+    let instances = known.map_or(&[][..], |known| known.instances.as_slice());
+    if instances.is_empty() {
+        return vec!["no storage node is known yet".to_owned()];
+    }
+    let late = instances
+        .iter()
+        .filter(|one| one.requested_done < requested);
+    late.map(lateness).collect()
 }
 
 fn lateness(one: &InstanceSnapshots) -> String {
@@ -312,6 +338,31 @@ pub(crate) fn overview(known: &DeploymentSnapshots, now_ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_snapshot_is_there_once_every_storage_node_has_it_and_each_that_lacks_it_says_why() {
+        let one = |name: &str, requested_done, error: &str| InstanceSnapshots {
+            instance_name: name.into(),
+            requested_done,
+            running: error.is_empty(),
+            error: error.into(),
+            ..InstanceSnapshots::default()
+        };
+        let nobody = ["no storage node is known yet"];
+        assert_eq!(missing(None, 2), nobody);
+        let mut known = DeploymentSnapshots::default();
+        assert_eq!(missing(Some(&known), 2), nobody);
+        known.instances = vec![
+            one("storage-0", 2, ""),
+            one("storage-1", 1, ""),
+            one("storage-2", 0, "STO0017: refused"),
+        ];
+        assert_eq!(
+            missing(Some(&known), 2),
+            ["storage-1 is at it", "storage-2: STO0017: refused"]
+        );
+        assert_eq!(missing(Some(&known), 0), [""; 0], "all have it");
+    }
 
     #[test]
     fn what_fails_and_what_was_restored_is_told_with_its_age() {

@@ -5,7 +5,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use regex::Regex;
@@ -261,15 +261,45 @@ pub async fn finish(mut command: Command, input: &str) -> Said {
         // A command that reads nothing may have ended.
         let _ = std::io::Write::write_all(&mut stdin, input.as_bytes());
         drop(stdin);
-        let output = child.wait_with_output().unwrap();
-        Said {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        said(child)
     })
     .await
     .unwrap()
+}
+
+fn said(child: Child) -> Said {
+    let output = child.wait_with_output().unwrap();
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Starts a command that watches, presses Ctrl-C once it waits for that, and gives what it said.
+pub async fn interrupted(mut command: Command) -> Said {
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    eventually("the command waits for Ctrl-C", || async {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        (caught & 0b10 != 0).then_some(())
+    })
+    .await;
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let end = tokio::task::spawn_blocking(move || said(child));
+    end.await.unwrap()
 }
 
 /// Compares with a golden file; `WHARF_GOLDEN=write` writes it instead.
