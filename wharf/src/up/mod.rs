@@ -243,7 +243,7 @@ fn admin(
     if let Some(profile) = stored.filter(|profile| profile.platform == platform.name) {
         // The platform may have another address since; with the director elsewhere it is not this host's.
         let own = admin_address(platform);
-        if director_removed || profile.director.split(',').any(|one| one == own) {
+        if director_removed || profile.director.split(',').any(|one| one.trim() == own) {
             return Ok(profile);
         }
         return keep_password(platform, &profile.password, name, ca_file);
