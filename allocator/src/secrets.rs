@@ -194,6 +194,7 @@ mod tests {
         remove(dir.path(), &id).unwrap();
         assert!(present(dir.path()).unwrap().is_empty());
     }
+
     #[test]
     fn where_to_copy_from_is_told_while_the_assignment_says_so() {
         let dir = tempfile::tempdir().unwrap();
