@@ -71,6 +71,10 @@ fn too_large(limit: usize) -> EsError {
     )
 }
 
+fn unanswered(error: impl std::fmt::Display) -> EsError {
+    EsError::internal(format!("the request could not be answered: {error}"))
+}
+
 /// What every handler may use.
 pub(crate) struct App {
     pub(crate) config: Config,
@@ -306,9 +310,18 @@ impl App {
             },
             false => None,
         };
+        let encoding = parts
+            .headers
+            .get(CONTENT_ENCODING)
+            .and_then(|v| v.to_str().ok())
+            .map(str::to_owned);
         if snapshots::is_own(parts.uri.path()) {
             // Whoever waits for a snapshot keeps no worker from others.
-            let received = self.unpack(received, None)?;
+            let app = Arc::clone(self);
+            let unpacked = wharf_runtime::task::spawn_blocking("store snapshot body", move || {
+                app.unpack(received, encoding.as_deref())
+            });
+            let received = unpacked.await.map_err(unanswered)??;
             let call = Call::new(&parts.method, target, received, principal)?;
             return snapshots::answer(self, &call).await.map(Answer::Own);
         }
@@ -323,11 +336,6 @@ impl App {
         let permit = permit.map_err(|_| EsError::internal("shutting down"))?;
         let app = Arc::clone(self);
         let (method, target) = (parts.method, target.to_owned());
-        let encoding = parts
-            .headers
-            .get(CONTENT_ENCODING)
-            .and_then(|v| v.to_str().ok())
-            .map(str::to_owned);
         let work = wharf_runtime::task::spawn_blocking("store request", move || {
             let _permit = permit;
             let received = app.unpack(received, encoding.as_deref())?;
@@ -338,11 +346,7 @@ impl App {
             app.check_lease(under_way.as_ref())?;
             Ok(Answer::Own(reply))
         });
-        work.await.unwrap_or_else(|error| {
-            Err(EsError::internal(format!(
-                "the request could not be answered: {error}"
-            )))
-        })
+        work.await.unwrap_or_else(|error| Err(unanswered(error)))
     }
 }
 

@@ -89,8 +89,8 @@ pub(super) fn dispatch(app: &App, call: Call) -> EsResult<Reply> {
             id.chars().take(100).collect::<String>()
         ))),
         ["_tasks"] if read => Ok(Reply::json(json!({"nodes": {}}))),
-        // None of these can be made here, so there are none.
-        ["_snapshot"] | ["_remote", "info"] if read => Ok(Reply::json(json!({}))),
+        // None can be made here, so there are none.
+        ["_remote", "info"] if read => Ok(Reply::json(json!({}))),
         ["_segments"] if read => nodes::segments(app, call, "_all"),
         ["_recovery"] if read => nodes::recovery(app, call, "_all"),
         ["_search_shards"] if get_or_post => nodes::search_shards(app, call, "_all"),

@@ -277,11 +277,11 @@ fn check_name(repository: &str, name: &str) -> EsResult<()> {
 
 /// Refuses what would make it hold less than everything.
 fn check_body(call: &Call) -> EsResult<()> {
-    if call.received.bytes.iter().all(u8::is_ascii_whitespace) {
+    let bytes = call.body()?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(());
     }
-    let body: Value =
-        serde_json::from_slice(&call.received.bytes).map_err(|error| EsError::malformed(&error))?;
+    let body: Value = serde_json::from_slice(bytes).map_err(|error| EsError::malformed(&error))?;
     let fields = body
         .as_object()
         .ok_or_else(|| EsError::parse("the body of a snapshot is not an object"))?;

@@ -23,7 +23,15 @@ pub(super) fn of_node(app: &App, call: &Call, rest: &[&str]) -> EsResult<Option<
             ("priority", &["p"]),
             ("source", &["s"]),
         ]),
-        ["repositories"] => empty(vec![("id", &[]), ("type", &["t"])]),
+        ["repositories"] => {
+            let mut table = empty(vec![("id", &[]), ("type", &["t"])]);
+            if let Some(opened) = app.place.snapshots.opened() {
+                let (kind, _) = opened.order.shown();
+                let row = vec![text(&opened.order.repository), text(kind)];
+                table.rows.push(row);
+            }
+            table
+        }
         ["plugins"] => empty(vec![
             ("name", &["n"]),
             ("component", &["c"]),

@@ -1,6 +1,12 @@
 //! Elasticsearch's `_snapshot`: what is shown, asked for and refused.
 
-use http::Method;
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::{Method, Request};
+use http_body_util::Full;
 
 use crate::load::fill;
 use crate::place::{Place, Platform};
@@ -14,6 +20,8 @@ async fn snapshots_are_listed_paged_selected_and_deleted_by_either_name() {
     place.start().await;
     let get = async |path: &str| place.send(Method::GET, path, "").await;
     assert_eq!(get("/_snapshot").await.body, serde_json::json!({}));
+    let table = "/_cat/repositories?format=json";
+    assert_eq!(get(table).await.body, serde_json::json!([]));
     let none = get("/_snapshot/backups").await;
     assert_eq!(none.status, 404, "{none:?}");
     assert_eq!(
@@ -55,6 +63,10 @@ async fn snapshots_are_listed_paged_selected_and_deleted_by_either_name() {
 
     let shown = get("/_snapshot/_all").await;
     assert_eq!(shown.body["backups"]["type"], "fs", "{shown:?}");
+    assert_eq!(
+        get(table).await.body,
+        serde_json::json!([{"id": "backups", "type": "fs"}])
+    );
     let names = async |path: &str| -> Vec<String> {
         let answer = get(path).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
@@ -183,6 +195,29 @@ async fn what_the_platform_does_and_what_would_narrow_a_snapshot_is_refused_by_n
         let refused = place.send(Method::POST, path, "").await;
         assert_eq!(refused.status, 501, "{path}: {refused:?}");
     }
-    assert_eq!(repository.manifests().len(), 1);
+    // Many clients pack every body.
+    let packed = |text: &str| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    };
+    let narrow = packed(r#"{"indices":"logs-*"}"#);
+    for (body, status, what) in [
+        (narrow.clone(), 400, "a snapshot holds the whole store"),
+        (narrow[..narrow.len() / 2].to_vec(), 400, "gzip"),
+        (packed(r#"{"indices":"*"}"#), 200, "SUCCESS"),
+    ] {
+        let request = Request::put(format!(
+            "https://{}/_snapshot/backups/packed?wait_for_completion=true",
+            place.addr
+        ));
+        let request = request.header("content-encoding", "gzip");
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
+        let answer = place.client.fetch(request, 1 << 20).await.unwrap();
+        let text = String::from_utf8_lossy(answer.body());
+        assert_eq!(answer.status(), status, "expected {what}: {text}");
+        assert!(text.contains(what), "expected {what}: {text}");
+    }
+    assert_eq!(repository.manifests().len(), 2);
     place.stop().await;
 }
