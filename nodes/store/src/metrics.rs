@@ -53,7 +53,10 @@ impl Kind {
             }
             Some("_mget" | "_source") => Self::Read,
             Some("_doc") if reads => Self::Read,
-            Some("_doc" | "_create" | "_update" | "_delete_by_query") => Self::Write,
+            Some(
+                "_doc" | "_create" | "_update" | "_delete_by_query" | "_update_by_query"
+                | "_reindex",
+            ) => Self::Write,
             _ => Self::Other,
         }
     }
@@ -387,6 +390,8 @@ mod tests {
             (Method::POST, "/_search/scroll", Kind::Search),
             (Method::GET, "/a/_doc/_search", Kind::Read),
             (Method::PUT, "/a/_doc/1", Kind::Write),
+            (Method::POST, "/a/_update_by_query", Kind::Write),
+            (Method::POST, "/_reindex", Kind::Write),
             (Method::POST, "/a/_mget", Kind::Read),
             (Method::GET, "/_all/_count", Kind::Search),
             (Method::GET, "/_cat/indices", Kind::Other),
