@@ -6,10 +6,9 @@
 
 mod api;
 #[path = "../handover/load.rs"]
-#[allow(dead_code)]
 mod load;
 #[path = "../handover/place.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "moves use more of it")]
 mod place;
 mod repository;
 mod restoring;
