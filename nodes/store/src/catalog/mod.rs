@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use wharf_runtime::clock::Clock;
+use wharf_runtime::data_dir::make_dir;
 use wharf_runtime::journal::Journal;
 use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::template::{Templates, builtin_templates};
@@ -100,7 +101,8 @@ impl Catalog {
             |path: &Path, e: std::io::Error| EsError::internal(format!("{}: {e}", path.display()));
         let dir = config.data_dir.as_path();
         let indices_dir = dir.join("indices");
-        std::fs::create_dir_all(&indices_dir).map_err(|e| io(&indices_dir, e))?;
+        // Of a copy or a snapshot without an index the definitions are there already, and nothing else makes its name durable.
+        make_dir(&indices_dir, 0o755).map_err(|e| io(&indices_dir, e))?;
         let file = dir.join(FILE);
         let mut definitions: Definitions = match std::fs::read(&file) {
             Ok(bytes) => serde_json::from_slice(&bytes)
