@@ -16,7 +16,7 @@ use crate::{
     apply::engineless,
     observe::Observations,
     refusal::cut,
-    state::{AuthorityPhase, AuthorityRecord, State},
+    state::{AuthorityPhase, AuthorityRecord, HostRecord, HostRole, State},
 };
 
 /// Uses of one role that are read from a report.
@@ -168,8 +168,11 @@ fn allocators(state: &State) -> BTreeMap<AllocatorId, String> {
     enrolled.chain(known).collect()
 }
 
+/// The same of proxies; one whose host lost the role keeps its id and is heard of no more.
 fn proxies(state: &State) -> BTreeMap<ProxyId, String> {
-    let enrolled = state.hosts.values().filter(|host| host.left_ms.is_none());
+    let routes =
+        |host: &&HostRecord| host.left_ms.is_none() && host.roles.contains(&HostRole::Proxy);
+    let enrolled = state.hosts.values().filter(routes);
     let enrolled = enrolled.filter_map(|host| Some((host.proxy_id.clone()?, host.host.clone())));
     let known = state.proxies.values();
     let known = known.map(|record| (record.id.clone(), record.host.clone()));

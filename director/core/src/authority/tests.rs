@@ -8,10 +8,10 @@ use super::*;
 use crate::{
     apply::apply,
     command::{Body, ChangeAuthority, Command, RegisterProxy},
-    fixture::bytes,
+    fixture::{allocator_id, bytes},
     outcome::Outcome,
     refusal::codes,
-    state::{CaRecord, DirectorFacts, DirectorRecord},
+    state::{CaRecord, DirectorFacts, DirectorRecord, HostRecord, HostRole},
 };
 
 fn ca(number: u64) -> CaRecord {
@@ -342,6 +342,40 @@ fn a_phase_names_whom_it_waits_for_and_why() {
         reasons(&model)[0].starts_with("the director on d: it has not"),
         "{:?}",
         reasons(&model)
+    );
+}
+
+#[test]
+fn a_proxy_is_waited_for_before_it_says_hello_and_not_once_its_host_lost_the_role() {
+    let mut model = begun();
+    let host = HostRecord {
+        allocator_id: allocator_id(9),
+        proxy_id: Some(ProxyId::from_bytes(bytes(9))),
+        director_id: None,
+        host: "h9".to_owned(),
+        address: "10.0.0.9".to_owned(),
+        roles: [HostRole::Proxy].into(),
+        roles_changed_ms: 0,
+        token_id: "ab".repeat(16),
+        enrolled_ms: 1,
+        left_ms: None,
+        without_engine: false,
+    };
+    let mut waited_for = |roles: &[HostRole]| {
+        let roles = roles.iter().copied().collect();
+        let host = HostRecord {
+            roles,
+            ..host.clone()
+        };
+        model.state.hosts.insert(allocator_id(9), host);
+        reasons(&model)
+            .iter()
+            .any(|reason| reason.starts_with("the proxy on h9"))
+    };
+    assert!(waited_for(&[HostRole::Proxy, HostRole::Allocator]));
+    assert!(
+        !waited_for(&[HostRole::Allocator]),
+        "it is refused from then on: a change would wait for ever"
     );
 }
 
