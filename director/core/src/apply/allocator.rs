@@ -95,7 +95,11 @@ pub(super) fn register(state: &mut State, body: &RegisterAllocator) -> Result<Ou
         tags: body.tags.clone(),
         capacity: body.capacity,
     };
-    let set = known.map(|known| known.set.clone()).unwrap_or_default();
+    let mut set = known.map(|known| known.set.clone()).unwrap_or_default();
+    // What the host says itself by now is its own to change again.
+    set.zone.take_if(|zone| *zone == body.zone);
+    set.tags.take_if(|tags| *tags == body.tags);
+    set.capacity.take_if(|capacity| *capacity == body.capacity);
     let record = AllocatorRecord {
         id: id.clone(),
         host: body.host.clone(),

@@ -87,6 +87,17 @@ fn what_is_set_outlives_what_the_host_says_until_it_says_the_same() {
     assert_eq!((&record.set.zone, record.set.capacity), (&None, None));
     hello(&mut world, "zone-2", whole);
     assert_eq!(world.state.allocators[&allocator_id(1)].zone, "zone-2");
+    world.ok(Body::UpdateAllocator(UpdateAllocator {
+        zone: Some("zone-b".to_owned()),
+        ..change(1)
+    }));
+    hello(&mut world, "zone-b", whole);
+    hello(&mut world, "zone-3", whole);
+    assert_eq!(
+        world.state.allocators[&allocator_id(1)].zone,
+        "zone-3",
+        "the host said by itself what was set: it counts again"
+    );
 }
 
 #[test]
