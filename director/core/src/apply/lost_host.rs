@@ -61,7 +61,7 @@ pub(super) fn give_up(state: &mut State, id: &AllocatorId) -> Result<(), Refusal
     for instance in &left {
         berth::drop_claim(state, instance);
     }
-    for (instance, deployment) in &own {
+    for (instance, deployment) in own.iter().filter(|one| !torn.contains(one)) {
         lose(state, instance, deployment);
     }
     Ok(())

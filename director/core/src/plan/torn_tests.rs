@@ -101,6 +101,7 @@ fn ends_without(lost: u64, stage: ClaimStage, other: u64) {
         (&instance.berth, &instance.claim, instance.want),
         (&None, &None, Want::Reserved)
     );
+    assert_eq!(instance.incarnation, 1, "it was lost once");
     assert!(
         world.state.assignments[&allocator_id(other)]
             .set_aside
