@@ -179,7 +179,10 @@ fn target(host: &Host, need: &Need) -> Option<FilterRefusal> {
     if need.excluded.contains(&host.id) {
         return refuse(
             Filter::Target,
-            format!("{} is where {} is to leave", host.name, need.name),
+            format!(
+                "{} is where {} is to leave, or has data of it still to set aside",
+                host.name, need.name
+            ),
         );
     }
     if need.allowed.is_empty() || need.allowed.contains(&host.id) {

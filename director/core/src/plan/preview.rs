@@ -166,6 +166,7 @@ fn placements(
                 .unwrap_or(instance.size);
             let mut need = Need {
                 size,
+                excluded: layout::barred(state, instance),
                 ..need_of(instance, resource)
             };
             let moves = record.wanted.as_ref().map(|wanted| wanted.moves.as_slice());
@@ -177,14 +178,28 @@ fn placements(
                 need.allowed = wish.to.iter().cloned().collect();
                 need.excluded.insert(berth.allocator_id.clone());
             }
-            all.push(placement(index, instance, resource, &need, new, found));
+            // What leaves its place counts there no more.
+            let own = instance.berth.as_ref().map(|berth| &berth.allocator_id);
+            let elsewhere = new.is_some_and(|new| Some(&new.allocator_id) != own);
+            let leaves = own.is_some() && (wish.is_some() || elsewhere);
+            let left = leaves.then(|| {
+                let mut left = index.clone();
+                left.lift(instance);
+                left
+            });
+            let left = left.as_ref().unwrap_or(index);
+            all.push(placement(
+                index, left, instance, resource, &need, new, found,
+            ));
         }
     }
     all
 }
 
+/// `left` is the index without what the instance has where it lies, when it is to leave that.
 fn placement(
     index: &CapacityIndex,
+    left: &CapacityIndex,
     instance: &InstanceRecord,
     resource: &ResourceRecord,
     need: &Need,
@@ -198,12 +213,12 @@ fn placement(
     };
     let stays = chosen.is_some() && chosen == own;
     let bound = stays && !resource.is_stateless();
-    let refusals = index
+    let refusals = left
         .hosts()
         .filter(|host| Some(&host.id) != chosen && !bound && (new.is_some() || own.is_none()))
         .take(REFUSALS)
         .map(|host| {
-            let (share, begun) = index.share(&need.resource_id, &host.zone);
+            let (share, begun) = left.share(&need.resource_id, &host.zone);
             let lacking = (own == Some(&host.id))
                 .then(|| layout::lack(index, &host.id, instance, &need.kind, need.size))
                 .flatten()

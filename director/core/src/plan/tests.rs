@@ -1,9 +1,11 @@
 //! Plans from the wish to the end, on a platform whose allocators and proxies obey.
 
 use crate::{
-    command::{Body, DeploymentChange, UpdateAllocator, UpgradeDeployment},
+    command::{
+        Body, ChangeDeployment, Command, DeploymentChange, UpdateAllocator, UpgradeDeployment,
+    },
     fixture::{World, allocator_id},
-    plan::{attempt, upgrade},
+    plan::{attempt, preview, upgrade},
     refusal::codes,
     state::{MoveCause, MoveWish, PlanStatus, StepKind, StepStatus, Want},
 };
@@ -462,7 +464,25 @@ fn a_move_avoids_a_host_where_the_data_of_the_instance_is_still_to_be_set_aside(
     assert_ne!(other, best, "it would meet its old data");
     assert_ne!(other, allocator_id(1), "it lies there");
     world.cancel(&plan).unwrap();
-    let refused = world.change(&id, to(&[best])).unwrap_err();
+    let refused = world.change(&id, to(&[best.clone()])).unwrap_err();
     assert_eq!(refused.code, codes::CAPACITY, "{refused}");
+    let body = Body::ChangeDeployment(Box::new(ChangeDeployment {
+        deployment_id: id.clone(),
+        plan_id: PlanId::from_bytes([9; 16]),
+        expected_version: 0,
+        change: to(&[]),
+    }));
+    let command = Command::new(world.now_ms, "ann", None, body);
+    let seen = preview::preview(&world.state, &world.observed, &command, world.now_ms).unwrap();
+    let refusals = &seen.plan.placements[0].refusals;
+    let told = refusals
+        .iter()
+        .find(|one| one.allocator_id == best.as_str());
+    assert!(
+        told.unwrap()
+            .reason
+            .contains("data of it still to set aside"),
+        "the dry run is to say why it does not go there: {refusals:?}"
+    );
     world.change(&id, to(&[other])).unwrap();
 }
