@@ -52,7 +52,7 @@ impl Graces {
 pub struct DeploymentView {
     /// How it is.
     pub health: Health,
-    /// Why it is not healthy; empty when it is.
+    /// Why it is not healthy, and what its snapshots lack; that alone of one that is.
     pub problems: Vec<String>,
 }
 
@@ -61,7 +61,8 @@ pub struct DeploymentView {
 pub struct Problem {
     /// For example `DIR0101`, or the host's own `ALL0003`.
     pub code: String,
-    /// `allocator`, `deployment`, `proxy`, `plan`, `host`, `collector`, `platform`.
+    /// `allocator`, `deployment`, `proxy`, `plan`, `host`, `collector`, `platform`, `zone`, `lost_host`, `restored`,
+    /// `snapshots`.
     pub subject_kind: &'static str,
     /// Its id.
     pub subject_id: String,
