@@ -2,7 +2,8 @@
 //! renewals, its own. Those of instances and routes are kept sealed in the state, so that every
 //! leader sends the same; a new one is made when the names change or the last third of its life
 //! begins, or another authority is to issue. Invariants: names are decided here, never by who asks; the
-//! authority that issues is the one of the state; a renewed certificate changes no spec hash. Not here: TLS (`wharf_runtime::tls`), who gets them (`sessions/`).
+//! authority that issues is the one of the state; a renewed certificate changes no spec hash. Not here: TLS
+//! (`wharf_runtime::tls`), who gets them (`sessions/`).
 
 use std::{
     collections::HashMap,

@@ -121,8 +121,8 @@ impl Tries {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let full = table.addresses.len() >= ADDRESSES;
         if full && !table.addresses.contains_key(&address) {
-            let old = |tried: &Tried| now_ms.saturating_sub(tried.last_ms) < FORGET_MS;
-            table.addresses.retain(|_, tried| old(tried));
+            let recent = |tried: &Tried| now_ms.saturating_sub(tried.last_ms) < FORGET_MS;
+            table.addresses.retain(|_, tried| recent(tried));
             if table.addresses.len() >= ADDRESSES {
                 table.addresses.clear();
             }

@@ -2,6 +2,8 @@
 //! memory, rebuilt from sessions, never in the log. Here are the types, the mapping from the wire
 //! with its limits, and what follows from silence. Not here: what was decided (`state`).
 
+mod snapshot;
+
 use std::collections::BTreeMap;
 
 use wharf_proto::{
@@ -9,16 +11,13 @@ use wharf_proto::{
     times, v1,
 };
 
+pub use self::snapshot::{RestoreObservation, RestoreStage, SnapshotObservation};
 use crate::refusal::cut;
 
 /// Instances of one allocator that are read from a report.
 pub const INSTANCES_PER_REPORT: usize = 4_000;
 /// Problems of one host that are read from a heartbeat.
 pub const PROBLEMS_PER_HOST: usize = 32;
-mod snapshot;
-
-pub use self::snapshot::{RestoreObservation, RestoreStage, SnapshotObservation};
-
 /// Bytes kept of a text from a report.
 pub const TEXT_BYTES: usize = 2_000;
 /// Log lines kept of an exit.

@@ -1,7 +1,7 @@
 //! Watches for lost hosts, carries vacates on and rebalances by policy: replacements of what silent hosts
-//! have, moves off hosts that are emptied, moves that spread the load better. Invariant: silence is measured on a steady clock that begins with this
-//! leader's term, so that neither a wrong wall clock nor a change of leader moves anything. Not here:
-//! what is decided (`wharf_director_core::{failure, vacate,
+//! have, moves off hosts that are emptied, moves that spread the load better. Invariant: silence is measured on
+//! a steady clock that begins with this leader's term, so that neither a wrong wall clock nor a change of leader
+//! moves anything. Not here: what is decided (`wharf_director_core::{failure, vacate,
 //! placement::rebalance::policy}`), carrying plans out (`executor_task`).
 
 use std::sync::{Arc, Mutex, PoisonError};

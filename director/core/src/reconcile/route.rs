@@ -58,8 +58,7 @@ pub struct RouteContent {
 }
 
 /// The table as state and observations have it. A deployment has its route from its creation to
-/// its deletion, but while it is
-/// terminated; targets appear in it when a plan routes them.
+/// its deletion, but while it is terminated; targets appear in it when a plan routes them.
 #[must_use]
 pub fn content(state: &State, observed: &Observations) -> RouteContent {
     let mut content = RouteContent {

@@ -1,6 +1,7 @@
 //! What storage nodes told of their snapshots that the state is to know: what may be restored must be
 //! known when their host is silent. Invariant: only the place that an instance lies at is believed, and
-//! only of the repository that its deployment names, and of the life that the instance is in. Not here: taking snapshots, restoring them.
+//! only of the repository that its deployment names, and of the life that the instance is in. Not here: taking
+//! snapshots, restoring them.
 
 use crate::{
     apply::repository::is_snapshot_of,
