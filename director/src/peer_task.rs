@@ -36,11 +36,14 @@ const PROBE: Duration = Duration::from_millis(500);
 /// How long the voters wait for the one before them, in their order, so that their elections do not meet. The
 /// first begins at once; when its log has less than another's, that one begins as soon as it is asked.
 const TURN: Duration = Duration::from_millis(150);
-/// What an election may take, with its writes to a busy disk, before it is begun anew: begun sooner, it would
-/// throw away the votes that are under way.
+/// Between two questions whether the others would vote: they change nothing, and who did not know yet that the
+/// leader has ended did not answer.
+const QUESTION: Duration = Duration::from_millis(50);
+/// What an election may take, with its writes to a busy disk: begun anew sooner, it would throw away the votes
+/// that are under way.
 const ROUND: Duration = Duration::from_millis(250);
-/// Elections begun after one lost leader; the election timeout does the rest.
-const ELECTIONS: u32 = 4;
+/// How long another leader is sought; the election timeout does the rest.
+const SEARCH: Duration = Duration::from_secs(1);
 
 /// Runs until `shutdown`.
 pub(crate) async fn run(
@@ -163,21 +166,24 @@ async fn elect_without(director: &Director, peer: &Peer) {
     let turn = TURN * u32::try_from(turn).unwrap_or(0);
     let mut wait = turn;
     let mut term = status.borrow().term;
-    for _ in 0..ELECTIONS {
+    let began = Instant::now();
+    while began.elapsed() < SEARCH {
         let mut seen = status.clone();
         let another = seen.wait_for(|now| now.leader.is_some_and(|leader| leader != peer.member));
         if tokio::time::timeout(wait, another).await.is_ok() {
             return;
         }
-        // A word of the old leader that was still under way brings it back.
-        director.raft.forget_leader(peer.member);
         let now = status.borrow().term;
-        // A new term is another's election, which has this vote: it gets its time.
-        if turn.is_zero() || now == term {
+        if now == term {
+            // A word of the old leader that was still under way brings it back.
+            director.raft.forget_leader(peer.member);
             director.raft.campaign_without_leader();
+            wait = QUESTION;
+        } else {
+            // The others would vote, and somebody's election is under way.
+            term = now;
+            wait = ROUND + turn;
         }
-        term = now;
-        wait = ROUND + turn;
     }
 }
 
