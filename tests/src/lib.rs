@@ -26,4 +26,5 @@ pub mod power_loss;
 pub mod scenario;
 pub mod steady;
 pub mod testbed;
+pub mod tools;
 pub mod wrong_clock;

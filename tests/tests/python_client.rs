@@ -5,28 +5,13 @@
 // A test fails by panicking.
 #![allow(clippy::panic, clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use wharf_store::{Config, Listener};
-
-fn tools() -> PathBuf {
-    let from = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    from("WHARF_TOOLS").unwrap_or_else(|| {
-        from("XDG_CACHE_HOME")
-            .or_else(|| from("HOME").map(|home| home.join(".cache")))
-            .unwrap()
-            .join("wharfinger/tools")
-    })
-}
+use wharf_tests::tools;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_official_python_client_works() {
-    let python = tools().join("py/bin/python");
-    assert!(
-        python.exists(),
-        "no Python client at {}: run scripts/deps client",
-        python.display()
-    );
     let dir = tempfile::tempdir().unwrap();
     let config = Config::new(
         dir.path().to_path_buf(),
@@ -35,7 +20,7 @@ async fn the_official_python_client_works() {
     );
     let running = wharf_store::start(config).await.unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/python_client.py");
-    let output = tokio::process::Command::new(python)
+    let output = tokio::process::Command::new(tools::python())
         .arg(script)
         .arg(format!("http://{}", running.addr))
         .output()

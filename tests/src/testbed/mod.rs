@@ -2,6 +2,7 @@
 //! never touches the machine's engine. Everything lies below one folder and has names that begin
 //! with `wt-`, so that `scripts/testbed-sweep` removes what a killed run left.
 
+mod bucket;
 mod desk;
 mod disk;
 mod engine;
@@ -14,6 +15,7 @@ mod relay;
 mod systemd_host;
 mod traces;
 
+pub use bucket::Bucket;
 pub use desk::Desk;
 pub use fleet::{Fleet, Layout};
 pub use host::{Host, inside_namespace};

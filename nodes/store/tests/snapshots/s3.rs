@@ -29,38 +29,11 @@ fn tools() -> PathBuf {
     set("WHARF_TOOLS").map_or_else(|| cache().join("wharfinger/tools"), PathBuf::from)
 }
 
-/// Makes the bucket and a user, says the user's keys, and then wants keys that are right.
-const SERVER: &str = r#"
-import json, os, ssl, sys
-port, cert, key, ready = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
-# So many calls are taken as they come: those that make the bucket, the user, its rights and its keys.
-os.environ["INITIAL_NO_AUTH_ACTION_COUNT"] = "4"
-from moto.server import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
-import boto3
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(cert, key)
-app = DomainDispatcherApplication(create_backend_app)
-server = make_server("127.0.0.1", port, app, threaded=True, ssl_context=context)
-import threading
-threading.Thread(target=server.serve_forever, daemon=True).start()
-def client(service):
-    return boto3.client(service, endpoint_url=f"https://127.0.0.1:{port}", verify=False, region_name="us-east-1",
-                        aws_access_key_id="any", aws_secret_access_key="any")
-import warnings
-warnings.simplefilter("ignore")
-client("s3").create_bucket(Bucket="snapshots")
-iam = client("iam")
-iam.create_user(UserName="store")
-rights = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-iam.put_user_policy(UserName="store", PolicyName="all", PolicyDocument=json.dumps(rights))
-made = iam.create_access_key(UserName="store")["AccessKey"]
-with open(ready + ".next", "w") as out:
-    json.dump({"id": made["AccessKeyId"], "secret": made["SecretAccessKey"]}, out)
-os.rename(ready + ".next", ready)
-# Ends with whoever started it.
-sys.stdin.read()
-"#;
+/// The testbed's: it says the keys of a user, and then wants keys that are right.
+const SERVER: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/src/testbed/s3_server.py"
+);
 
 /// The server, ended with this.
 struct Server {
@@ -94,15 +67,10 @@ async fn server(dir: &Path) -> Server {
     let pem = dir.join("server.pem");
     cert.store(&pem).unwrap();
     let port = TestPort::reserve();
-    let (script, ready, log) = (
-        dir.join("server.py"),
-        dir.join("keys.json"),
-        dir.join("log"),
-    );
-    std::fs::write(&script, SERVER).unwrap();
+    let (ready, log) = (dir.join("keys.json"), dir.join("log"));
     let process = Command::new(python)
-        .arg(&script)
-        .arg(port.addr().port().to_string())
+        .arg(SERVER)
+        .args([port.addr().ip().to_string(), port.addr().port().to_string()])
         .args([&pem, &pem, &ready])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
