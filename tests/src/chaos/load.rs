@@ -138,17 +138,24 @@ pub fn search(store: &Elastic, books: &Mutex<Books>, stop: &AtomicBool) {
 #[must_use]
 pub fn stored_documents(store: &Elastic, index: &str) -> BTreeMap<String, u64> {
     let mut stored = BTreeMap::new();
-    each_hit(
-        store,
-        &format!("/{index}/_search"),
-        &json!({"match_all": {}}),
-        &json!([{"n.keyword": "asc"}]),
+    each_document(
+        |body| {
+            let path = format!("/{index}/_search");
+            let page = store.json("POST", &path, body);
+            page.expect("a page of documents")
+        },
         |hit| {
             let id = hit["_id"].as_str().unwrap_or_default().to_owned();
             *stored.entry(id).or_insert(0) += 1;
         },
     );
     stored
+}
+
+/// Takes each document of an index, from the answers to searches.
+pub fn each_document(ask: impl FnMut(&Value) -> Value, take: impl FnMut(&Value)) {
+    let sort = json!([{"n.keyword": "asc"}]);
+    each_hit(ask, &json!({"match_all": {}}), &sort, take);
 }
 
 /// Numbers of an application's `line N`, counted.
@@ -162,7 +169,8 @@ pub fn stored_lines(store: &Elastic, container_id: &str) -> BTreeMap<u64, u64> {
     let query = json!({"term": {"container.id": container_id}});
     // The offset in the file is the position of a line; two of one place would be a double.
     let sort = json!([{"@timestamp": "asc"}, {"log.offset": "asc"}, {"log.file.path": "asc"}]);
-    each_hit(store, path, &query, &sort, |hit| {
+    let ask = |body: &Value| store.json("POST", path, body).expect("a page of lines");
+    each_hit(ask, &query, &sort, |hit| {
         let number = hit["_source"]["message"]
             .as_str()
             .and_then(|text| text.strip_prefix("line ")?.trim().parse().ok());
@@ -174,8 +182,7 @@ pub fn stored_lines(store: &Elastic, container_id: &str) -> BTreeMap<u64, u64> {
 }
 
 fn each_hit(
-    store: &Elastic,
-    path: &str,
+    mut ask: impl FnMut(&Value) -> Value,
     query: &Value,
     sort: &Value,
     mut take: impl FnMut(&Value),
@@ -186,9 +193,7 @@ fn each_hit(
         if !after.is_null() {
             body["search_after"] = after;
         }
-        let answer = store
-            .json("POST", path, &body)
-            .expect("a page of documents");
+        let answer = ask(&body);
         let hits = answer["hits"]["hits"]
             .as_array()
             .cloned()

@@ -7,5 +7,7 @@ mod load;
 mod schedule;
 
 pub use fault::inflict;
-pub use load::{Books, Deployments, search, stored_documents, stored_lines, write_documents};
+pub use load::{
+    Books, Deployments, each_document, search, stored_documents, stored_lines, write_documents,
+};
 pub use schedule::{Event, Fault, Victim, schedule};

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    all_rebooted, allocator_killed, authority_rotated, director_wiped, directors_dead,
-    engines_restarted, flapping, full_disk, host_cut_off, host_killed, host_lost_restored,
-    leader_cut_off, leader_kills, one_way, saturated, vacated, wrong_clock, zone_lost,
+    Begins, Kept, all_rebooted, allocator_killed, authority_rotated, director_wiped,
+    directors_dead, engines_restarted, flapping, full_disk, host_cut_off, host_killed,
+    host_lost_restored, leader_cut_off, leader_kills, one_way, saturated, vacated, wrong_clock,
+    zone_lost,
 };
 use crate::testbed::Fleet;
 
@@ -27,7 +28,7 @@ fn span(default: u64) -> Duration {
 }
 
 /// Every scenario.
-pub const SCENARIOS: [Scenario; 18] = [
+pub const SCENARIOS: [Scenario; 20] = [
     Scenario {
         name: "leader-kills",
         about: "the leading director killed 30 times: first accepted write",
@@ -71,12 +72,22 @@ pub const SCENARIOS: [Scenario; 18] = [
     Scenario {
         name: "host-cut-off",
         about: "a single-copy store cut off, both sides written to, begun empty elsewhere",
-        run: |fleet| host_cut_off(fleet, "empty"),
+        run: |fleet| host_cut_off(fleet, Begins::Empty),
+    },
+    Scenario {
+        name: "host-cut-off-restored",
+        about: "the same, begun elsewhere from its last snapshot",
+        run: |fleet| host_cut_off(fleet, Begins::Restored),
     },
     Scenario {
         name: "host-lost-restored",
         about: "the host of a storage node lost: it begins elsewhere from its last snapshot",
-        run: host_lost_restored,
+        run: |fleet| host_lost_restored(fleet, Kept::InFolder),
+    },
+    Scenario {
+        name: "host-lost-restored-s3",
+        about: "the same with a bucket of another's server",
+        run: |fleet| host_lost_restored(fleet, Kept::InBucket),
     },
     Scenario {
         name: "full-disk",

@@ -1,7 +1,8 @@
 //! A host with a single-copy store that is cut off from every other, while clients on both sides of the cut
-//! write to it. By its deployment's setting the store begins elsewhere. Every document that either place
-//! acknowledged is in the new store or in what is set aside on the old host. Not here: the clients and their
-//! books (`two_sides`).
+//! write to it. By its deployment's setting the store begins elsewhere, empty or from its last snapshot. Every
+//! document that either place acknowledged is in the new store or in what is set aside on the old host, from
+//! where it is brought into the new one in the end. Not here: the clients and their books (`two_sides`), the
+//! snapshot (`repositories`).
 
 use std::{
     collections::BTreeMap,
@@ -15,12 +16,13 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    Deployed, Timeline,
+    Deployed, Kept, Timeline,
     hosts::connected,
-    two_sides::{Ack, Side, account, one_after_the_other},
+    repositories::{Repository, Snapshot, nothing_is_lacking},
+    two_sides::{Ack, Side, account, lacking, one_after_the_other},
 };
 use crate::{
-    chaos::stored_documents,
+    chaos::{each_document, stored_documents},
     node::Node,
     patience::StopWhenDropped,
     testbed::{Desk, Fleet, Host, must},
@@ -30,27 +32,41 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// As short as it can be, so that it is the lease that keeps the two places apart.
 const GRACE: &str = "5";
 const INDEX: &str = "both-sides";
+/// Documents of a request that brings some over.
+const PAGE: usize = 500;
 
-/// Cuts the host of a storage node off from every other; its deployment is set to this on the loss of a
-/// host.
+/// What the store that was cut off has elsewhere when it begins there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begins {
+    /// Nothing.
+    Empty,
+    /// Its last snapshot, of a moment before the cut.
+    Restored,
+}
+
+/// Cuts the host of a storage node off from every other; by its deployment's setting it begins elsewhere.
 ///
 /// # Panics
 /// When both places take writes at a time, the store does not begin elsewhere, or something acknowledged is
 /// nowhere.
-pub fn host_cut_off(fleet: &mut Fleet, on_host_loss: &str) {
-    let timeline = Timeline::begin(&format!("host-cut-off-{on_host_loss}"));
+pub fn host_cut_off(fleet: &mut Fleet, begins: Begins) {
+    let timeline = Timeline::begin(match begins {
+        Begins::Empty => "host-cut-off",
+        Begins::Restored => "host-cut-off-restored",
+    });
     let fleet = &*fleet;
     let desk = fleet.desk();
     let web = Deployed::ensure(fleet, &timeline, "web");
-    let set = |words: &[&str]| {
-        timeline.at(&format!("wharf {}", words.join(" ")), || {
-            desk.ask(words)
-                .unwrap_or_else(|error| panic!("wharf {words:?}: {error}"))
-        });
-    };
-    set(&["config", "set", "health.loss_grace_seconds", GRACE]);
     let policy = ["deployment", "set", "web", "--on-host-loss"];
-    set(&[&policy[..], &[on_host_loss]].concat());
+    let grace = ["config", "set", "health.loss_grace_seconds", GRACE];
+    timeline.typed(desk, &grace);
+    let repository = match begins {
+        Begins::Empty => {
+            timeline.typed(desk, &[&policy[..], &["empty"]].concat());
+            None
+        }
+        Begins::Restored => Some(Repository::of(fleet, &timeline, &web, Kept::InFolder)),
+    };
     let storage = web
         .instance(fleet, "storage-0")
         .expect("a director answers");
@@ -62,13 +78,19 @@ pub fn host_cut_off(fleet: &mut Fleet, on_host_loss: &str) {
     let others = Deployed::proxies_without(fleet, &[old]);
     let outside = Side::new("outside", others.clone(), INDEX);
     let sides = [&inside, &outside];
-    thread::scope(|scope| {
+    let snapshot = thread::scope(|scope| {
         let _stopping = sides.map(|side| StopWhenDropped(side.stop()));
         for side in sides {
             let credentials = &web.credentials;
             scope.spawn(move || desk.here(|| side.write(credentials)));
         }
         both_take(&timeline, sides, Instant::now());
+        let snapshot = repository.as_ref().map(|_| {
+            let snapshot = Snapshot::take(desk, &timeline, &web);
+            // These are in no snapshot.
+            both_take(&timeline, sides, Instant::now());
+            snapshot
+        });
         timeline.at(&format!("cut {name} off from every host"), || {
             fleet.set_alone(old, true);
         });
@@ -96,6 +118,12 @@ pub fn host_cut_off(fleet: &mut Fleet, on_host_loss: &str) {
             within(&inside, None, healing),
             within(&outside, Some(cut), healing),
         );
+        let since_cut = old_took.iter().filter(|ack| ack.begun > cut).count();
+        assert!(since_cut > 0, "nobody wrote to the old place since the cut");
+        timeline.note(format_args!(
+            "the old place took {since_cut} writes since the cut, the new one {}",
+            new_took.len()
+        ));
         let apart = one_after_the_other(&old_took, &new_took);
         let apart = apart.unwrap_or_else(|said| panic!("{said}"));
         timeline.note(format_args!(
@@ -105,6 +133,9 @@ pub fn host_cut_off(fleet: &mut Fleet, on_host_loss: &str) {
         let said = inside.refused_since(cut).unwrap_or_default();
         assert!(said.contains("STO0001"), "the old place says: {said:?}");
         timeline.note(format_args!("the old place says: {said}"));
+        if let Some(snapshot) = &snapshot {
+            snapshot.is_told(desk, &timeline, &web, &name);
+        }
         timeline.at("heal it", || fleet.set_alone(old, false));
         timeline.until(&format!("{name} is connected"), PATIENCE, || {
             connected(fleet, &name)
@@ -113,37 +144,87 @@ pub fn host_cut_off(fleet: &mut Fleet, on_host_loss: &str) {
             set_aside(desk, &name).map(drop)
         });
         both_take(&timeline, sides, Instant::now());
+        snapshot
     });
-    let held = [
-        ("the new store", in_the_store(desk, &web, others[0])),
-        (
-            "what is set aside",
-            in_the_copy(&timeline, fleet, old, &name),
-        ),
-    ];
+    let aside = in_the_copy(&timeline, fleet, old, &name);
+    accounted(
+        &timeline,
+        desk,
+        &web,
+        others[0],
+        sides,
+        &aside,
+        snapshot.as_ref(),
+    );
+    match repository {
+        None => drop(timeline.typed(desk, &[&policy[..], &["wait"]].concat())),
+        Some(repository) => repository.forget(fleet, &timeline, &web),
+    }
+    let reset = ["config", "reset", "health.loss_grace_seconds"];
+    timeline.typed(desk, &reset);
+    timeline.until("web is healthy", PATIENCE, || web.healthy(fleet));
+    timeline.until("`wharf status` is healthy", PATIENCE, || fleet.problems());
+    timeline.end(desk);
+}
+
+/// Every acknowledged document is in the new store or in what is set aside, and what the new store lacks is
+/// brought over.
+fn accounted(
+    timeline: &Timeline,
+    desk: &Desk,
+    web: &Deployed,
+    proxy: Ipv4Addr,
+    sides: [&Side; 2],
+    aside: &[(String, Value)],
+    snapshot: Option<&Snapshot>,
+) {
+    let store = || in_the_store(desk, web, proxy);
+    let mut copies = BTreeMap::new();
+    for (id, _) in aside {
+        *copies.entry(id.clone()).or_default() += 1;
+    }
+    let held = [("the new store", store()), ("what is set aside", copies)];
     for side in sides {
-        let (sent, acknowledged) = side.documents();
-        timeline.note(format_args!(
-            "{}: {} documents sent, {} acknowledged; {}",
-            side.name(),
-            sent.len(),
-            acknowledged.len(),
-            held.each_ref()
-                .map(|(store, ids)| {
-                    let there = acknowledged.iter().filter(|id| ids.contains_key(*id));
-                    format!("{} in {store}", there.count())
-                })
-                .join(", ")
-        ));
+        timeline.note(in_words(side, &held));
     }
     let breaches = account(sides, &held);
     assert!(breaches.is_empty(), "{breaches:#?}");
     timeline.note("every acknowledged document is accounted for");
-    set(&[&policy[..], &["wait"]].concat());
-    set(&["config", "reset", "health.loss_grace_seconds"]);
-    timeline.until("web is healthy", PATIENCE, || web.healthy(fleet));
-    timeline.until("`wharf status` is healthy", PATIENCE, || fleet.problems());
-    timeline.end(desk);
+    if let Some(snapshot) = snapshot {
+        let since =
+            lacking(sides, &held[0].1, snapshot.taken).unwrap_or_else(|said| panic!("{said}"));
+        timeline.note(format_args!(
+            "the new store has all that was acknowledged before the snapshot; it lacks {since} documents, each \
+             acknowledged after it"
+        ));
+        nothing_is_lacking(desk, timeline, web);
+    }
+    let brought = brought_over(desk, web, proxy, aside);
+    timeline.note(format_args!(
+        "{brought} of {} documents that were set aside were brought into the new store",
+        aside.len()
+    ));
+    let breaches = account(sides, &[("the new store", store())]);
+    assert!(breaches.is_empty(), "{breaches:#?}");
+    timeline.note("every acknowledged document is in the new store");
+}
+
+fn in_words(side: &Side, held: &[(&str, BTreeMap<String, u64>)]) -> String {
+    let (sent, acknowledged) = side.documents();
+    let places: Vec<String> = held
+        .iter()
+        .map(|(store, ids)| {
+            let there = acknowledged.iter().filter(|id| ids.contains_key(*id));
+            format!("{} in {store}", there.count())
+        })
+        .collect();
+    format!(
+        "{}: {} documents sent, {} acknowledged; {}",
+        side.name(),
+        sent.len(),
+        acknowledged.len(),
+        places.join(", ")
+    )
 }
 
 fn address(fleet: &Fleet, host: usize) -> Ipv4Addr {
@@ -202,31 +283,59 @@ fn in_the_store(desk: &Desk, web: &Deployed, proxy: Ipv4Addr) -> BTreeMap<String
     })
 }
 
-/// What is in the copy that is set aside, as the guide says to look into it: a storage node over another copy.
-fn in_the_copy(
-    timeline: &Timeline,
-    fleet: &Fleet,
-    old: usize,
-    name: &str,
-) -> BTreeMap<String, u64> {
+/// Ids and sources of what is in the copy that is set aside, as the guide says to look into it: a storage node
+/// over another copy.
+fn in_the_copy(timeline: &Timeline, fleet: &Fleet, old: usize, name: &str) -> Vec<(String, Value)> {
     let aside = set_aside(fleet.desk(), name).expect("it is listed");
     timeline.note(format_args!("on {name}: {}", aside.display()));
     let look = fleet.host(old).dir().join("look");
     copied(&aside, &look);
     let node = Node::start(&look.join("data"), &look.join("log"));
-    let body = json!({"size": 10_000, "_source": false}).to_string();
-    let answer = node.call("POST", &format!("/{INDEX}/_search"), &body);
-    let (status, answer) = answer.expect("an answer");
-    assert_eq!(status, 200, "{answer}");
-    let hits = answer["hits"]["hits"].as_array().expect("hits");
-    assert!(hits.len() < 10_000, "more than a page");
-    let id = |hit: &Value| hit["_id"].as_str().map(str::to_owned);
-    hits.iter()
-        .filter_map(id)
-        .fold(BTreeMap::new(), |mut all, id| {
-            *all.entry(id).or_default() += 1;
-            all
-        })
+    let ask = |body: &Value| {
+        let answer = node.call("POST", &format!("/{INDEX}/_search"), &body.to_string());
+        let (status, answer) = answer.expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let mut found = Vec::new();
+    each_document(ask, |hit| {
+        let id = hit["_id"].as_str().expect("an id").to_owned();
+        found.push((id, hit["_source"].clone()));
+    });
+    found
+}
+
+/// Writes what was set aside into the new store, as the guide says: what is there already stays as it is.
+/// Gives how many were not.
+fn brought_over(
+    desk: &Desk,
+    web: &Deployed,
+    proxy: Ipv4Addr,
+    documents: &[(String, Value)],
+) -> usize {
+    let mut brought = 0;
+    for page in documents.chunks(PAGE) {
+        let lines: String = page
+            .iter()
+            .map(|(id, source)| format!("{}\n{source}\n", json!({"create": {"_id": id}})))
+            .collect();
+        let answer = desk.here(|| {
+            let client = Desk::client(&web.credentials, proxy, Duration::from_secs(30));
+            client.call("POST", &format!("/{INDEX}/_bulk"), &lines)
+        });
+        let (status, answer) = answer.expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        let items = answer["items"].as_array().expect("items");
+        assert_eq!(items.len(), page.len(), "{answer}");
+        for item in items {
+            match item["create"]["status"].as_u64() {
+                Some(201) => brought += 1,
+                Some(409) => {}
+                _ => panic!("neither written nor there already: {item}"),
+            }
+        }
+    }
+    brought
 }
 
 fn copied(from: &Path, to: &Path) {

@@ -1,7 +1,7 @@
 //! A storage node whose host is lost for good minutes after its last snapshot: it begins elsewhere from that
 //! snapshot. Everything that was acknowledged before the snapshot was asked for is there; what came after it is
 //! counted and told, and lies on the old host, which sets it aside when it is back. Not here: both sides of a cut
-//! (`cut_off`), what a snapshot consists of (the store's own tests).
+//! (`cut_off`), where the snapshot is (`repositories`).
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Deployed, Timeline, hosts::connected};
+use super::{
+    Deployed, Kept, Timeline,
+    hosts::connected,
+    repositories::{Repository, Snapshot, nothing_is_lacking},
+};
 use crate::{
     chaos::stored_documents,
     testbed::{Desk, Fleet},
@@ -21,58 +25,30 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Seconds; a lease is over later than that, so that it is the lease that is waited for.
 const GRACE: &str = "10";
 const INDEX: &str = "restored";
-const REPOSITORY: &str = "shared";
 /// Documents of a request.
 const BATCH: usize = 100;
 const BATCHES: usize = 10;
 
-/// Loses the host of a storage node that is restored from its last snapshot.
+/// Loses the host of a storage node that is restored from its last snapshot, which is kept there.
 ///
 /// # Panics
 /// When something that was acknowledged before the snapshot is not there, the gap is not told, or the old host
 /// does not set its data aside.
-pub fn host_lost_restored(fleet: &mut Fleet) {
-    let timeline = Timeline::begin("host-lost-restored");
+pub fn host_lost_restored(fleet: &mut Fleet, kept: Kept) {
+    let timeline = Timeline::begin(match kept {
+        Kept::InFolder => "host-lost-restored",
+        Kept::InBucket => "host-lost-restored-s3",
+    });
     let web = Deployed::ensure(fleet, &timeline, "web");
-    let set = |fleet: &Fleet, words: &[&str]| {
-        timeline.at(&format!("wharf {}", words.join(" ")), || {
-            fleet
-                .desk()
-                .ask(words)
-                .unwrap_or_else(|error| panic!("wharf {words:?}: {error}"))
-        })
-    };
-    // Every host of the testbed has the same file system, as hosts with a network file system have.
-    let folder = fleet.host(0).dir().join("repository");
-    std::fs::create_dir_all(&folder).expect("a folder can be made");
-    let folder = folder.to_str().expect("a path in UTF-8");
-    set(
-        fleet,
-        &["repository", "create", REPOSITORY, "--path", folder],
-    );
-    set(
-        fleet,
-        &["config", "set", "health.loss_grace_seconds", GRACE],
-    );
-    let policy = [
-        "--snapshot-repository",
-        REPOSITORY,
-        "--snapshot-every",
-        "1h",
-    ];
-    let loss = ["--on-host-loss", "restore"];
-    set(
-        fleet,
-        &[&["deployment", "set", "web"], &policy[..], &loss].concat(),
-    );
-    snapshot(fleet, &timeline);
-    timeline.until("web is healthy", PATIENCE, || web.healthy(fleet));
+    let grace = ["config", "set", "health.loss_grace_seconds", GRACE];
+    timeline.typed(fleet.desk(), &grace);
+    let repository = Repository::of(fleet, &timeline, &web, kept);
 
     let old = web.host_of(fleet, "storage-0");
     let name = fleet.name(old);
     let proxy = Deployed::proxies_without(fleet, &[old])[0];
     let before = write(fleet.desk(), &timeline, &web, proxy, "before");
-    snapshot(fleet, &timeline);
+    let snapshot = Snapshot::take(fleet.desk(), &timeline, &web);
     let after = write(fleet.desk(), &timeline, &web, proxy, "after");
     let cut = Instant::now();
     timeline.at(&format!("cut the power of {name}"), || {
@@ -108,7 +84,7 @@ pub fn host_lost_restored(fleet: &mut Fleet) {
     ));
     assert_eq!(missing(&after), after.len(), "no other snapshot was taken");
     assert!(stored.values().all(|count| *count == 1), "a double");
-    told(fleet.desk(), &timeline, &name);
+    snapshot.is_told(fleet.desk(), &timeline, &web, &name);
 
     timeline.at(&format!("power {name} on"), || {
         fleet.power_on(|host| host == old);
@@ -122,49 +98,14 @@ pub fn host_lost_restored(fleet: &mut Fleet) {
         let found = of_host.any(|copy| copy["instance_name"] == "storage-0");
         found.then_some(()).ok_or_else(|| format!("{copies:?}"))
     });
-    timeline.until("nothing is told as lacking any more", PATIENCE, || {
-        let shown = fleet.desk().ask(&["deployment", "show", "web"])?;
-        let problems = shown["problems"].as_array().cloned().unwrap_or_default();
-        problems
-            .is_empty()
-            .then_some(())
-            .ok_or_else(|| format!("{problems:?}"))
-    });
-    set(
-        fleet,
-        &[
-            "deployment",
-            "set",
-            "web",
-            "--on-host-loss",
-            "wait",
-            "--no-snapshots",
-        ],
+    nothing_is_lacking(fleet.desk(), &timeline, &web);
+    repository.forget(fleet, &timeline, &web);
+    timeline.typed(
+        fleet.desk(),
+        &["config", "reset", "health.loss_grace_seconds"],
     );
-    timeline.until("web is healthy", PATIENCE, || web.healthy(fleet));
-    // Its containers are made without the folder by then.
-    timeline.until("the repository is forgotten", PATIENCE, || {
-        let delete = ["repository", "delete", REPOSITORY, "--yes"];
-        fleet.desk().ask(&delete).map(drop)
-    });
-    set(fleet, &["config", "reset", "health.loss_grace_seconds"]);
     timeline.until("`wharf status` is healthy", PATIENCE, || fleet.problems());
     timeline.end(fleet.desk());
-}
-
-fn snapshot(fleet: &Fleet, timeline: &Timeline) {
-    let taken = timeline.at("wharf deployment snapshot web --wait", || {
-        let words = ["deployment", "snapshot", "web", "--wait"];
-        fleet
-            .desk()
-            .ask(&words)
-            .unwrap_or_else(|error| panic!("no snapshot: {error}"))
-    });
-    let one = &taken["snapshots"]["instances"][0];
-    timeline.note(format_args!(
-        "{}: {} documents, {} bytes",
-        one["last"], one["documents"], one["bytes"]
-    ));
 }
 
 /// Ids of documents that were acknowledged.
@@ -228,19 +169,4 @@ fn stored(
         let client = Desk::client(&web.credentials, proxy, Duration::from_secs(30));
         stored_documents(&client, INDEX)
     })
-}
-
-/// Nothing of it is silent: the deployment, its events and the platform's status say what is lacking.
-fn told(desk: &Desk, timeline: &Timeline, host: &str) {
-    timeline.until("what is lacking is told", PATIENCE, || {
-        let shown = desk.ask(&["deployment", "show", "web"])?;
-        let problems = shown["problems"].to_string();
-        if !(problems.contains("restored from the snapshot") && problems.contains(host)) {
-            return Err(format!("problems: {problems}"));
-        }
-        let events = desk.list(&["events", "--filter", "kind=instance_restored"])?;
-        let told = events.iter().any(|event| event.to_string().contains(host));
-        told.then_some(())
-            .ok_or_else(|| format!("events: {events:?}"))
-    });
 }

@@ -76,6 +76,16 @@ impl Timeline {
         act()
     }
 
+    /// Types a command at the desk that must succeed, and gives what it prints.
+    ///
+    /// # Panics
+    /// When it fails; the message has what it said.
+    pub fn typed(&self, desk: &Desk, words: &[&str]) -> Value {
+        let line = format!("wharf {}", words.join(" "));
+        let answer = self.at(&line, || desk.ask(words));
+        answer.unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
     /// Looks until it is so, writes down each reason why it was not yet, and gives how long it took.
     ///
     /// # Panics

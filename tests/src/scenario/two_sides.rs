@@ -225,6 +225,39 @@ pub(super) fn account(sides: [&Side; 2], stores: &[(&str, BTreeMap<String, u64>)
     breaches
 }
 
+/// How many of both sides' acknowledged documents are not in a store that began from a snapshot of this
+/// moment.
+///
+/// # Errors
+/// When some of them were acknowledged before that moment; or there is none, so that nothing was to be seen.
+pub(super) fn lacking(
+    sides: [&Side; 2],
+    store: &BTreeMap<String, u64>,
+    snapshot: Instant,
+) -> Result<usize, String> {
+    let acks = sides.iter().flat_map(|side| side.acks());
+    let (mut before, mut after) = (Vec::new(), 0);
+    for ack in acks {
+        let lacks = ack.ids.into_iter().filter(|id| !store.contains_key(id));
+        if ack.answered < snapshot {
+            before.extend(lacks);
+        } else {
+            after += lacks.count();
+        }
+    }
+    if !before.is_empty() {
+        return Err(format!(
+            "{} documents acknowledged before the snapshot are not in the new store, such as {:?}",
+            before.len(),
+            &before[..before.len().min(5)]
+        ));
+    }
+    if after == 0 {
+        return Err("the new store lacks nothing: no write came after the snapshot".to_owned());
+    }
+    Ok(after)
+}
+
 /// Nothing when the last of the old place's acknowledgements came before the first of the new one's.
 ///
 /// # Errors
@@ -313,6 +346,23 @@ mod tests {
         let said = one_after_the_other(&old, &new).expect_err("both took writes");
         assert!(said.contains("1000 ms after"), "{said}");
         assert!(one_after_the_other(&old, &[]).is_err());
+    }
+
+    #[test]
+    fn what_was_acknowledged_before_a_snapshot_is_missed_and_what_came_after_it_is_counted() {
+        let (inside, outside) = (side("inside"), side("outside"));
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        ack(&inside, at(1), &["a", "b"]);
+        ack(&outside, at(3), &["c", "d"]);
+        let sides = [&inside, &outside];
+        let store = held(&[("a", 1), ("b", 1), ("d", 1)]);
+        assert_eq!(lacking(sides, &store, at(2)), Ok(1));
+        let said = lacking(sides, &held(&[("a", 1), ("d", 1)]), at(2));
+        let said = said.expect_err("b was acknowledged before the snapshot");
+        assert!(said.contains("1 documents acknowledged before"), "{said}");
+        let whole = held(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
+        assert!(lacking(sides, &whole, at(2)).is_err(), "nothing to see");
     }
 
     #[test]
