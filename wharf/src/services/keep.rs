@@ -106,6 +106,8 @@ async fn end(place: &Place, service: Service) -> Result<Option<String>, Failure>
     let link = place.wanted_link(service);
     if link.is_symlink() {
         remove_file(&link)?;
+        // `systemctl disable` leaves no empty folder of links either.
+        remove_empty(link.parent().unwrap_or(&link));
     }
     Ok(runs.then_some(unit))
 }
