@@ -24,6 +24,7 @@ pub mod plan;
 pub mod platform;
 pub(crate) mod relocation;
 pub mod repository;
+pub mod session;
 pub mod user;
 pub mod vacate;
 
@@ -118,6 +119,9 @@ fn dispatch(state: &mut State, body: &Body, actor: &str) -> Result<Outcome, Refu
         Body::DeleteUser(body) => user::delete(state, body),
         Body::CreateToken(body) => user::create_token(state, body),
         Body::RevokeToken(body) => user::revoke_token(state, body),
+        Body::BeginSession(body) => session::begin(state, body),
+        Body::EndSession(body) => session::end(state, body),
+        Body::NoteSessionUsed(body) => session::note_used(state, body),
         Body::CreateEnrollmentToken(body) => enrollment::create_token(state, body),
         Body::RevokeEnrollmentToken(body) => enrollment::revoke_token(state, body),
         Body::EnrollHost(body) => enrollment::enroll(state, body),

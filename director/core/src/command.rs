@@ -12,6 +12,7 @@ pub mod instance;
 pub mod plan;
 pub mod platform;
 pub mod repository;
+pub mod session;
 pub mod user;
 pub mod vacate;
 
@@ -43,6 +44,7 @@ pub use self::{
     repository::{
         DeleteRepository, NoteSnapshot, PutRepository, RequestSnapshot, SetSnapshotPolicy,
     },
+    session::{BeginSession, EndSession, NoteSessionUsed},
     user::{CreateToken, CreateUser, DeleteUser, RevokeToken, UpdateUser},
     vacate::{BeginVacate, CancelVacate, SettleVacate, VacateInstance},
 };
@@ -155,6 +157,12 @@ pub enum Body {
     CreateToken(CreateToken),
     /// Takes a token back.
     RevokeToken(RevokeToken),
+    /// Somebody logs in with a browser.
+    BeginSession(BeginSession),
+    /// Ends such a session.
+    EndSession(EndSession),
+    /// Such a session was used.
+    NoteSessionUsed(NoteSessionUsed),
     /// Makes a token by which hosts join.
     CreateEnrollmentToken(CreateEnrollmentToken),
     /// Takes such a token back.
@@ -246,6 +254,9 @@ impl Body {
             Self::DeleteUser(_) => "delete_user",
             Self::CreateToken(_) => "create_token",
             Self::RevokeToken(_) => "revoke_token",
+            Self::BeginSession(_) => "log_in",
+            Self::EndSession(_) => "end_session",
+            Self::NoteSessionUsed(_) => "note_session_used",
             Self::CreateEnrollmentToken(_) => "create_enrollment_token",
             Self::RevokeEnrollmentToken(_) => "revoke_enrollment_token",
             Self::EnrollHost(_) => "enroll_host",
@@ -310,6 +321,9 @@ impl Body {
             Self::DeleteUser(body) => format!("user/{}", body.username),
             Self::CreateToken(body) => format!("token/{}", body.id),
             Self::RevokeToken(body) => format!("token/{}", body.id),
+            Self::BeginSession(body) => format!("session/{}", body.id),
+            Self::EndSession(body) => format!("session/{}", body.id),
+            Self::NoteSessionUsed(body) => format!("session/{}", body.id),
             Self::CreateEnrollmentToken(body) => format!("token/{}", body.id),
             Self::RevokeEnrollmentToken(body) => format!("token/{}", body.id),
             Self::EnrollHost(body) => format!("host/{}", body.host),
@@ -368,6 +382,7 @@ impl Body {
                 body.username,
                 role_names(&body.roles)
             ),
+            Self::BeginSession(body) => format!("of {}, from {}", body.username, body.via),
             Self::CreateEnrollmentToken(body) => body.summary(),
             Self::EnrollHost(body) => body.summary(),
             Self::UpdateAllocator(body) => body.summary(),
@@ -434,6 +449,7 @@ impl Body {
                 | Self::RecordAlerts(_)
                 | Self::SettleAlert(_)
                 | Self::NoteLeased(_)
+                | Self::NoteSessionUsed(_)
                 | Self::NoteSnapshot(_)
                 | Self::VacateInstance(_)
         )

@@ -234,6 +234,8 @@ pub mod codes {
     pub const REPOSITORY_USED: &str = "DIR0097";
     /// Snapshots cannot be kept or taken so.
     pub const SNAPSHOT_POLICY: &str = "DIR0098";
+    /// A session of a browser cannot be begun so.
+    pub const SESSION_ID: &str = "DIR0099";
     /// What a director says of itself is wrong, or there are too many.
     pub const DIRECTOR: &str = "DIR0080";
     /// The director was removed.

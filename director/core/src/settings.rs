@@ -5,7 +5,7 @@ use crate::{
     apply::channel::check_channel_name,
     placement::Strategy,
     refusal::{Refusal, RefusalKind, codes, cut},
-    state::{MOVES_LEVEL, State},
+    state::{MOVES_LEVEL, SESSIONS_LEVEL, State},
 };
 
 /// How a setting's value is read.
@@ -69,7 +69,7 @@ const ZONES_NAMED: usize = 64;
 const CHANNELS_NAMED: usize = 16;
 
 /// Every setting, by key.
-pub const KNOWN: [Known; 29] = [
+pub const KNOWN: [Known; 31] = [
     Known {
         key: "health.allocator_grace_seconds",
         since: FIRST,
@@ -267,6 +267,26 @@ pub const KNOWN: [Known; 29] = [
         kind: STEP,
         default: "300",
         about: "time for a container to stop",
+    },
+    Known {
+        key: "sessions.idle_seconds",
+        since: SESSIONS_LEVEL,
+        kind: SettingKind::Seconds {
+            min: 900,
+            max: 2_592_000,
+        },
+        default: "28800",
+        about: "how long a browser that nobody uses stays logged in",
+    },
+    Known {
+        key: "sessions.lifetime_seconds",
+        since: SESSIONS_LEVEL,
+        kind: SettingKind::Seconds {
+            min: 900,
+            max: 31_536_000,
+        },
+        default: "604800",
+        about: "how long a browser stays logged in at most, from the next log-in on",
     },
     Known {
         key: "streams.per_user",

@@ -13,6 +13,7 @@ pub mod plan;
 pub mod platform;
 pub mod relocation;
 pub mod repository;
+pub mod session;
 pub mod user;
 pub mod vacate;
 
@@ -48,6 +49,7 @@ pub use self::{
     },
     relocation::{HostLoss, MoveCause, MoveWish},
     repository::{RepositoryRecord, RestoredFrom, SnapshotPolicy, SnapshotRecord},
+    session::{SessionRecord, USE_NOTED_MS},
     user::{Role, TokenRecord, UserRecord},
     vacate::{VacateMoveRecord, VacateMoveState, VacateRecord, VacateStatus},
 };
@@ -56,7 +58,7 @@ use crate::size::Size;
 /// Version of the snapshot's form.
 pub const SNAPSHOT_VERSION: u32 = 1;
 /// Highest feature level that this version of the code knows.
-pub const FEATURE_LEVEL: u64 = 4;
+pub const FEATURE_LEVEL: u64 = 5;
 /// The level from which deployments are resized, restarted, terminated and plans cancelled.
 pub const OPERATIONS_LEVEL: u64 = 2;
 /// The level from which there may be several directors.
@@ -73,6 +75,8 @@ pub const SNAPSHOTS_LEVEL: u64 = 4;
 pub const AUTHORITY_LEVEL: u64 = 4;
 /// The level from which hosts without a container engine join.
 pub const WITHOUT_ENGINE_LEVEL: u64 = 4;
+/// The level from which people stay logged in within a browser.
+pub const SESSIONS_LEVEL: u64 = 5;
 /// Directors at most, learners included.
 pub const DIRECTORS_KEPT: usize = 9;
 /// Plans kept of a deployment.
@@ -91,6 +95,8 @@ pub const HEALTH_KEPT: usize = 10_000;
 pub const USERS_KEPT: usize = 10_000;
 /// Tokens of one user at most.
 pub const TOKENS_OF_USER: usize = 50;
+/// Sessions of one user in browsers at most.
+pub const SESSIONS_OF_USER: usize = 20;
 /// Tokens by which hosts join, at most.
 pub const ENROLLMENT_TOKENS_KEPT: usize = 1_000;
 /// Channels at most.
@@ -145,6 +151,9 @@ pub struct State {
     /// Tokens of users by id.
     #[serde(default)]
     pub tokens: BTreeMap<String, TokenRecord>,
+    /// Sessions of users in browsers by id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sessions: BTreeMap<String, SessionRecord>,
     /// Tokens by which hosts join, by id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub enrollment_tokens: BTreeMap<String, EnrollmentTokenRecord>,

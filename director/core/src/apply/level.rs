@@ -7,7 +7,9 @@ use crate::{
     command::{Body, DeploymentChange},
     refusal::{Refusal, RefusalKind, codes},
     settings,
-    state::{MOVES_LEVEL, OPERATIONS_LEVEL, SNAPSHOTS_LEVEL, State, WITHOUT_ENGINE_LEVEL},
+    state::{
+        MOVES_LEVEL, OPERATIONS_LEVEL, SESSIONS_LEVEL, SNAPSHOTS_LEVEL, State, WITHOUT_ENGINE_LEVEL,
+    },
 };
 
 /// The level from which every member knows a command; zero: from the first version on.
@@ -36,6 +38,7 @@ const fn needed(body: &Body) -> u64 {
         | Body::SetSnapshotPolicy(_)
         | Body::RequestSnapshot(_)
         | Body::NoteSnapshot(_) => SNAPSHOTS_LEVEL,
+        Body::BeginSession(_) | Body::EndSession(_) | Body::NoteSessionUsed(_) => SESSIONS_LEVEL,
         _ => 0,
     }
 }
@@ -63,7 +66,7 @@ pub fn check(state: &State, body: &Body) -> Result<(), Refusal> {
 mod tests {
     use super::*;
     use crate::{
-        command::{DeleteRepository, ForgetHost, SetHostLossPolicy, UpdateAllocator},
+        command::{DeleteRepository, EndSession, ForgetHost, SetHostLossPolicy, UpdateAllocator},
         fixture::{World, allocator_id},
         state::HostLoss,
     };
@@ -96,6 +99,10 @@ mod tests {
                 ..update.clone()
             }),
             forget(true),
+            Body::EndSession(EndSession {
+                id: "a".repeat(32),
+                owner: None,
+            }),
         ];
         let known = [
             Body::UpdateAllocator(UpdateAllocator {
@@ -112,7 +119,7 @@ mod tests {
         for body in &known {
             assert_eq!(check(&world.state, body), Ok(()), "{body:?}");
         }
-        world.state.feature_level = SNAPSHOTS_LEVEL.max(MOVES_LEVEL);
+        world.state.feature_level = SNAPSHOTS_LEVEL.max(MOVES_LEVEL).max(SESSIONS_LEVEL);
         for body in &later {
             assert_eq!(check(&world.state, body), Ok(()), "{body:?}");
         }

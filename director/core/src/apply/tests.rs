@@ -9,7 +9,7 @@ use crate::{
     placement::CapacityIndex,
     plan::planner,
     settings,
-    state::{MOVES_LEVEL, PlanStatus, REQUEST_MEMORY_MS, Role},
+    state::{PlanStatus, REQUEST_MEMORY_MS, Role},
 };
 
 fn request_id(number: u64) -> RequestId {
@@ -237,7 +237,7 @@ fn a_setting_is_set_from_the_level_on_that_it_came_with_and_not_below() {
     let mut refused = Vec::new();
     for known in &settings::KNOWN {
         let mut world = World::new();
-        world.state.feature_level = MOVES_LEVEL - 1;
+        world.state.feature_level = known.since.saturating_sub(1);
         if let Err(refusal) = set(&mut world, known.key) {
             assert_eq!(
                 (refusal.code.as_str(), refusal.field.as_str()),
@@ -252,7 +252,7 @@ fn a_setting_is_set_from_the_level_on_that_it_came_with_and_not_below() {
             );
             refused.push(known.key);
         }
-        world.state.feature_level = MOVES_LEVEL;
+        world.state.feature_level = known.since;
         set(&mut world, known.key).expect(known.key);
     }
     assert_eq!(
@@ -268,6 +268,8 @@ fn a_setting_is_set_from_the_level_on_that_it_came_with_and_not_below() {
             "placement.rebalance_threshold",
             "placement.replace_budget",
             "plan.copy_timeout_seconds",
+            "sessions.idle_seconds",
+            "sessions.lifetime_seconds",
         ],
         "these are what members of the level below do not know"
     );

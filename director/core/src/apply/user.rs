@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use wharf_proto::ids::is_id;
 
 use crate::{
-    apply::check_version,
+    apply::{check_version, session},
     command::{CreateToken, CreateUser, DeleteUser, RevokeToken, UpdateUser},
     outcome::Outcome,
     refusal::{Refusal, RefusalKind, codes, cut},
@@ -164,6 +164,9 @@ pub(super) fn update(state: &mut State, body: &UpdateUser) -> Result<Outcome, Re
     changed.changed_ms = state.now_ms;
     changed.version = changed.version.saturating_add(1);
     let version = changed.version;
+    if changed.disabled || changed.password_hash != user.password_hash {
+        session::end_all(state, &body.username);
+    }
     state.users.insert(body.username.clone(), changed);
     Ok(Outcome::Version { version })
 }
@@ -175,6 +178,7 @@ pub(super) fn delete(state: &mut State, body: &DeleteUser) -> Result<Outcome, Re
         keeps_an_admin(state, &body.username)?;
     }
     state.users.remove(&body.username);
+    session::end_all(state, &body.username);
     state
         .tokens
         .retain(|_, token| token.username != body.username);
