@@ -1,9 +1,9 @@
 //! The gate in front of every gRPC method, on both ports: who calls, whether the contract admits
 //! that kind of caller, and until when an answer is waited for. Invariants: a method that declares
 //! no caller is refused; roles are proven by the platform's certificate alone, people by name and
-//! password or by a token; what passes carries a [`Principal`] in its extensions; a stream ends when
+//! password, by a token or by a browser's session; what passes carries a [`Principal`] in its extensions; a stream ends when
 //! its login does; who is not known costs no round of Raft. Not here: passwords (`logins`), tokens
-//! (`tokens`), what is done (`api`).
+//! (`tokens`), sessions (`browser`), what is done (`api`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,11 +17,12 @@ use std::{
 };
 
 use axum::body::Body;
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{Request, Response, header::AUTHORIZATION, request::Parts};
+use http::{Request, Response, request::Parts};
 use tonic::{Code, Status};
 use tower::{Layer, Service, ServiceExt as _};
 use wharf_director_core::{
+    apply::session::idle_ms,
+    command::{Body as CommandBody, NoteSessionUsed},
     refusal::codes as core_codes,
     state::{Role as CoreRole, State},
 };
@@ -37,16 +38,14 @@ use wharf_runtime::{
 
 use crate::{
     answer::{coded_status, not_leading},
-    codes,
+    browser, codes,
+    credentials::{self, Credentials},
     deadline::{deadline, late},
     director::Director,
     login_body::while_login_stands,
     logins::LoginError,
     relay, tokens,
 };
-
-/// Bytes of an authorization header at most.
-const HEADER_BYTES: usize = 4 * 1024;
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +71,8 @@ pub struct Login {
     pub user_version: u64,
     /// The token that was used instead of a password.
     pub token_id: Option<String>,
+    /// The session of a browser that was used instead of a password.
+    pub session_id: Option<String>,
 }
 
 impl Login {
@@ -81,12 +82,15 @@ impl Login {
         let Some(user) = state.users.get(&self.username) else {
             return false;
         };
-        match &self.token_id {
-            None => !user.disabled && user.version == self.user_version,
-            Some(id) => state
+        match (&self.token_id, &self.session_id) {
+            (None, None) => !user.disabled && user.version == self.user_version,
+            (Some(id), _) => state
                 .tokens
                 .get(id)
                 .is_some_and(|token| token.roles_now(user, now_ms) == self.roles),
+            (None, Some(id)) => state.sessions.get(id).is_some_and(|session| {
+                session.roles_now(user, now_ms, idle_ms(state)) == self.roles
+            }),
         }
     }
 
@@ -253,6 +257,10 @@ where
                 Ok(passed_on) => passed_on,
                 Err(status) => return Ok(status.into_http()),
             };
+            // The director that a call came to first knows under which address.
+            if !passed_on && let Err(status) = browser::check_origin(&head) {
+                return Ok(status.into_http());
+            }
             let limit = deadline(&head.headers);
             let here = |head: Parts, body: Body| {
                 answer_here(
@@ -407,7 +415,7 @@ pub(crate) fn wrong(message: &str) -> Status {
         Code::Unauthenticated,
         codes::UNAUTHENTICATED,
         message,
-        "give user name and password, or a token",
+        "give user name and password, or a token; log in again in a browser",
     )
 }
 
@@ -415,29 +423,44 @@ async fn user(director: &Director, head: &Parts, address: IpAddr) -> Result<Prin
     if !director.leads() && !relay::reads_state(head.uri.path()) {
         return Err(not_leading());
     }
-    let header = head
-        .headers
-        .get(AUTHORIZATION)
-        .ok_or_else(|| wrong("there are no credentials"))?;
-    let credentials =
-        credentials(header.as_bytes()).ok_or_else(|| wrong("the credentials cannot be read"))?;
+    let credentials = credentials::shown(&head.headers, director.config.platform_id.as_str())?;
     let login = check(director, &credentials, address).await?;
     // Only who is known costs the others a round: whoever was overthrown unnoticed must not show
     // an old state, nor let in whom the new leader has put out.
     if director.raft.read_index().await.is_err() {
         return Err(not_leading());
     }
-    if login.stands(&director.published.state(), director.now_ms()) {
-        return Ok(login.principal());
-    }
-    Ok(check(director, &credentials, address).await?.principal())
+    let login = if login.stands(&director.published.state(), director.now_ms()) {
+        login
+    } else {
+        check(director, &credentials, address).await?
+    };
+    note_used(director, &login).await;
+    Ok(login.principal())
 }
 
-/// What a caller shows.
-#[derive(PartialEq, Eq)]
-enum Credentials {
-    Password { username: String, password: String },
-    Token(String),
+/// Writes down that a session is used. Followers leave it: what they answer themselves is a small part
+/// of what the admin UI asks.
+async fn note_used(director: &Director, login: &Login) {
+    let now_ms = director.now_ms();
+    let state = director.published.state();
+    let session = login
+        .session_id
+        .as_ref()
+        .and_then(|id| state.sessions.get(id));
+    let Some(session) = session.filter(|session| session.use_is_due(now_ms)) else {
+        return;
+    };
+    if !director.leads() {
+        return;
+    }
+    let body = CommandBody::NoteSessionUsed(NoteSessionUsed {
+        id: session.id.clone(),
+    });
+    // The next use is written down when this one was not.
+    if let Err(error) = director.proposer.own(body).await {
+        tracing::debug!(%error, "the use of a session was not written down");
+    }
 }
 
 async fn check(
@@ -460,6 +483,20 @@ async fn check(
                 roles,
                 user_version: 0,
                 token_id: Some(token.id.clone()),
+                session_id: None,
+            })
+        }
+        Credentials::Session(cookie) => {
+            let state = director.published.state();
+            // Not told as a guess: browsers keep cookies of sessions that have ended.
+            let (session, roles) = browser::find(&state, cookie, director.now_ms())
+                .ok_or_else(|| wrong("the session has ended"))?;
+            Ok(Login {
+                username: session.username.clone(),
+                roles,
+                user_version: 0,
+                token_id: None,
+                session_id: Some(session.id.clone()),
             })
         }
     }
@@ -494,6 +531,7 @@ pub async fn check_password(
             roles: user.roles.clone(),
             user_version: user.version,
             token_id: None,
+            session_id: None,
         }),
         Err(LoginError::Wrong) => {
             note_refused(director, known, address);
@@ -517,33 +555,6 @@ pub async fn check_password(
     }
 }
 
-/// What an authorization header holds.
-fn credentials(header: &[u8]) -> Option<Credentials> {
-    if let Some((username, password)) = basic(header) {
-        return Some(Credentials::Password { username, password });
-    }
-    let text = std::str::from_utf8(header)
-        .ok()
-        .filter(|text| text.len() <= HEADER_BYTES)?;
-    let (scheme, token) = text.split_once(' ')?;
-    let token = token.trim();
-    let is_token = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty();
-    is_token.then(|| Credentials::Token(token.to_owned()))
-}
-
-fn basic(header: &[u8]) -> Option<(String, String)> {
-    let text = std::str::from_utf8(header)
-        .ok()
-        .filter(|text| text.len() <= HEADER_BYTES)?;
-    let (scheme, encoded) = text.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (username, password) = decoded.split_once(':')?;
-    Some((username.to_owned(), password.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -557,22 +568,5 @@ mod tests {
         assert_eq!(status.code(), Code::PermissionDenied);
         let status = rules.of("/wharf.v1.Deployments/Dance").unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented);
-    }
-
-    #[test]
-    fn credentials_are_read_as_http_writes_them() {
-        let header = format!("Basic {}", STANDARD.encode("ada:a:b"));
-        let read = basic(header.as_bytes()).unwrap();
-        assert_eq!(read, ("ada".to_owned(), "a:b".to_owned()));
-        assert!(basic(b"Bearer x").is_none());
-        assert!(credentials(b"Bearer x") == Some(Credentials::Token("x".to_owned())));
-        assert!(credentials(b"Bearer ").is_none() && credentials(b"Digest x").is_none());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_header_panics(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64)) {
-            let _ = credentials(&bytes);
-        }
     }
 }

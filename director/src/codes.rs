@@ -35,6 +35,8 @@ pub const LAST_VOTER: &str = "DIR0082";
 pub const CHANGE_PENDING: &str = "DIR0083";
 /// Leadership cannot be handed over.
 pub const TRANSFER: &str = "DIR0084";
+/// A call of a browser that the admin UI did not make.
+pub const NOT_THE_UI: &str = "DIR0085";
 /// A token by which a host wants to join is unknown.
 pub const UNKNOWN_TOKEN: &str = "DIR0074";
 /// Too many tokens from an address were refused.

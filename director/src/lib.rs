@@ -4,7 +4,7 @@
 //! - [`raft`], [`machine`], [`propose`]: the log, the state it makes, the one way to change it
 //! - [`join`], [`peers`], [`living`], [`relay`]: becoming a member, where the others are, calls passed on to the leader
 //! - `removed`: that this director does not belong to the platform any more
-//! - [`auth`], [`logins`], [`tokens`], [`refused_logins`], [`refused_calls`]: who may what
+//! - [`auth`], [`logins`], [`tokens`], [`browser`], [`refused_logins`], [`refused_calls`]: who may what
 //! - [`secrets`], [`certificates`], [`channels`]: what is sealed, and kept from whom; [`authority_task`]
 //! - [`server`], [`api`], [`sessions`]: listeners, methods for people, streams of roles
 //! - [`observations`], [`event_log`], [`leader`]: the leader's memory and the tasks that decide from it
@@ -17,10 +17,12 @@ pub mod api;
 pub mod auth;
 pub mod authority_task;
 pub mod bootstrap;
+pub mod browser;
 pub mod certificates;
 pub mod channels;
 pub mod codes;
 pub mod config;
+mod credentials;
 mod deadline;
 pub mod describe_task;
 pub mod director;

@@ -39,9 +39,9 @@ use wharf_services::v1::{
     instances_server::InstancesServer, placement_server::PlacementServer,
     plans_server::PlansServer, platform_server::PlatformServer, proxies_server::ProxiesServer,
     raft_transport_server::RaftTransportServer, repositories_server::RepositoriesServer,
-    route_session_server::RouteSessionServer, settings_server::SettingsServer,
-    streams_server::StreamsServer, templates_server::TemplatesServer, tokens_server::TokensServer,
-    users_server::UsersServer,
+    route_session_server::RouteSessionServer, sessions_server::SessionsServer,
+    settings_server::SettingsServer, streams_server::StreamsServer,
+    templates_server::TemplatesServer, tokens_server::TokensServer, users_server::UsersServer,
 };
 
 use crate::{
@@ -50,8 +50,9 @@ use crate::{
         deployments::DeploymentsApi, directors::DirectorsApi, enrollment::EnrollmentApi,
         events::EventsApi, instances::InstancesApi, placement::PlacementApi, plans::PlansApi,
         platform::PlatformApi, proxies::ProxiesApi, raft_transport::RaftTransportApi,
-        repositories::RepositoriesApi, settings::SettingsApi, streams::StreamsApi,
-        templates::TemplatesApi, tokens::TokensApi, users::UsersApi, views::View,
+        repositories::RepositoriesApi, sessions::SessionsApi, settings::SettingsApi,
+        streams::StreamsApi, templates::TemplatesApi, tokens::TokensApi, users::UsersApi,
+        views::View,
     },
     auth::{GateLayer, Rules},
     director::Director,
@@ -110,6 +111,7 @@ fn for_people(director: &Arc<Director>, routes: Routes) -> Routes {
         .add_service(ContainersServer::new(ContainersApi(of())).max_decoding_message_size(limit))
         .add_service(PlatformServer::new(PlatformApi(of())).max_decoding_message_size(limit))
         .add_service(UsersServer::new(UsersApi(of())).max_decoding_message_size(limit))
+        .add_service(SessionsServer::new(SessionsApi(of())).max_decoding_message_size(limit))
         .add_service(TokensServer::new(TokensApi(of())).max_decoding_message_size(limit))
         .add_service(
             EnrollmentServer::new(EnrollmentApi::new(of())).max_decoding_message_size(MAX_ENROLL),

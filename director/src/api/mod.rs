@@ -18,6 +18,7 @@ pub mod proxies;
 pub mod raft_transport;
 mod rebalancing;
 pub mod repositories;
+pub mod sessions;
 pub mod settings;
 mod snapshots;
 pub mod streams;
