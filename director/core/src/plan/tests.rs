@@ -464,7 +464,9 @@ fn a_move_avoids_a_host_where_the_data_of_the_instance_is_still_to_be_set_aside(
     assert_ne!(other, best, "it would meet its old data");
     assert_ne!(other, allocator_id(1), "it lies there");
     world.cancel(&plan).unwrap();
-    let refused = world.change(&id, to(std::slice::from_ref(&best))).unwrap_err();
+    let refused = world
+        .change(&id, to(std::slice::from_ref(&best)))
+        .unwrap_err();
     assert_eq!(refused.code, codes::CAPACITY, "{refused}");
     let body = Body::ChangeDeployment(Box::new(ChangeDeployment {
         deployment_id: id.clone(),
