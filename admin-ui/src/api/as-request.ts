@@ -1,0 +1,54 @@
+// The same request as people would make it without a browser: grpcurl, curl, the command line.
+import {
+  create,
+  type DescMessage,
+  type DescMethodUnary,
+  type MessageInitShape,
+  toBinary,
+  toJson,
+} from '@bufbuild/protobuf';
+
+export interface AsRequest {
+  cli: string;
+  grpcurl: string;
+  curl: string;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+}
+
+export function asRequest<I extends DescMessage, O extends DescMessage>(
+  method: DescMethodUnary<I, O>,
+  input: MessageInitShape<I>,
+  host: string,
+): AsRequest {
+  const message = create(method.input, input);
+  const json = JSON.stringify(toJson(method.input, message, { useProtoFieldName: true }), null, 2);
+  const name = `${method.parent.typeName}/${method.name}`;
+  const body = toBinary(method.input, message);
+  // The frame of gRPC: no compression, then the length.
+  const frame = new Uint8Array(5 + body.length);
+  new DataView(frame.buffer).setUint32(1, body.length);
+  frame.set(body, 5);
+  return {
+    cli: `wharf -o json api ${name} ${quoted(json)}`,
+    grpcurl: [
+      'grpcurl -cacert ca.pem -import-path proto \\',
+      `  -proto ${method.parent.file.name}.proto \\`,
+      '  -H "authorization: Bearer $WHARF_TOKEN" \\',
+      `  -d ${quoted(json)} \\`,
+      `  ${host} ${name}`,
+    ].join('\n'),
+    curl: [
+      `echo ${base64(frame)} | base64 -d |`,
+      'curl --cacert ca.pem -H "authorization: Bearer $WHARF_TOKEN" \\',
+      "  -H 'content-type: application/grpc-web+proto' --data-binary @- \\",
+      `  https://${host}/${name} -o answer.bin`,
+    ].join('\n'),
+  };
+}

@@ -1,0 +1,26 @@
+// A refusal as people read it: the message, its code, the field at fault, what to do.
+import { Code, ConnectError } from '@connectrpc/connect';
+import { ErrorInfoSchema } from '../generated/wharf/v1/common_pb';
+
+export interface Refusal {
+  message: string;
+  code: string;
+  field: string;
+  hint: string;
+  retryable: boolean;
+  grpc: Code;
+}
+
+export function refusalOf(error: unknown): Refusal {
+  const connect = ConnectError.from(error);
+  const info = connect.findDetails(ErrorInfoSchema)[0];
+  const lost = connect.code === Code.Unavailable || connect.code === Code.Unknown;
+  return {
+    message: connect.rawMessage,
+    code: info?.code ?? '',
+    field: info?.field ?? '',
+    hint: info?.hint ?? '',
+    retryable: info?.retryable ?? lost,
+    grpc: connect.code,
+  };
+}

@@ -1,0 +1,171 @@
+// The tab's one live stream: what the director says has changed makes the lists that show it fetch
+// again, at most once in a while. Reconnects with jitter and says where it stopped; sleeps while
+// nobody looks. Not here: what is shown of its state (`app/shell`).
+import { create } from '@bufbuild/protobuf';
+import { createClient } from '@connectrpc/connect';
+import type { QueryClient } from '@tanstack/react-query';
+import { useSyncExternalStore } from 'react';
+import { Deployments } from '../generated/wharf/v1/deployments_pb';
+import { Plans } from '../generated/wharf/v1/plans_pb';
+import { Platform } from '../generated/wharf/v1/platform_pb';
+import { Streams, Topic, type WatchEvent, WatchRequestSchema } from '../generated/wharf/v1/streams_pb';
+import { hashKey, keyOf, newId } from './call';
+import { transport } from './transport';
+
+export type LiveState = 'connecting' | 'live' | 'waiting' | 'asleep';
+
+const TOPICS = [Topic.STATUS, Topic.DEPLOYMENTS, Topic.PLANS, Topic.ALLOCATORS];
+/** A heartbeat comes every 10 s. */
+const SILENCE_MS = 30_000;
+const GATHER_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
+const ASLEEP_AFTER_MS = 60_000;
+
+const touched: Partial<Record<NonNullable<WatchEvent['event']['case']>, string[]>> = {
+  status: ['wharf.v1.Directors', 'wharf.v1.Proxies'],
+  deployment: ['wharf.v1.Deployments', 'wharf.v1.Instances'],
+  plan: ['wharf.v1.Plans', 'wharf.v1.Events'],
+  allocator: ['wharf.v1.Allocators'],
+  gone: ['wharf.v1.Deployments', 'wharf.v1.Plans', 'wharf.v1.Allocators', 'wharf.v1.Instances'],
+  skipped: ['wharf.v1.Deployments', 'wharf.v1.Plans', 'wharf.v1.Allocators', Platform.typeName],
+};
+
+let state: LiveState = 'connecting';
+const listeners = new Set<() => void>();
+
+function setState(next: LiveState): void {
+  if (state === next) return;
+  state = next;
+  for (const listener of listeners) listener();
+}
+
+export function useLiveState(): LiveState {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => state,
+  );
+}
+
+/** Full jitter over a doubling span: many tabs never come back at once. */
+export function waitBefore(attempt: number, random: number): number {
+  const span = Math.min(LONGEST_WAIT_MS, 1_000 * 2 ** Math.min(attempt, 5));
+  return Math.round(span / 2 + (random * span) / 2);
+}
+
+class Gatherer {
+  private readonly services = new Set<string>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly queries: QueryClient) {}
+
+  add(services: readonly string[]): void {
+    for (const service of services) this.services.add(service);
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      const gathered = new Set(this.services);
+      this.services.clear();
+      void this.queries.invalidateQueries({
+        predicate: (query) => gathered.has(String(query.queryKey[0])),
+      });
+    }, GATHER_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+  }
+}
+
+function take(event: WatchEvent, queries: QueryClient, gatherer: Gatherer): void {
+  const { event: what } = event;
+  const put = (key: readonly unknown[], value: unknown): void => {
+    // Only what somebody has looked at is kept: the cache is no copy of the platform.
+    const query = queries.getQueryCache().get(hashKey(key));
+    if (query) queries.setQueryData(query.queryKey, value);
+  };
+  if (what.case === 'status') put(keyOf(Platform.method.getStatus, {}), what.value);
+  if (what.case === 'plan') put(keyOf(Plans.method.getPlan, { planId: what.value.id }), what.value);
+  if (what.case === 'deployment') {
+    put(keyOf(Deployments.method.getDeployment, { deployment: what.value.id }), what.value);
+  }
+  if (what.case) gatherer.add(touched[what.case] ?? []);
+}
+
+/** Opens the stream and keeps it open until the answer is called. */
+export function startLive(queries: QueryClient): () => void {
+  const client = createClient(Streams, transport);
+  const gatherer = new Gatherer(queries);
+  const id = newId();
+  let seen = 0n;
+  let attempt = 0;
+  let stopped = false;
+  let opened: AbortController | undefined;
+  let again: ReturnType<typeof setTimeout> | undefined;
+  let sleep: ReturnType<typeof setTimeout> | undefined;
+
+  const run = async (): Promise<void> => {
+    const abort = new AbortController();
+    opened = abort;
+    setState('connecting');
+    let silence: ReturnType<typeof setTimeout> | undefined;
+    const alive = (): void => {
+      clearTimeout(silence);
+      silence = setTimeout(() => abort.abort(), SILENCE_MS);
+    };
+    alive();
+    try {
+      const request = create(WatchRequestSchema, { streamId: id, topics: TOPICS, resumeVersion: seen });
+      for await (const event of client.watch(request, { signal: abort.signal })) {
+        alive();
+        if (attempt > 0) {
+          // What happened while it was away may be more than what it tells of.
+          attempt = 0;
+          void queries.invalidateQueries();
+        }
+        seen = event.version;
+        setState('live');
+        take(event, queries, gatherer);
+      }
+    } catch {
+      // Whatever the reason is: calls tell of it, the stream tries again.
+    } finally {
+      clearTimeout(silence);
+    }
+    if (stopped || opened !== abort) return;
+    attempt += 1;
+    setState('waiting');
+    again = setTimeout(() => void run(), waitBefore(attempt, Math.random()));
+  };
+
+  const close = (): void => {
+    clearTimeout(again);
+    const abort = opened;
+    opened = undefined;
+    abort?.abort();
+  };
+
+  const look = (): void => {
+    clearTimeout(sleep);
+    if (document.hidden) {
+      sleep = setTimeout(() => {
+        close();
+        setState('asleep');
+      }, ASLEEP_AFTER_MS);
+    } else if (state === 'asleep') {
+      attempt = 1;
+      void run();
+    }
+  };
+
+  document.addEventListener('visibilitychange', look);
+  void run();
+  return () => {
+    stopped = true;
+    document.removeEventListener('visibilitychange', look);
+    clearTimeout(sleep);
+    gatherer.stop();
+    close();
+  };
+}

@@ -1,0 +1,110 @@
+// Routes. Each screen is fetched when it is first gone to; its folder is named like its path.
+
+import { Code, ConnectError } from '@connectrpc/connect';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { type ComponentType, lazy, Suspense, useEffect } from 'react';
+import { createBrowserRouter, Navigate, RouterProvider, useLocation, useNavigate } from 'react-router';
+import { call, keyOf } from '../api/call';
+import { SessionContext } from '../api/session';
+import { onSessionEnded } from '../api/transport';
+import { Sessions } from '../generated/wharf/v1/sessions_pb';
+import { useT } from '../i18n/i18n';
+import { LogIn } from '../screens/login/LogIn';
+import { Loading } from '../shared/DataState';
+import { Empty } from '../shared/Empty';
+import { Refused } from '../shared/Refused';
+import { Shell } from './shell/Shell';
+
+function screen(load: () => Promise<{ default: ComponentType }>) {
+  const Screen = lazy(load);
+  return (
+    <Suspense fallback={<Loading lines={10} />}>
+      <Screen />
+    </Suspense>
+  );
+}
+
+/** Where to log in, and back to here after it. */
+function loginPath(location: { pathname: string; search: string }, ended: boolean): string {
+  const next = location.pathname + location.search;
+  const params = new URLSearchParams({ ...(next === '/' ? {} : { next }), ...(ended ? { ended: '1' } : {}) });
+  return params.size > 0 ? `/login?${params}` : '/login';
+}
+
+function LoggedIn() {
+  const location = useLocation();
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  const method = Sessions.method.getSession;
+  const session = useQuery({
+    queryKey: keyOf(method, {}),
+    queryFn: ({ signal }) => call(method, {}, signal),
+    staleTime: Number.POSITIVE_INFINITY,
+  });
+  useEffect(() => {
+    onSessionEnded(() => {
+      const here = window.location;
+      if (here.pathname === '/login') return;
+      queries.clear();
+      void navigate(loginPath(here, true), { replace: true });
+    });
+    return () => onSessionEnded(() => {});
+  }, [navigate, queries]);
+  if (session.data) {
+    return (
+      <SessionContext value={session.data}>
+        <Shell />
+      </SessionContext>
+    );
+  }
+  if (session.error) {
+    if (ConnectError.from(session.error).code === Code.Unauthenticated) {
+      return <Navigate to={loginPath(location, false)} replace />;
+    }
+    return (
+      <main className="content">
+        <Refused error={session.error} retry={() => void session.refetch()} />
+      </main>
+    );
+  }
+  return null;
+}
+
+function NoSuchPage() {
+  const t = useT();
+  return <Empty title={t('page.missing')} />;
+}
+
+const router = createBrowserRouter([
+  { path: '/login', element: <LogIn /> },
+  {
+    element: <LoggedIn />,
+    children: [
+      { path: '/', element: screen(() => import('../screens/overview/Overview')) },
+      { path: '/hosts', element: screen(() => import('../screens/hosts/Hosts')) },
+      { path: '/hosts/:host', element: screen(() => import('../screens/hosts/Host')) },
+      { path: '/containers', element: screen(() => import('../screens/containers/Containers')) },
+      { path: '/control-plane', element: screen(() => import('../screens/control-plane/ControlPlane')) },
+      { path: '/changes', element: screen(() => import('../screens/changes/Changes')) },
+      { path: '/deployments', element: screen(() => import('../screens/deployments/Deployments')) },
+      {
+        path: '/deployments/create',
+        element: screen(() => import('../screens/deployments/CreateDeployment')),
+      },
+      {
+        path: '/deployments/:deployment',
+        element: screen(() => import('../screens/deployments/DeploymentPage')),
+      },
+      { path: '/plans', element: screen(() => import('../screens/plans/Plans')) },
+      { path: '/plans/:plan', element: screen(() => import('../screens/plans/PlanPage')) },
+      { path: '/access', element: screen(() => import('../screens/access/Access')) },
+      { path: '/settings', element: screen(() => import('../screens/settings/Settings')) },
+      { path: '/about', element: screen(() => import('../screens/about/About')) },
+      { path: '*', element: <NoSuchPage /> },
+    ],
+  },
+]);
+
+export function App() {
+  return <RouterProvider router={router} />;
+}

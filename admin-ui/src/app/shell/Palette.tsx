@@ -1,0 +1,133 @@
+// Jump to a page, a host, a deployment, a container. Things are searched by the server.
+import { Modal, ModalBody, TextInput } from '@patternfly/react-core';
+import { type KeyboardEvent, useDeferredValue, useState } from 'react';
+import { useNavigate } from 'react-router';
+import { useCall } from '../../api/call';
+import { useRights } from '../../api/session';
+import { Allocators } from '../../generated/wharf/v1/allocators_pb';
+import { Containers } from '../../generated/wharf/v1/containers_pb';
+import { Deployments } from '../../generated/wharf/v1/deployments_pb';
+import { useT } from '../../i18n/i18n';
+import { placesFor } from '../places';
+
+interface Goal {
+  id: string;
+  label: string;
+  kind: string;
+  to: string;
+}
+
+function containing(field: string, text: string) {
+  return { pageSize: 6, filter: `${field}~"${text.replaceAll('"', '')}"` };
+}
+
+export function Palette({ onClose }: { onClose: () => void }) {
+  const t = useT();
+  const navigate = useNavigate();
+  const rights = useRights();
+  const [text, setText] = useState('');
+  const [chosen, setChosen] = useState(0);
+  const wanted = useDeferredValue(text.trim());
+  const asks = wanted.length > 0;
+  const deployments = useCall(
+    Deployments.method.listDeployments,
+    { options: containing('name', wanted) },
+    { enabled: asks, keep: true },
+  );
+  const seesHosts = asks && rights.seesPlatform;
+  const hosts = useCall(
+    Allocators.method.listAllocators,
+    { options: containing('host', wanted) },
+    { enabled: seesHosts, keep: true },
+  );
+  const containers = useCall(
+    Containers.method.listContainers,
+    { options: containing('name', wanted) },
+    { enabled: seesHosts, keep: true },
+  );
+
+  const goals: Goal[] = placesFor(rights)
+    .flatMap((group) => group.places)
+    .map((place) => ({ id: place.path, label: t(place.label), kind: t('palette.page'), to: place.path }))
+    .filter((goal) => goal.label.toLowerCase().includes(wanted.toLowerCase()));
+  if (rights.manages && t('create.title').toLowerCase().includes(wanted.toLowerCase())) {
+    goals.push({
+      id: 'create',
+      label: t('create.title'),
+      kind: t('palette.action'),
+      to: '/deployments/create',
+    });
+  }
+  if (asks) {
+    for (const one of deployments.data?.deployments ?? []) {
+      goals.push({
+        id: one.id,
+        label: one.name,
+        kind: t('palette.deployment'),
+        to: `/deployments/${one.id}`,
+      });
+    }
+    for (const one of hosts.data?.allocators ?? []) {
+      goals.push({ id: one.id, label: one.host, kind: t('palette.host'), to: `/hosts/${one.host}` });
+    }
+    for (const one of containers.data?.containers ?? []) {
+      const query = new URLSearchParams({ q: one.name });
+      goals.push({ id: one.id, label: one.name, kind: t('palette.container'), to: `/containers?${query}` });
+    }
+  }
+  const at = Math.min(chosen, Math.max(0, goals.length - 1));
+  const go = (goal: Goal | undefined) => {
+    if (!goal) return;
+    onClose();
+    void navigate(goal.to);
+  };
+  const press = (event: KeyboardEvent) => {
+    if (event.key === 'ArrowDown') setChosen(Math.min(at + 1, goals.length - 1));
+    else if (event.key === 'ArrowUp') setChosen(Math.max(at - 1, 0));
+    else if (event.key === 'Enter') go(goals[at]);
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <Modal isOpen variant="small" position="top" onClose={onClose} aria-label={t('palette.open')}>
+      <ModalBody>
+        <TextInput
+          id="palette"
+          // biome-ignore lint/a11y/noAutofocus: the palette is opened to be written into
+          autoFocus
+          role="combobox"
+          aria-expanded
+          aria-controls="palette-list"
+          aria-activedescendant={goals.length > 0 ? `goal-${at}` : undefined}
+          aria-label={t('palette.open')}
+          placeholder={t('palette.open')}
+          value={text}
+          autoComplete="off"
+          onKeyDown={press}
+          onChange={(_, value) => {
+            setText(value);
+            setChosen(0);
+          }}
+        />
+        <ul className="palette-list" id="palette-list" role="listbox" aria-label={t('palette.found')}>
+          {goals.map((goal, index) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the box above takes the keys
+            // biome-ignore lint/a11y/useFocusableInteractive: focus stays in the box above
+            <li
+              key={goal.id}
+              id={`goal-${index}`}
+              role="option"
+              aria-selected={index === at}
+              onMouseEnter={() => setChosen(index)}
+              onClick={() => go(goal)}
+            >
+              {goal.label}
+              <span className="kind">{goal.kind}</span>
+            </li>
+          ))}
+        </ul>
+        {goals.length === 0 ? <p className="quiet">{t('palette.none')}</p> : null}
+      </ModalBody>
+    </Modal>
+  );
+}

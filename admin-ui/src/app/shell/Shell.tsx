@@ -1,0 +1,62 @@
+// What stands around every screen: header, navigation, palette, keys, and the live stream.
+import { useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { NavLink, Outlet, useLocation } from 'react-router';
+import { startLive } from '../../api/live';
+import { useRights } from '../../api/session';
+import { useT } from '../../i18n/i18n';
+import { placesFor } from '../places';
+import { Header } from './Header';
+import { Keys } from './Keys';
+import { Palette } from './Palette';
+import { useShortcuts } from './shortcuts';
+
+export function Shell() {
+  const t = useT();
+  const queries = useQueryClient();
+  const rights = useRights();
+  const { pathname } = useLocation();
+  const [palette, setPalette] = useState(false);
+  const [keys, setKeys] = useState(false);
+  useEffect(() => startLive(queries), [queries]);
+  useShortcuts(
+    rights,
+    () => setPalette(true),
+    () => setKeys(true),
+  );
+  // The head of a new page is where reading goes on.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is to happen when the path changes
+  useEffect(() => {
+    document.getElementById('content')?.scrollTo(0, 0);
+  }, [pathname]);
+  return (
+    <div className="shell">
+      <a className="skip" href="#content">
+        {t('nav.skip')}
+      </a>
+      <Header onPalette={() => setPalette(true)} onKeys={() => setKeys(true)} />
+      <nav className="side" aria-label={t('nav.label')}>
+        {placesFor(rights).map((group) => (
+          <div key={group.title}>
+            <h2>{t(group.title)}</h2>
+            <ul>
+              {group.places.map((place) => (
+                <li key={place.path}>
+                  <NavLink to={place.path} end={place.path === '/'}>
+                    {t(place.label)}
+                  </NavLink>
+                </li>
+              ))}
+            </ul>
+          </div>
+        ))}
+      </nav>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      <main className="content" id="content" tabIndex={0}>
+        <Outlet />
+      </main>
+      {palette ? <Palette onClose={() => setPalette(false)} /> : null}
+      {keys ? <Keys onClose={() => setKeys(false)} /> : null}
+    </div>
+  );
+}

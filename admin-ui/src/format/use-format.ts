@@ -1,0 +1,25 @@
+// The pure forms with the locale that is chosen.
+import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
+import { useI18n } from '../i18n/i18n';
+import { bytes, clock, number, percent } from './format';
+
+export interface Formats {
+  bytes: (value: bigint | number) => string;
+  number: (value: bigint | number, digits?: number) => string;
+  percent: (part: number, whole: number) => string;
+  clock: (at: Timestamp) => string;
+}
+
+export function useFormat(): Formats {
+  const { language } = useI18n();
+  return {
+    bytes: (value) => bytes(value, language),
+    number: (value, digits) => number(value, language, digits),
+    percent: (part, whole) => percent(part, whole, language),
+    clock: (at) => clock(timestampDate(at), language, new Date()),
+  };
+}
+
+export function msOf(at: Timestamp | undefined): number {
+  return at ? timestampDate(at).getTime() : 0;
+}

@@ -1,0 +1,36 @@
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import '@fontsource-variable/inter/wght.css';
+import '@patternfly/react-core/dist/styles/base.css';
+import './theme/tokens.css';
+import './theme/app.css';
+import { hashKey } from './api/call';
+import { refusalOf } from './api/errors';
+import { App } from './app/App';
+import { I18nProvider } from './i18n/i18n';
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      queryKeyHashFn: hashKey,
+      staleTime: 2_000,
+      refetchOnWindowFocus: true,
+      // A refusal stays one; a director that changes is tried again, later each time.
+      retry: (times, error) => times < 4 && refusalOf(error).retryable,
+      retryDelay: (times) => Math.min(8_000, 400 * 2 ** times) * (0.5 + Math.random() / 2),
+    },
+  },
+});
+
+const root = document.getElementById('root');
+if (!root) throw new Error('the page has no root');
+createRoot(root).render(
+  <StrictMode>
+    <QueryClientProvider client={queries}>
+      <I18nProvider>
+        <App />
+      </I18nProvider>
+    </QueryClientProvider>
+  </StrictMode>,
+);

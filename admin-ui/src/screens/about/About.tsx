@@ -1,0 +1,77 @@
+// Which version runs, and under which licences.
+import { useCall } from '../../api/call';
+import licences from '../../generated/licences.json';
+import { Platform } from '../../generated/wharf/v1/platform_pb';
+import { useT } from '../../i18n/i18n';
+import { ApiRequest } from '../../shared/ApiRequest';
+import { Card } from '../../shared/Card';
+import { DataState } from '../../shared/DataState';
+import { Facts } from '../../shared/Facts';
+import { PageHead } from '../../shared/PageHead';
+
+export default function About() {
+  const t = useT();
+  const status = useCall(Platform.method.getStatus, {});
+  return (
+    <>
+      <PageHead
+        title={t('nav.about')}
+        actions={<ApiRequest method={Platform.method.getStatus} input={{}} />}
+      />
+      <Card title={t('about.platform')}>
+        <DataState query={status} lines={2}>
+          {(data) => (
+            <Facts
+              facts={[
+                [t('name'), data.name],
+                [t('version'), data.version],
+                [t('about.level'), String(data.featureLevel)],
+                [
+                  t('about.admin'),
+                  <span className="mono" key="admin">
+                    {data.adminUrl}
+                  </span>,
+                ],
+                [
+                  t('about.clients'),
+                  <span className="mono" key="clients">
+                    {data.proxyUrl}
+                  </span>,
+                ],
+                [
+                  t('id'),
+                  <span className="mono" key="id">
+                    {data.platformId}
+                  </span>,
+                ],
+              ]}
+            />
+          )}
+        </DataState>
+      </Card>
+      <Card flush title={t('about.licences')}>
+        <p className="note quiet">{t('about.licences.about')}</p>
+        <div className="rows">
+          <table className="grid" aria-label={t('about.licences')}>
+            <thead>
+              <tr>
+                <th scope="col">{t('about.package')}</th>
+                <th scope="col">{t('version')}</th>
+                <th scope="col">{t('about.licence')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {licences.map((one) => (
+                <tr key={`${one.name} ${one.version}`}>
+                  <td>{one.name}</td>
+                  <td>{one.version}</td>
+                  <td>{one.licence}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </Card>
+    </>
+  );
+}

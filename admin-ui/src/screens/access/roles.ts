@@ -1,0 +1,8 @@
+import type { MessageKey } from '../../i18n/i18n';
+
+export const ROLES: { role: string; label: MessageKey; about: MessageKey }[] = [
+  { role: 'platform_admin', label: 'role.platformAdmin', about: 'role.platformAdmin.about' },
+  { role: 'platform_viewer', label: 'role.platformViewer', about: 'role.platformViewer.about' },
+  { role: 'deployments_manager', label: 'role.deploymentsManager', about: 'role.deploymentsManager.about' },
+  { role: 'deployments_viewer', label: 'role.deploymentsViewer', about: 'role.deploymentsViewer.about' },
+];

@@ -1,0 +1,92 @@
+// Columns of containers, the same wherever they are listed.
+import { useFormat } from '../../format/use-format';
+import type { Container } from '../../generated/wharf/v1/containers_pb';
+import { useT } from '../../i18n/i18n';
+import type { Column } from '../../shared/list/Rows';
+import { DeploymentLink, HostLink } from '../../shared/names/links';
+import { Mark } from '../../shared/status/Mark';
+import { ContainerMark } from '../../shared/status/marks';
+import { Usage } from '../../shared/Usage';
+import { Age } from '../../shared/When';
+
+export function useContainerColumns({ withoutHost }: { withoutHost?: boolean } = {}): Column<Container>[] {
+  const t = useT();
+  const format = useFormat();
+  const rate = (value: number | undefined) => (value === undefined ? '–' : `${format.bytes(value)}/s`);
+  const columns: Column<Container>[] = [
+    {
+      id: 'name',
+      head: t('container'),
+      sort: 'name',
+      cell: (one) => <span title={`${one.image}\n${one.id}`}>{one.name}</span>,
+    },
+    {
+      id: 'memory',
+      head: t('memory'),
+      sort: 'memory',
+      largest: true,
+      cell: (one) =>
+        one.sample ? (
+          <Usage
+            used={one.sample.memoryBytes}
+            whole={one.sample.memoryLimitBytes}
+            of={t('memory')}
+            label={format.bytes(one.sample.memoryBytes)}
+          />
+        ) : (
+          <span className="quiet">–</span>
+        ),
+    },
+    {
+      id: 'cpu',
+      head: t('cpu'),
+      sort: 'cpu',
+      largest: true,
+      right: true,
+      cell: (one) => (one.sample ? `${format.number(one.sample.cpuPercent, 1)} %` : '–'),
+    },
+    { id: 'application', head: t('application'), sort: 'application', cell: (one) => one.application },
+    {
+      id: 'deployment',
+      head: t('deployment'),
+      sort: 'deployment',
+      cell: (one) => <DeploymentLink id={one.deploymentId} name={one.deploymentName} />,
+    },
+  ];
+  if (!withoutHost) {
+    columns.push({ id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> });
+  }
+  columns.push(
+    {
+      id: 'state',
+      head: t('state'),
+      sort: 'state',
+      cell: (one) =>
+        one.outOfMemory ? (
+          <Mark tone="bad" word={t('container.oom')} />
+        ) : (
+          <ContainerMark state={one.state} health={one.health} />
+        ),
+    },
+    {
+      id: 'in',
+      head: t('network.in'),
+      right: true,
+      cell: (one) => rate(one.sample?.networkInBytesPerSecond),
+    },
+    {
+      id: 'out',
+      head: t('network.out'),
+      right: true,
+      cell: (one) => rate(one.sample?.networkOutBytesPerSecond),
+    },
+    {
+      id: 'processes',
+      head: t('processes'),
+      right: true,
+      cell: (one) => (one.sample ? format.number(one.sample.processes) : '–'),
+    },
+    { id: 'age', head: t('age'), sort: 'created', right: true, cell: (one) => <Age at={one.createdAt} /> },
+  );
+  return columns;
+}

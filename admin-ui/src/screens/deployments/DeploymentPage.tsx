@@ -1,0 +1,183 @@
+// One deployment: its instances, its address, its last error, its plans, and what can be done.
+import { useParams } from 'react-router';
+import { useCall } from '../../api/call';
+import { useFormat } from '../../format/use-format';
+import { type Deployment, Deployments } from '../../generated/wharf/v1/deployments_pb';
+import { Instances } from '../../generated/wharf/v1/instances_pb';
+import { Plans } from '../../generated/wharf/v1/plans_pb';
+import { useT } from '../../i18n/i18n';
+import { ApiRequest } from '../../shared/ApiRequest';
+import { Card } from '../../shared/Card';
+import { DataState } from '../../shared/DataState';
+import { Facts } from '../../shared/Facts';
+import { ListTable } from '../../shared/list/ListTable';
+import { PlanLink } from '../../shared/names/links';
+import { PageHead } from '../../shared/PageHead';
+import { Mark } from '../../shared/status/Mark';
+import { Clock } from '../../shared/When';
+import { usePlanColumns } from '../plans/columns';
+import { Actions } from './Actions';
+import { Credentials } from './Credentials';
+import { DeploymentMark } from './DeploymentMark';
+import { useInstanceColumns } from './instance-columns';
+
+function Trouble({ deployment }: { deployment: Deployment }) {
+  const t = useT();
+  const instances = deployment.resources.flatMap((resource) => resource.instances);
+  const failing = instances.filter((one) => one.reason !== '' || one.lastExit);
+  if (deployment.problems.length === 0 && failing.length === 0) return null;
+  return (
+    <Card title={t('deployment.trouble')}>
+      <div className="stack">
+        {deployment.problems.map((problem) => (
+          <div key={problem}>
+            <Mark tone="warn" word={problem} />
+          </div>
+        ))}
+        {failing.map((one) => (
+          <div key={one.id} className="stack">
+            <div className="line">
+              <strong>{one.name}</strong>
+              {one.reason ? <span className="bad-text">{one.reason}</span> : null}
+              {one.lastExit ? (
+                <span className="quiet">
+                  {one.lastExit.outOfMemory
+                    ? t('instance.exit.oom')
+                    : t('instance.exit', { code: one.lastExit.exitCode })}{' '}
+                  · <Clock at={one.lastExit.at} />
+                </span>
+              ) : null}
+            </div>
+            {one.lastExit && one.lastExit.logTail.length > 0 ? (
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+              <pre className="log" tabIndex={0}>
+                {one.lastExit.logTail.join('\n')}
+              </pre>
+            ) : null}
+          </div>
+        ))}
+      </div>
+    </Card>
+  );
+}
+
+function About({ deployment }: { deployment: Deployment }) {
+  const t = useT();
+  const format = useFormat();
+  return (
+    <Facts
+      facts={[
+        [
+          t('deployment.endpoint'),
+          <span className="mono" key="endpoint">
+            {deployment.endpoint || '–'}
+          </span>,
+        ],
+        [t('deployment.alias'), deployment.alias],
+        [t('deployment.template'), deployment.templateId],
+        ...deployment.resources.map((resource): [string, string] => [
+          t('deployment.resource', { kind: resource.kind }),
+          t('deployment.resource.size', {
+            memory: format.bytes(resource.size?.memoryBytes ?? 0n),
+            disk: format.bytes(resource.size?.diskBytes ?? 0n),
+            zones: resource.zoneCount,
+          }),
+        ]),
+        [
+          t('deployment.plan'),
+          deployment.pendingPlanId ? (
+            <PlanLink key="plan" id={deployment.pendingPlanId}>
+              {t('plan.running')}
+            </PlanLink>
+          ) : (
+            '–'
+          ),
+        ],
+        [t('deployment.onHostLoss'), deployment.onHostLoss || '–'],
+        [
+          t('deployment.snapshots'),
+          deployment.snapshots
+            ? t('deployment.snapshots.to', { repository: deployment.snapshots.repository })
+            : t('deployment.snapshots.none'),
+        ],
+        [t('created'), <Clock key="created" at={deployment.createdAt} />],
+        [t('changed'), <Clock key="changed" at={deployment.changedAt} />],
+        [
+          t('id'),
+          <span className="mono" key="id">
+            {deployment.id}
+          </span>,
+        ],
+      ]}
+    />
+  );
+}
+
+export default function DeploymentPage() {
+  const t = useT();
+  const name = useParams().deployment ?? '';
+  const input = { deployment: name };
+  const query = useCall(Deployments.method.getDeployment, input, { every: 10_000 });
+  const instanceColumns = useInstanceColumns({ withDeployment: false });
+  const planColumns = usePlanColumns({ withDeployment: false });
+  const deployment = query.data;
+  return (
+    <>
+      <PageHead
+        title={deployment?.name ?? name}
+        trail={[{ to: '/deployments', label: t('nav.deployments') }]}
+        status={deployment ? <DeploymentMark deployment={deployment} /> : null}
+        note={deployment?.systemOwned ? t('deployment.system') : null}
+        actions={
+          <>
+            <ApiRequest method={Deployments.method.getDeployment} input={input} />
+            {deployment ? <Actions deployment={deployment} /> : null}
+          </>
+        }
+      />
+      {deployment ? <Trouble deployment={deployment} /> : null}
+      <Card
+        title={t('deployment.about')}
+        actions={deployment ? <Credentials deployment={deployment} /> : null}
+      >
+        <DataState query={query} lines={4}>
+          {(data) => <About deployment={data} />}
+        </DataState>
+      </Card>
+      {deployment ? (
+        <>
+          <Card flush title={t('instances')}>
+            <ListTable
+              label={t('instances')}
+              prefix="i."
+              method={Instances.method.listInstances}
+              input={(options) => ({ options, deployment: deployment.id })}
+              rows={(answer) => answer.instances}
+              info={(answer) => answer.info}
+              rowKey={(one) => one.instance?.id ?? ''}
+              columns={instanceColumns}
+              defaultSort="name"
+              every={10_000}
+              empty={{ title: t('deployment.noInstances') }}
+            />
+          </Card>
+          <Card flush title={t('deployment.history')}>
+            <ListTable
+              label={t('deployment.history')}
+              prefix="p."
+              method={Plans.method.listPlans}
+              input={(options) => ({ options, deployment: deployment.id })}
+              rows={(answer) => answer.plans}
+              info={(answer) => answer.info}
+              rowKey={(one) => one.id}
+              columns={planColumns}
+              defaultSort="created desc"
+              every={10_000}
+              empty={{ title: t('plans.empty'), hint: t('plans.empty.hint') }}
+            />
+          </Card>
+        </>
+      ) : null}
+    </>
+  );
+}

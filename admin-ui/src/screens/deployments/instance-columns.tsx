@@ -1,0 +1,84 @@
+// Columns of instances, the same wherever they are listed.
+import { useFormat } from '../../format/use-format';
+import { InstanceState } from '../../generated/wharf/v1/deployments_pb';
+import type { PlacedInstance } from '../../generated/wharf/v1/instances_pb';
+import { useT } from '../../i18n/i18n';
+import type { Column } from '../../shared/list/Rows';
+import { DeploymentLink, HostLink, PlanLink } from '../../shared/names/links';
+import { Mark } from '../../shared/status/Mark';
+import { HealthMark, InstanceMark } from '../../shared/status/marks';
+import { Age } from '../../shared/When';
+
+export function useInstanceColumns({
+  withDeployment,
+}: {
+  withDeployment: boolean;
+}): Column<PlacedInstance>[] {
+  const t = useT();
+  const format = useFormat();
+  const columns: Column<PlacedInstance>[] = [
+    { id: 'name', head: t('instance'), sort: 'name', cell: (one) => <strong>{one.instance?.name}</strong> },
+  ];
+  if (withDeployment) {
+    columns.push({
+      id: 'deployment',
+      head: t('deployment'),
+      sort: 'deployment',
+      cell: (one) => <DeploymentLink id={one.deploymentId} name={one.deploymentName} />,
+    });
+  }
+  columns.push(
+    {
+      id: 'state',
+      head: t('state'),
+      sort: 'state',
+      cell: (one) =>
+        one.paused ? (
+          <Mark tone="off" word={t('instance.paused')} />
+        ) : (
+          <InstanceMark state={one.instance?.state ?? InstanceState.UNSPECIFIED} />
+        ),
+    },
+    {
+      id: 'health',
+      head: t('health'),
+      sort: 'health',
+      cell: (one) => (one.instance ? <HealthMark health={one.instance.health} /> : null),
+    },
+    { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },
+    { id: 'zone', head: t('zone'), sort: 'zone', cell: (one) => one.instance?.zone },
+    {
+      id: 'memory',
+      head: t('memory'),
+      sort: 'memory',
+      largest: true,
+      right: true,
+      cell: (one) => format.bytes(one.instance?.memoryBytes ?? 0n),
+    },
+    {
+      id: 'disk',
+      head: t('disk'),
+      right: true,
+      cell: (one) => format.bytes(one.instance?.diskBytes ?? 0n),
+    },
+    {
+      id: 'restarts',
+      head: t('instance.restarts'),
+      right: true,
+      cell: (one) => format.number(one.instance?.restarts ?? 0),
+    },
+    {
+      id: 'started',
+      head: t('instance.started'),
+      right: true,
+      cell: (one) => <Age at={one.instance?.startedAt} />,
+    },
+    { id: 'plan', head: t('plan'), cell: (one) => <PlanLink id={one.planId} /> },
+    {
+      id: 'reason',
+      head: t('reason'),
+      cell: (one) => <span title={one.instance?.reason}>{one.instance?.reason}</span>,
+    },
+  );
+  return columns;
+}

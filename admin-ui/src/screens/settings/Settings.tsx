@@ -1,0 +1,149 @@
+// What can be set while the platform runs. Each acts at once.
+import { FormGroup, Label, TextInput } from '@patternfly/react-core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { mutation, useChange } from '../../api/call';
+import { useRights } from '../../api/session';
+import { Settings as Service, type Setting } from '../../generated/wharf/v1/settings_pb';
+import { useT } from '../../i18n/i18n';
+import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
+import { Card } from '../../shared/Card';
+import { Confirm } from '../../shared/Confirm';
+import { ListTable } from '../../shared/list/ListTable';
+import type { Column } from '../../shared/list/Rows';
+import { PageHead } from '../../shared/PageHead';
+import { Refused } from '../../shared/Refused';
+import { Age } from '../../shared/When';
+
+function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
+  const t = useT();
+  const queries = useQueryClient();
+  const [value, setValue] = useState(setting.value);
+  const done = () => {
+    void queries.invalidateQueries({ queryKey: ['wharf.v1.Settings'] });
+    onClose();
+  };
+  const set = useChange(Service.method.setSetting, done);
+  const clear = useChange(Service.method.clearSetting, done);
+  const wish = { key: setting.key, value };
+  return (
+    <Confirm
+      title={setting.key}
+      action={t('save')}
+      busy={set.isPending}
+      error={set.error}
+      whyNot={value === setting.value ? t('settings.same') : undefined}
+      onConfirm={() => set.mutate({ ...wish, mutation: mutation(setting.version) })}
+      onClose={onClose}
+      extra={
+        <>
+          <ActionButton
+            variant="link"
+            isLoading={clear.isPending}
+            whyNot={setting.set ? undefined : t('settings.notSet')}
+            onClick={() => clear.mutate({ key: setting.key, mutation: mutation(setting.version) })}
+          >
+            {t('settings.clear')}
+          </ActionButton>
+          <ApiRequest plain method={Service.method.setSetting} input={wish} />
+        </>
+      }
+    >
+      <div className="stack">
+        <p>{setting.about}</p>
+        <FormGroup label={t('settings.value')} fieldId="setting">
+          <TextInput id="setting" value={value} onChange={(_, next) => setValue(next)} />
+        </FormGroup>
+        <p className="quiet">
+          {t('settings.takes', { takes: setting.takes })} ·{' '}
+          {t('settings.default', { value: setting.defaultValue || '–' })}
+        </p>
+        {clear.error ? <Refused error={clear.error} /> : null}
+      </div>
+    </Confirm>
+  );
+}
+
+export default function Settings() {
+  const t = useT();
+  const rights = useRights();
+  const [edited, setEdited] = useState<Setting | null>(null);
+  const columns: Column<Setting>[] = [
+    {
+      id: 'key',
+      head: t('settings.key'),
+      sort: 'key',
+      cell: (one) => <span className="mono">{one.key}</span>,
+    },
+    {
+      id: 'value',
+      head: t('settings.value'),
+      cell: (one) => (
+        <span className="line">
+          <strong>{one.value || '–'}</strong>
+          {one.set ? (
+            <Label isCompact color="blue">
+              {t('settings.set')}
+            </Label>
+          ) : null}
+        </span>
+      ),
+    },
+    { id: 'about', head: t('settings.about'), cell: (one) => <span title={one.about}>{one.about}</span> },
+    {
+      id: 'takes',
+      head: t('settings.takes.head'),
+      cell: (one) => <span title={one.takes}>{one.takes}</span>,
+    },
+    { id: 'changed', head: t('changed'), right: true, cell: (one) => <Age at={one.changedAt} /> },
+    {
+      id: 'edit',
+      head: '',
+      right: true,
+      tight: true,
+      cell: (one) => (
+        <ActionButton
+          variant="link"
+          size="sm"
+          isInline
+          aria-label={t('settings.edit', { key: one.key })}
+          whyNot={rights.administers ? undefined : t('why.admin')}
+          onClick={() => setEdited(one)}
+        >
+          {t('edit')}
+        </ActionButton>
+      ),
+    },
+  ];
+  return (
+    <>
+      <PageHead title={t('nav.settings')} />
+      <Card flush title={t('settings.list')}>
+        <ListTable
+          label={t('settings.list')}
+          method={Service.method.listSettings}
+          input={(options) => ({ options })}
+          rows={(answer) => answer.settings}
+          info={(answer) => answer.info}
+          rowKey={(one) => one.key}
+          columns={columns}
+          defaultSort="key"
+          search={{ field: 'key', label: 'settings.search' }}
+          choices={[
+            {
+              field: 'set',
+              label: t('settings.set'),
+              values: [
+                { value: 'true', label: t('yes') },
+                { value: 'false', label: t('no') },
+              ],
+            },
+          ]}
+          empty={{ title: t('list.none') }}
+        />
+      </Card>
+      {edited ? <Edit setting={edited} onClose={() => setEdited(null)} /> : null}
+    </>
+  );
+}

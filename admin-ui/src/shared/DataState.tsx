@@ -1,0 +1,50 @@
+// The four states of fetched data: it comes, it could not be had, there is some but it could not be
+// renewed, it is there. What to show when there is none of it is the caller's.
+import { Skeleton } from '@patternfly/react-core';
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { clock } from '../format/format';
+import { useI18n } from '../i18n/i18n';
+import { Refused } from './Refused';
+
+interface DataStateProps<T> {
+  query: UseQueryResult<T>;
+  lines?: number;
+  children: (data: T) => ReactNode;
+}
+
+const WIDTHS = ['92%', '78%', '85%', '64%'];
+
+export function Loading({ lines = 4 }: { lines?: number }) {
+  const { t } = useI18n();
+  return (
+    <div className="loading" aria-busy="true" role="status">
+      {Array.from({ length: lines }, (_, line) => (
+        // The lines are all alike: their place is their name.
+        // biome-ignore lint/suspicious/noArrayIndexKey: see above
+        <Skeleton key={line} width={WIDTHS[line % WIDTHS.length]} screenreaderText={t('state.loading')} />
+      ))}
+    </div>
+  );
+}
+
+export function DataState<T>({ query, lines, children }: DataStateProps<T>) {
+  const { t, language } = useI18n();
+  const retry = () => void query.refetch();
+  if (query.data === undefined) {
+    if (query.error) return <Refused error={query.error} title={t('state.failed')} retry={retry} />;
+    return <Loading lines={lines ?? 4} />;
+  }
+  return (
+    <>
+      {query.error ? (
+        <Refused
+          error={query.error}
+          title={t('state.stale', { at: clock(new Date(query.dataUpdatedAt), language, new Date()) })}
+          retry={retry}
+        />
+      ) : null}
+      {children(query.data)}
+    </>
+  );
+}

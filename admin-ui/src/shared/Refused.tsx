@@ -1,0 +1,43 @@
+// A refusal where it happened: what, the code, what to do, and a way to try again.
+import { Alert, Button } from '@patternfly/react-core';
+import { refusalOf } from '../api/errors';
+import { useT } from '../i18n/i18n';
+
+interface RefusedProps {
+  error: unknown;
+  title?: string;
+  retry?: () => void;
+}
+
+export function Refused({ error, title, retry }: RefusedProps) {
+  const t = useT();
+  const refusal = refusalOf(error);
+  return (
+    <Alert
+      variant="danger"
+      isInline
+      className="refused"
+      title={title ?? t('refused.title')}
+      {...(retry
+        ? {
+            actionLinks: (
+              <Button variant="link" isInline onClick={retry}>
+                {t('refused.retry')}
+              </Button>
+            ),
+          }
+        : {})}
+    >
+      <div>
+        {refusal.message}
+        {refusal.field ? <span className="quiet"> ({refusal.field})</span> : null}
+      </div>
+      {refusal.hint ? (
+        <div>
+          {t('refused.hint')}: {refusal.hint}
+        </div>
+      ) : null}
+      {refusal.code ? <code className="code">{refusal.code}</code> : null}
+    </Alert>
+  );
+}

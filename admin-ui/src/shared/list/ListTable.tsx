@@ -1,0 +1,186 @@
+// A list of the director's: page, order, search and filters are asked of the server and kept in the
+// URL. Long pages draw only the rows that are seen. Not here: columns and what rows mean (screens).
+import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import { Button, FormSelect, FormSelectOption, SearchInput } from '@patternfly/react-core';
+import { type ReactNode, useEffect, useState } from 'react';
+import { useSearchParams } from 'react-router';
+import { useCall } from '../../api/call';
+import { useFormat } from '../../format/use-format';
+import type { ListInfo } from '../../generated/wharf/v1/common_pb';
+import { type MessageKey, useT } from '../../i18n/i18n';
+import { ApiRequest } from '../ApiRequest';
+import { DataState } from '../DataState';
+import { Empty } from '../Empty';
+import { optionsOf, readState, SIZES, writeState } from './list-state';
+import { type Column, Rows } from './Rows';
+
+export interface Choice {
+  field: string;
+  label: string;
+  values: { value: string; label: string }[];
+}
+
+interface ListTableProps<I extends DescMessage, O extends DescMessage, Row> {
+  label: string;
+  method: DescMethodUnary<I, O>;
+  input: (options: ReturnType<typeof optionsOf>) => MessageInitShape<I>;
+  rows: (answer: MessageShape<O>) => readonly Row[];
+  info: (answer: MessageShape<O>) => ListInfo | undefined;
+  columns: Column<Row>[];
+  rowKey: (row: Row) => string;
+  defaultSort: string;
+  /** The field that the search box looks into. */
+  search?: { field: string; label: MessageKey };
+  choices?: Choice[];
+  /** A filter that is not the reader's to change. */
+  fixed?: string;
+  /** Tells the lists of one page apart in its URL. */
+  prefix?: string;
+  every?: number;
+  /** What divides the rows under headings; the server has ordered them by it. */
+  group?: ((row: Row) => string) | undefined;
+  groupNote?: (rows: readonly Row[]) => ReactNode;
+  empty: { title: string; hint?: ReactNode };
+  tools?: ReactNode;
+}
+
+function Search({ label, value, onChange }: { label: string; value: string; onChange: (v: string) => void }) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  useEffect(() => {
+    if (text === value) return;
+    const timer = setTimeout(() => onChange(text), 250);
+    return () => clearTimeout(timer);
+  }, [text, value, onChange]);
+  return (
+    <SearchInput
+      aria-label={label}
+      placeholder={label}
+      value={text}
+      onChange={(_, next) => setText(next)}
+      onClear={() => setText('')}
+    />
+  );
+}
+
+export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
+  props: ListTableProps<I, O, Row>,
+) {
+  const t = useT();
+  const format = useFormat();
+  const prefix = props.prefix ?? '';
+  const [params, setParams] = useSearchParams();
+  const state = readState(params, prefix, props.defaultSort);
+  const input = props.input(optionsOf(state, props.search?.field, props.fixed));
+  const query = useCall(props.method, input, {
+    keep: true,
+    ...(props.every ? { every: props.every } : {}),
+  });
+  const change = (what: Parameters<typeof writeState>[2], push = false) =>
+    setParams((now) => writeState(now, prefix, what), { replace: !push });
+  const filtered = state.search !== '' || Object.keys(state.filters).length > 0;
+  const known = new Set(props.choices?.map((choice) => choice.field));
+  const others = Object.entries(state.filters).filter(([field]) => !known.has(field));
+
+  return (
+    <div className="list">
+      <div className="list-tools">
+        {props.search ? (
+          <Search label={t(props.search.label)} value={state.search} onChange={(q) => change({ q })} />
+        ) : null}
+        {props.choices?.map((choice) => (
+          <FormSelect
+            key={choice.field}
+            aria-label={choice.label}
+            value={state.filters[choice.field] ?? ''}
+            onChange={(_, value) => change({ [`f.${choice.field}`]: value })}
+          >
+            <FormSelectOption value="" label={`${choice.label}: ${t('list.all')}`} />
+            {choice.values.map((one) => (
+              <FormSelectOption key={one.value} value={one.value} label={`${choice.label}: ${one.label}`} />
+            ))}
+          </FormSelect>
+        ))}
+        {others.map(([field, value]) => (
+          <Button
+            key={field}
+            variant="tertiary"
+            size="sm"
+            aria-label={t('list.clearFilter', { field })}
+            onClick={() => change({ [`f.${field}`]: '' })}
+          >
+            {field} = {value} ✕
+          </Button>
+        ))}
+        {props.tools}
+        <span className="spacer" />
+        {query.data ? (
+          <span className="quiet total">
+            {t('list.total', { total: format.number(props.info(query.data)?.total ?? 0n) })}
+          </span>
+        ) : null}
+        <ApiRequest plain method={props.method} input={input} />
+      </div>
+      <DataState query={query} lines={8}>
+        {(answer) => {
+          const rows = props.rows(answer);
+          const next = props.info(answer)?.nextPageToken ?? '';
+          if (rows.length === 0) {
+            return filtered || state.after ? (
+              <Empty title={t('list.none')}>
+                <Button variant="link" isInline onClick={() => setParams(new URLSearchParams())}>
+                  {t('list.clear')}
+                </Button>
+              </Empty>
+            ) : (
+              <Empty title={props.empty.title}>{props.empty.hint}</Empty>
+            );
+          }
+          return (
+            <>
+              <Rows
+                label={props.label}
+                columns={props.columns}
+                rows={rows}
+                rowKey={props.rowKey}
+                sort={state.sort}
+                descending={state.descending}
+                group={props.group}
+                groupNote={props.groupNote}
+                onSort={(field, descending) => change({ sort: descending ? `${field} desc` : field })}
+              />
+              {next || state.page > 1 ? (
+                <nav className="pager" aria-label={t('list.pages')}>
+                  <Button
+                    variant="link"
+                    isDisabled={state.page === 1}
+                    onClick={() => change({ after: '', page: '' }, true)}
+                  >
+                    {t('list.first')}
+                  </Button>
+                  <span className="quiet">{t('list.page', { page: state.page })}</span>
+                  <Button
+                    variant="link"
+                    isDisabled={!next}
+                    onClick={() => change({ after: next, page: String(state.page + 1) }, true)}
+                  >
+                    {t('list.next')}
+                  </Button>
+                  <FormSelect
+                    aria-label={t('list.size')}
+                    value={String(state.size)}
+                    onChange={(_, size) => change({ size })}
+                  >
+                    {SIZES.map((size) => (
+                      <FormSelectOption key={size} value={String(size)} label={t('list.perPage', { size })} />
+                    ))}
+                  </FormSelect>
+                </nav>
+              ) : null}
+            </>
+          );
+        }}
+      </DataState>
+    </div>
+  );
+}

@@ -1,0 +1,41 @@
+// Steps of a plan in order, each with how long it took, what it waits for, and its log.
+
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import type { PlanStep } from '../../generated/wharf/v1/plans_pb';
+import { StepStatus } from '../../generated/wharf/v1/plans_pb';
+import { useT } from '../../i18n/i18n';
+import { StepMark } from '../status/marks';
+import { Lasted } from '../When';
+
+export function Steps({ steps }: { steps: readonly PlanStep[] }) {
+  const t = useT();
+  return (
+    <ol className="steps" aria-label={t('plan.steps')}>
+      {steps.map((step) => (
+        <li key={`${step.stepId} ${step.subject}`}>
+          <div className="step">
+            <StepMark status={step.status} />
+            <span>
+              <strong>{step.stepId}</strong> {step.subject}
+            </span>
+            <span className="quiet">
+              {step.startedAt ? <Lasted from={step.startedAt} to={step.endedAt} /> : null}
+            </span>
+            <span className="quiet">{step.waitsFor}</span>
+          </div>
+          {step.log.length > 0 ? (
+            <details open={step.status === StepStatus.FAILED || step.status === StepStatus.RUNNING}>
+              <summary className="step-log">{t('plan.log', { lines: step.log.length })}</summary>
+              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+              <pre className="log" tabIndex={0}>
+                {step.log
+                  .map((line) => `${line.at ? timestampDate(line.at).toISOString() : ''} ${line.text}`)
+                  .join('\n')}
+              </pre>
+            </details>
+          ) : null}
+        </li>
+      ))}
+    </ol>
+  );
+}
