@@ -23,7 +23,7 @@ pub(super) fn deployment(
         .deployment_instances(record)
         .filter(|known| !state.is_stateless(known))
         .filter(|known| policy.is_some() || known.restored_from.is_some())
-        .map(|known| instance(observed, known))
+        .map(|known| instance(state, observed, known))
         .collect();
     if policy.is_none() && instances.is_empty() {
         return None;
@@ -37,10 +37,18 @@ pub(super) fn deployment(
     })
 }
 
-fn instance(observed: &Observations, record: &InstanceRecord) -> v1::InstanceSnapshots {
-    let seen = snapshots::seen(observed, record)
+fn instance(
+    state: &State,
+    observed: &Observations,
+    record: &InstanceRecord,
+) -> v1::InstanceSnapshots {
+    let mut seen = snapshots::seen(observed, record)
         .cloned()
         .unwrap_or_default();
+    // Who waits for a request waits for a snapshot that can be restored: one that the state knows.
+    if snapshots::news(state, observed, record).is_some() {
+        seen.requested_done = 0;
+    }
     let last = record.last_snapshot.as_ref();
     v1::InstanceSnapshots {
         instance_id: record.id.to_string(),

@@ -11,6 +11,7 @@ use crate::{
     refusal::{Refusal, codes},
     state::{
         ClaimStage, HostLoss, InstanceRecord, MoveCause, MoveWish, PlanStatus, SnapshotPolicy,
+        State,
     },
 };
 
@@ -90,6 +91,36 @@ fn a_lost_store_waits_while_no_snapshot_of_it_is_known() {
     let refused = lose(&mut world, &id).unwrap_err();
     assert_eq!(refused.code, codes::HOST_LOSS);
     assert!(refused.message.contains("no snapshot"), "{refused}");
+}
+
+#[test]
+fn a_request_is_served_once_the_state_knows_its_snapshot() {
+    let (mut world, id) = world();
+    world.settle();
+    let first = storage(&world, &id).last_snapshot.clone();
+    world.now_ms += 5_000;
+    let ask = RequestSnapshot {
+        deployment_id: id.clone(),
+    };
+    world.ok(Body::RequestSnapshot(ask));
+    world.settle();
+    let shown = |state: &State| {
+        let record = &state.deployments[&id];
+        let shown = messages::deployment(state, &world.observed, record, world.now_ms);
+        let snapshots = shown.snapshots.unwrap();
+        let one = &snapshots.instances[0];
+        (one.last.clone(), one.requested_done)
+    };
+    let last = storage(&world, &id).last_snapshot.clone().unwrap();
+    assert_eq!(shown(&world.state), (last.name, 1));
+    let mut behind = world.state.clone();
+    let instance = behind.instances.get_mut(&storage(&world, &id).id);
+    instance.unwrap().last_snapshot.clone_from(&first);
+    assert_eq!(
+        shown(&behind),
+        (first.unwrap().name, 0),
+        "the host has told of the new one, and the state does not know it"
+    );
 }
 
 #[test]

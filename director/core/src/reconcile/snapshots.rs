@@ -39,23 +39,34 @@ pub fn seen<'a>(
     seen.snapshot.as_ref()
 }
 
+/// What an instance's place tells of a snapshot that the state is to know and does not know yet.
+#[must_use]
+pub fn news<'a>(
+    state: &State,
+    observed: &'a Observations,
+    instance: &InstanceRecord,
+) -> Option<&'a SnapshotObservation> {
+    let policy = policy(state, instance)?;
+    let seen = seen(observed, instance)?;
+    let newer = instance
+        .last_snapshot
+        .as_ref()
+        .is_none_or(|last| last.name < seen.last);
+    let good =
+        is_snapshot_of(&seen.last, instance.incarnation) && seen.repository == policy.repository;
+    (newer && good).then_some(seen)
+}
+
 /// The commands that keep what storage nodes told.
 #[must_use]
 pub fn told(state: &State, observed: &Observations) -> Vec<Body> {
     if state.feature_level < SNAPSHOTS_LEVEL {
         return Vec::new();
     }
-    let news = |instance: &InstanceRecord| {
-        let policy = policy(state, instance)?;
+    let note = |instance: &InstanceRecord| {
         let berth = instance.berth.as_ref()?;
-        let seen = seen(observed, instance).filter(|_| observed.connected(&berth.allocator_id))?;
-        let newer = instance
-            .last_snapshot
-            .as_ref()
-            .is_none_or(|last| last.name < seen.last);
-        let good = is_snapshot_of(&seen.last, instance.incarnation)
-            && seen.repository == policy.repository;
-        (newer && good).then(|| {
+        let seen = news(state, observed, instance)?;
+        observed.connected(&berth.allocator_id).then(|| {
             Body::NoteSnapshot(NoteSnapshot {
                 allocator_id: berth.allocator_id.clone(),
                 instance_id: instance.id.clone(),
@@ -74,6 +85,6 @@ pub fn told(state: &State, observed: &Observations) -> Vec<Body> {
         .values()
         .filter(|deployment| deployment.snapshot_policy.is_some())
         .flat_map(|deployment| state.deployment_instances(deployment))
-        .filter_map(news)
+        .filter_map(note)
         .collect()
 }
