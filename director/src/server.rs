@@ -1,14 +1,14 @@
 //! The listeners: for people (gRPC, gRPC-web and a little REST on one TLS port), for roles (gRPC with
 //! mutual TLS), for the host (health and metrics on loopback). Invariants: every gRPC method is
 //! behind the gate; the gRPC-web layer wraps gRPC alone; what calls itself `application/grpc*` never
-//! gets a page. Not here: what methods do (`api/`, `sessions/`).
+//! gets a page. Not here: what methods do (`api/`, `sessions/`), the UI's files (`admin_ui`).
 
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json, Router,
     body::Body,
-    extract::State as Shared,
+    extract::{Request as Asked, State as Shared},
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::get,
@@ -45,6 +45,7 @@ use wharf_services::v1::{
 };
 
 use crate::{
+    admin_ui::AdminUi,
     api::{
         MAX_MESSAGE, allocators::AllocatorsApi, channels::ChannelsApi, containers::ContainersApi,
         deployments::DeploymentsApi, directors::DirectorsApi, enrollment::EnrollmentApi,
@@ -145,17 +146,27 @@ pub fn internal_routes(director: &Arc<Director>, rules: Rules) -> Router {
 
 /// What is not gRPC.
 pub fn rest_routes(director: &Arc<Director>) -> Router {
-    Router::new()
-        .route("/", get(front_page))
+    let ui = Arc::new(AdminUi::shipped());
+    let router = Router::new()
         .route("/api/health", get(health))
-        .route("/api/ca", get(authorities))
-        .fallback(nothing_here)
+        .route("/api/ca", get(authorities));
+    let router = if ui.is_built_in() {
+        router
+    } else {
+        router.route("/", get(front_page))
+    };
+    router
+        .fallback(move |asked: Asked| {
+            let answer = ui.answer(asked.method(), asked.uri().path(), asked.headers());
+            async move { answer.unwrap_or_else(nothing_here) }
+        })
         .with_state(Arc::clone(director))
 }
 
 async fn front_page(Shared(director): Shared<Arc<Director>>) -> String {
     format!(
-        "Wharfinger {}, platform {}\nUse `wharf` with this address, or GET /api/health.\n",
+        "Wharfinger {}, platform {}\nThis build has no admin UI: `make release` makes one that has.\n\
+         Use `wharf` with this address, or GET /api/health.\n",
         env!("CARGO_PKG_VERSION"),
         director.config.platform.name
     )
@@ -192,7 +203,7 @@ fn follows(director: &Director) -> bool {
     status.leader.is_some_and(|leader| leader != status.member)
 }
 
-async fn nothing_here() -> Response {
+fn nothing_here() -> Response {
     let body = json!({
         "error": { "code": crate::codes::NO_METHOD, "message": "there is nothing at this path" }
     });
