@@ -18,7 +18,7 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
-use wharf_director::auth::Rules;
+use wharf_director::{admin_ui::AdminUi, auth::Rules};
 use wharf_proto::{coded, v1};
 use wharf_runtime::{
     net::{ClientOptions, HttpsClient},
@@ -76,6 +76,47 @@ async fn fetch(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn browsers_get_the_admin_ui_that_was_built_in_or_hear_that_there_is_none() {
+    let files = Files::new();
+    let process = Process::start(&files).await;
+    let (status, headers, body) = fetch(&files, &process, "/", None, vec![]).await;
+    assert_eq!(status, StatusCode::OK);
+    let (route, _, routed) = fetch(&files, &process, "/deployments/x", None, vec![]).await;
+    let page = String::from_utf8(body.to_vec()).unwrap();
+    if !AdminUi::shipped().is_built_in() {
+        assert!(
+            page.contains("no admin UI") && page.contains("make release"),
+            "{page}"
+        );
+        assert_eq!(route, StatusCode::NOT_FOUND);
+        return;
+    }
+    assert_eq!(headers["content-type"], "text/html; charset=utf-8");
+    assert!(
+        headers.contains_key("content-security-policy"),
+        "{headers:?}"
+    );
+    assert!(!page.contains("__CSP_NONCE__"), "{page}");
+    assert_eq!(route, StatusCode::OK);
+    assert_ne!(routed, body, "each answer has a nonce of its own");
+    let named = page.split('"').filter(|text| text.starts_with("/assets/"));
+    for path in named {
+        let (status, headers, body) = fetch(&files, &process, path, None, vec![]).await;
+        assert!(status.is_success() && !body.is_empty(), "{path}: {status}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+    }
+    for path in [
+        "/assets/../index.html",
+        "/assets/nothing.js",
+        "/wharf.v1.Users/WhoAmI",
+    ] {
+        let (status, headers, _) = fetch(&files, &process, path, None, vec![]).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(headers["content-type"], "application/json", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_port_speaks_rest_grpc_and_grpc_web() {
     let files = Files::new();
     let process = Process::start(&files).await;
@@ -85,9 +126,7 @@ async fn one_port_speaks_rest_grpc_and_grpc_web() {
     let health: serde_json::Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(health["ready"], true);
     assert_eq!(health["platform_id"], files.platform.platform_id.as_str());
-    let (status, _, body) = fetch(&files, &process, "/", None, vec![]).await;
-    assert!(status.is_success() && body.starts_with(b"Wharfinger"));
-    let (status, _, _) = fetch(&files, &process, "/nothing", None, vec![]).await;
+    let (status, _, _) = fetch(&files, &process, "/api/nothing", None, vec![]).await;
     assert_eq!(status, StatusCode::NOT_FOUND);
 
     let channel = files.channel(process.admin, None);
