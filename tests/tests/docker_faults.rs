@@ -12,9 +12,10 @@
 )]
 
 use std::{
+    io::Read as _,
     net::TcpListener,
     path::Path,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -29,6 +30,9 @@ use wharf_tests::{
 
 /// Problems are measured, told and judged every few seconds, the clock every half minute.
 const SOON: Duration = Duration::from_secs(120);
+/// From an engine that answers again to a storage node that does: half of it on busy cores. The engine
+/// itself lets go of networks that are held after a minute.
+const ENGINE_BACK: Duration = Duration::from_secs(40);
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -177,6 +181,81 @@ fn a_container_that_the_engine_cannot_start_is_made_anew_and_its_data_stays() {
         let (status, answer) = system.call("GET", document, "").expect("an answer");
         assert_eq!(status, 200, "the data did not stay: {answer}");
     });
+}
+
+/// A program with a view of its own of every mount, and so with a hold on the networks of containers.
+struct Holder(Child);
+
+impl Holder {
+    fn start() -> Self {
+        let view = ["--mount", "--propagation", "private"];
+        let script = "echo held; exec sleep infinity";
+        let mut holder = Command::new("unshare")
+            .args(view)
+            .args(["sh", "-c", script])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("unshare can be started");
+        let mut said = [0; 5];
+        let stdout = holder.stdout.as_mut().expect("its output");
+        stdout.read_exact(&mut said).expect("it holds them");
+        Self(holder)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_storage_node_serves_soon_after_its_engine_was_killed_though_its_old_network_is_held() {
+    let mut platform = Platform::up("held");
+    let document = "/kept/_doc/1";
+    platform.with_system(|system| {
+        let answer = system.json("PUT", document, &json!({"kept": true}));
+        assert!(answer.is_ok(), "{answer:?}");
+    });
+    let cables = |host: &Host| {
+        let listed = must(
+            host.command("ip")
+                .args(["-o", "link", "show", "type", "veth"]),
+        );
+        listed.lines().count()
+    };
+    assert_eq!(
+        cables(&platform.host),
+        1,
+        "only the storage node has a network of its own"
+    );
+    let holder = Holder::start();
+    platform.host.kill_engine();
+    platform.host.start_engine();
+    let started = Instant::now();
+    wait_for("the document that was kept", SOON, || {
+        let answer = platform.with_system(|system| system.call("GET", document, ""));
+        match answer {
+            Ok((200, _)) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    });
+    let took = started.elapsed();
+    println!("serving {:.1} s after the engine", took.as_secs_f64());
+    assert!(
+        took < ENGINE_BACK,
+        "serving within {} s of the engine was expected, it took {:.1} s",
+        ENGINE_BACK.as_secs(),
+        took.as_secs_f64()
+    );
+    assert_eq!(
+        cables(&platform.host),
+        2,
+        "the old network was expected to be held, or this shows nothing"
+    );
+    drop(holder);
+    platform.wait_healthy();
 }
 
 /// Waits until `wharf status` knows a problem; gives it.

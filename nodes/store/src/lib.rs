@@ -5,6 +5,7 @@
 //! in `wharf-store-core`. No clustering, on purpose.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod announce_task;
 pub mod auth;
 pub(crate) mod catalog;
 pub mod config;

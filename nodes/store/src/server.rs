@@ -31,7 +31,7 @@ use crate::handover::{Own, Place, Start, target_task};
 use crate::http::App;
 use crate::metrics::StoreMetrics;
 use crate::snapshots::{restore_task, snapshot_task};
-use crate::{identity_task, ingest, lifecycle_task, maintenance_task, merge_task};
+use crate::{announce_task, identity_task, ingest, lifecycle_task, maintenance_task, merge_task};
 
 /// A storage instance cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +130,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let serving = serve(listener, &front, slot, &stop)?;
     tell(&config, &front, &metrics, &stop);
     let tasks = Arc::new(Tasks::new());
+    // At loopback nobody comes over a bridge.
+    if addr.ip().is_unspecified() {
+        tasks.spawn("store announcement", announce_task::run(tasks.token()));
+    }
     let launch = Arc::new(Launch {
         config,
         front: Arc::clone(&front),
@@ -143,6 +147,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             }
             Err(error) => {
                 stop.trigger();
+                tasks.shutdown().await;
                 return Err(error);
             }
         },

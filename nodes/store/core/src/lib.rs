@@ -5,6 +5,7 @@
 
 pub mod aggs;
 pub mod analysis;
+pub mod announce;
 pub mod bulk;
 pub mod columns;
 pub mod dateformat;
