@@ -11,6 +11,7 @@ import { Platform } from '../generated/wharf/v1/platform_pb';
 import { Streams, Topic, type WatchEvent, WatchRequestSchema } from '../generated/wharf/v1/streams_pb';
 import { hashKey, keyOf, newId } from './call';
 import { transport } from './transport';
+import { waitBefore } from './wait';
 
 export type LiveState = 'connecting' | 'live' | 'waiting' | 'asleep';
 
@@ -18,7 +19,6 @@ const TOPICS = [Topic.STATUS, Topic.DEPLOYMENTS, Topic.PLANS, Topic.ALLOCATORS];
 /** A heartbeat comes every 10 s. */
 const SILENCE_MS = 30_000;
 const GATHER_MS = 1_000;
-const LONGEST_WAIT_MS = 30_000;
 const ASLEEP_AFTER_MS = 60_000;
 
 const touched: Partial<Record<NonNullable<WatchEvent['event']['case']>, string[]>> = {
@@ -47,12 +47,6 @@ export function useLiveState(): LiveState {
     },
     () => state,
   );
-}
-
-/** Full jitter over a doubling span: many tabs never come back at once. */
-export function waitBefore(attempt: number, random: number): number {
-  const span = Math.min(LONGEST_WAIT_MS, 1_000 * 2 ** Math.min(attempt, 5));
-  return Math.round(span / 2 + (random * span) / 2);
 }
 
 class Gatherer {

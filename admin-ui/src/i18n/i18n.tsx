@@ -2,27 +2,12 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
 import { en } from './en';
 import { ko } from './ko';
+import { fill, type Language, languageOf, type Params } from './language';
 
 export type MessageKey = keyof typeof en;
-export type Language = 'en' | 'ko';
-export type Params = Record<string, string | number | bigint>;
 
 const KEY = 'wharf.language';
 export const catalogues: Record<Language, Record<MessageKey, string>> = { en, ko };
-
-export function languageOf(kept: string | null, preferred: readonly string[]): Language {
-  if (kept === 'en' || kept === 'ko') return kept;
-  for (const one of preferred) {
-    if (one.startsWith('ko')) return 'ko';
-    if (one.startsWith('en')) return 'en';
-  }
-  return 'en';
-}
-
-export function fill(text: string, params: Params | undefined): string {
-  if (!params) return text;
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));
-}
 
 interface I18n {
   language: Language;

@@ -1,7 +1,8 @@
 import type { ReactNode } from 'react';
 
 interface CardProps {
-  title: ReactNode;
+  /** Of what the page's own head does not say. */
+  title?: ReactNode;
   actions?: ReactNode;
   /** Tables reach the edges. */
   flush?: boolean;
@@ -12,10 +13,12 @@ interface CardProps {
 export function Card({ title, actions, flush, className, children }: CardProps) {
   return (
     <section className={`card ${className ?? ''}`}>
-      <header className="card-head">
-        <h2>{title}</h2>
-        {actions ? <div className="actions">{actions}</div> : null}
-      </header>
+      {title ? (
+        <header className="card-head">
+          <h2>{title}</h2>
+          {actions ? <div className="actions">{actions}</div> : null}
+        </header>
+      ) : null}
       <div className={flush ? 'card-flush' : 'card-body'}>{children}</div>
     </section>
   );

@@ -22,8 +22,8 @@ export function PageHead({ title, trail, status, note, actions }: PageHeadProps)
           <nav className="trail" aria-label={t('page.trail')}>
             {trail.map((step) => (
               <span key={step.to}>
+                <span aria-hidden="true">‹ </span>
                 <Link to={step.to}>{step.label}</Link>
-                <span aria-hidden="true"> / </span>
               </span>
             ))}
           </nav>

@@ -6,7 +6,7 @@ interface UsageProps {
   whole: bigint | number;
   /** What the figure shows beside the percentage. */
   label?: string;
-  /** Of what, for those who do not see the bar. */
+  /** Of what it is. */
   of: string;
 }
 
@@ -15,15 +15,8 @@ export function Usage({ used, whole, label, of }: UsageProps) {
   const part = Number(whole) > 0 ? Number(used) / Number(whole) : 0;
   const level = part >= 0.95 ? 'bad' : part >= 0.8 ? 'warn' : 'good';
   return (
-    <div className="usage">
-      <span
-        className={`bar ${level}`}
-        role="meter"
-        aria-label={of}
-        aria-valuemin={0}
-        aria-valuemax={100}
-        aria-valuenow={Math.round(part * 100)}
-      >
+    <div className="usage" title={of}>
+      <span className={`bar ${level}`} aria-hidden="true">
         <span style={{ width: `${Math.min(100, part * 100)}%` }} />
       </span>
       <span className="figure">{format.percent(Number(used), Number(whole))}</span>

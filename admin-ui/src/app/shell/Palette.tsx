@@ -93,7 +93,6 @@ export function Palette({ onClose }: { onClose: () => void }) {
       <ModalBody>
         <TextInput
           id="palette"
-          // biome-ignore lint/a11y/noAutofocus: the palette is opened to be written into
           autoFocus
           role="combobox"
           aria-expanded
@@ -109,11 +108,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
             setChosen(0);
           }}
         />
-        <ul className="palette-list" id="palette-list" role="listbox" aria-label={t('palette.found')}>
+        <div className="palette-list" id="palette-list" role="listbox" aria-label={t('palette.found')}>
           {goals.map((goal, index) => (
             // biome-ignore lint/a11y/useKeyWithClickEvents: the box above takes the keys
             // biome-ignore lint/a11y/useFocusableInteractive: focus stays in the box above
-            <li
+            <div
               key={goal.id}
               id={`goal-${index}`}
               role="option"
@@ -123,9 +122,9 @@ export function Palette({ onClose }: { onClose: () => void }) {
             >
               {goal.label}
               <span className="kind">{goal.kind}</span>
-            </li>
+            </div>
           ))}
-        </ul>
+        </div>
         {goals.length === 0 ? <p className="quiet">{t('palette.none')}</p> : null}
       </ModalBody>
     </Modal>

@@ -77,7 +77,7 @@ export function SessionList() {
     },
   ];
   return (
-    <Card flush title={t('access.sessions')}>
+    <Card flush>
       <ListTable
         label={t('access.sessions')}
         method={Sessions.method.listSessions}

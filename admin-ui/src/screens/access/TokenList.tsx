@@ -123,7 +123,7 @@ export function TokenList() {
     },
   ];
   return (
-    <Card flush title={t('access.tokens')}>
+    <Card flush>
       <ListTable
         label={t('access.tokens')}
         method={Tokens.method.listTokens}

@@ -114,7 +114,7 @@ export function UserList() {
   ];
   const close = () => setAsking(null);
   return (
-    <Card flush title={t('access.users')}>
+    <Card flush>
       {setDisabled.error ? <Refused error={setDisabled.error} /> : null}
       <ListTable
         label={t('access.users')}

@@ -101,7 +101,7 @@ export default function Changes() {
   return (
     <>
       <PageHead title={t('nav.changes')} />
-      <Card flush title={t('changes.list')}>
+      <Card flush>
         <ListTable
           label={t('changes.list')}
           method={Events.method.listEvents}

@@ -26,7 +26,7 @@ export default function Containers() {
   return (
     <>
       <PageHead title={t('nav.containers')} />
-      <Card flush title={t('containers.list')}>
+      <Card flush>
         <ListTable
           label={t('containers.list')}
           method={Service.method.listContainers}

@@ -2,7 +2,7 @@
 import { useCall } from '../../api/call';
 import { useFormat } from '../../format/use-format';
 import { type Director, DirectorRole, Directors } from '../../generated/wharf/v1/directors_pb';
-import { Proxies, type Proxy } from '../../generated/wharf/v1/proxies_pb';
+import { Proxies, type Proxy as ProxyRow } from '../../generated/wharf/v1/proxies_pb';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { ListTable } from '../../shared/list/ListTable';
@@ -48,7 +48,7 @@ export default function ControlPlane() {
     { id: 'version', head: t('version'), sort: 'version', cell: (one) => one.version },
     { id: 'waits', head: t('director.waits'), cell: (one) => one.waitsFor },
   ];
-  const proxies: Column<Proxy>[] = [
+  const proxies: Column<ProxyRow>[] = [
     { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },
     {
       id: 'state',
@@ -93,9 +93,10 @@ export default function ControlPlane() {
   return (
     <>
       <PageHead title={t('nav.controlPlane')} />
-      <Card flush title={t('directors')}>
+      <Card flush>
         <ListTable
           label={t('directors')}
+          title={t('directors')}
           prefix="d."
           method={Directors.method.listDirectors}
           input={(options) => ({ options })}
@@ -108,9 +109,10 @@ export default function ControlPlane() {
           empty={{ title: t('list.none') }}
         />
       </Card>
-      <Card flush title={t('proxies')}>
+      <Card flush>
         <ListTable
           label={t('proxies')}
+          title={t('proxies')}
           prefix="p."
           method={Proxies.method.listProxies}
           input={(options) => ({ options })}

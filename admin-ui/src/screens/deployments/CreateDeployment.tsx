@@ -79,7 +79,6 @@ function CreateForm({ template }: { template: Template }) {
                 id="name"
                 value={wish.name}
                 autoComplete="off"
-                // biome-ignore lint/a11y/noAutofocus: the page is gone to for writing into it
                 autoFocus
                 onChange={(_, name) => setWish({ ...wish, name })}
               />

@@ -118,7 +118,7 @@ export default function DeploymentPage() {
   const name = useParams().deployment ?? '';
   const input = { deployment: name };
   const query = useCall(Deployments.method.getDeployment, input, { every: 10_000 });
-  const instanceColumns = useInstanceColumns({ withDeployment: false });
+  const instanceColumns = useInstanceColumns({ of: 'deployment' });
   const planColumns = usePlanColumns({ withDeployment: false });
   const deployment = query.data;
   return (
@@ -146,9 +146,10 @@ export default function DeploymentPage() {
       </Card>
       {deployment ? (
         <>
-          <Card flush title={t('instances')}>
+          <Card flush>
             <ListTable
               label={t('instances')}
+              title={t('instances')}
               prefix="i."
               method={Instances.method.listInstances}
               input={(options) => ({ options, deployment: deployment.id })}
@@ -161,9 +162,10 @@ export default function DeploymentPage() {
               empty={{ title: t('deployment.noInstances') }}
             />
           </Card>
-          <Card flush title={t('deployment.history')}>
+          <Card flush>
             <ListTable
               label={t('deployment.history')}
+              title={t('deployment.history')}
               prefix="p."
               method={Plans.method.listPlans}
               input={(options) => ({ options, deployment: deployment.id })}

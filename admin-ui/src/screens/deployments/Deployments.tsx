@@ -92,7 +92,7 @@ export default function Deployments() {
           </ActionButton>
         }
       />
-      <Card flush title={t('deployments.list')}>
+      <Card flush>
         <ListTable
           label={t('deployments.list')}
           method={Service.method.listDeployments}

@@ -9,17 +9,17 @@ import { Mark } from '../../shared/status/Mark';
 import { HealthMark, InstanceMark } from '../../shared/status/marks';
 import { Age } from '../../shared/When';
 
-export function useInstanceColumns({
-  withDeployment,
-}: {
-  withDeployment: boolean;
-}): Column<PlacedInstance>[] {
+export function useInstanceColumns({ of }: { of: 'host' | 'deployment' }): Column<PlacedInstance>[] {
   const t = useT();
   const format = useFormat();
+  const places: Column<PlacedInstance>[] = [
+    { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },
+    { id: 'zone', head: t('zone'), sort: 'zone', cell: (one) => one.instance?.zone },
+  ];
   const columns: Column<PlacedInstance>[] = [
     { id: 'name', head: t('instance'), sort: 'name', cell: (one) => <strong>{one.instance?.name}</strong> },
   ];
-  if (withDeployment) {
+  if (of === 'host') {
     columns.push({
       id: 'deployment',
       head: t('deployment'),
@@ -45,8 +45,7 @@ export function useInstanceColumns({
       sort: 'health',
       cell: (one) => (one.instance ? <HealthMark health={one.instance.health} /> : null),
     },
-    { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },
-    { id: 'zone', head: t('zone'), sort: 'zone', cell: (one) => one.instance?.zone },
+    ...(of === 'host' ? [] : places),
     {
       id: 'memory',
       head: t('memory'),

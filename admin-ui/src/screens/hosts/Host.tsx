@@ -96,7 +96,7 @@ export default function Host() {
   const query = useCall(Allocators.method.getAllocator, input, { every: 10_000 });
   const [vacating, setVacating] = useState(false);
   const containerColumns = useContainerColumns({ withoutHost: true });
-  const instanceColumns = useInstanceColumns({ withDeployment: true });
+  const instanceColumns = useInstanceColumns({ of: 'host' });
   const update = useChange(Allocators.method.updateAllocator, (host) => {
     queries.setQueryData(keyOf(Allocators.method.getAllocator, input), host);
     void queries.invalidateQueries({ queryKey: ['wharf.v1.Allocators'] });
@@ -155,9 +155,10 @@ export default function Host() {
       {host ? (
         <>
           <Vacates host={host} />
-          <Card flush title={t('instances')}>
+          <Card flush>
             <ListTable
               label={t('instances')}
+              title={t('instances')}
               prefix="i."
               method={Instances.method.listInstances}
               input={(options) => ({ options, allocator: host.id })}
@@ -170,9 +171,10 @@ export default function Host() {
               empty={{ title: t('host.noInstances'), hint: t('host.noInstances.hint') }}
             />
           </Card>
-          <Card flush title={t('nav.containers')}>
+          <Card flush>
             <ListTable
               label={t('nav.containers')}
+              title={t('nav.containers')}
               prefix="c."
               method={Containers.method.listContainers}
               input={(options) => ({ options })}

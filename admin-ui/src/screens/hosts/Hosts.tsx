@@ -71,7 +71,7 @@ export default function Hosts() {
   return (
     <>
       <PageHead title={t('nav.hosts')} />
-      <Card flush title={t('hosts.list')}>
+      <Card flush>
         <ListTable
           label={t('hosts.list')}
           method={Allocators.method.listAllocators}

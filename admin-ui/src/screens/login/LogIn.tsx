@@ -8,11 +8,7 @@ import { keyOf, mutation, useChange } from '../../api/call';
 import { Sessions } from '../../generated/wharf/v1/sessions_pb';
 import { useT } from '../../i18n/i18n';
 import { Refused } from '../../shared/Refused';
-
-/** Only a path of our own: a link must not lead elsewhere after the log-in. */
-export function ownPath(next: string | null): string {
-  return next?.startsWith('/') && !next.startsWith('//') && !next.includes('\\') ? next : '/';
-}
+import { ownPath } from './own-path';
 
 export function LogIn() {
   const t = useT();

@@ -12,7 +12,7 @@ export default function Plans() {
   return (
     <>
       <PageHead title={t('nav.plans')} />
-      <Card flush title={t('plans.list')}>
+      <Card flush>
         <ListTable
           label={t('plans.list')}
           method={Service.method.listPlans}

@@ -119,7 +119,7 @@ export default function Settings() {
   return (
     <>
       <PageHead title={t('nav.settings')} />
-      <Card flush title={t('settings.list')}>
+      <Card flush>
         <ListTable
           label={t('settings.list')}
           method={Service.method.listSettings}

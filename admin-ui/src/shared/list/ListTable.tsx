@@ -22,6 +22,8 @@ export interface Choice {
 
 interface ListTableProps<I extends DescMessage, O extends DescMessage, Row> {
   label: string;
+  /** Shown before the tools, where the page has more than this list. */
+  title?: string;
   method: DescMethodUnary<I, O>;
   input: (options: ReturnType<typeof optionsOf>) => MessageInitShape<I>;
   rows: (answer: MessageShape<O>) => readonly Row[];
@@ -85,6 +87,7 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
   return (
     <div className="list">
       <div className="list-tools">
+        {props.title ? <h2>{props.title}</h2> : null}
         {props.search ? (
           <Search label={t(props.search.label)} value={state.search} onChange={(q) => change({ q })} />
         ) : null}

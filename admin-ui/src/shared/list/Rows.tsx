@@ -38,7 +38,7 @@ function classOf(column: Column<never> | undefined): string {
 
 export function Rows<Row>(props: RowsProps<Row>) {
   const t = useT();
-  const box = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLElement>(null);
   const { columns, rowKey } = props;
   const defs = useMemo<ColumnDef<Row>[]>(
     () =>
@@ -70,12 +70,11 @@ export function Rows<Row>(props: RowsProps<Row>) {
   let heading: string | undefined;
 
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <div
+    <section
       className={virtual ? 'rows virtual' : 'rows'}
       ref={box}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
-      role="region"
       aria-label={props.label}
     >
       <table className="grid" aria-label={props.label} aria-rowcount={virtual ? rows.length + 1 : undefined}>
@@ -116,7 +115,7 @@ export function Rows<Row>(props: RowsProps<Row>) {
           ))}
         </thead>
         <tbody>
-          {above > 0 ? <tr className="gap" style={{ height: above }} aria-hidden="true" /> : null}
+          {above > 0 ? <tr className="gap" style={{ height: above }} /> : null}
           {seen.map((row) => {
             const name = props.group?.(row.original);
             const begins = name !== undefined && name !== heading;
@@ -141,9 +140,9 @@ export function Rows<Row>(props: RowsProps<Row>) {
               cells,
             ];
           })}
-          {below > 0 ? <tr className="gap" style={{ height: below }} aria-hidden="true" /> : null}
+          {below > 0 ? <tr className="gap" style={{ height: below }} /> : null}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

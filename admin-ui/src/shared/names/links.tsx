@@ -5,7 +5,7 @@ import { useRights } from '../../api/session';
 export function HostLink({ host }: { host: string }) {
   const { seesPlatform } = useRights();
   if (!host) return <span className="quiet">–</span>;
-  return seesPlatform ? <Link to={`/hosts/${encodeURIComponent(host)}`}>{host}</Link> : <>{host}</>;
+  return seesPlatform ? <Link to={`/hosts/${encodeURIComponent(host)}`}>{host}</Link> : host;
 }
 
 export function DeploymentLink({ id, name }: { id: string; name: string }) {

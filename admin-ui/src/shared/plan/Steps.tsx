@@ -7,25 +7,36 @@ import { useT } from '../../i18n/i18n';
 import { StepMark } from '../status/marks';
 import { Lasted } from '../When';
 
+function Row({ step }: { step: PlanStep }) {
+  const t = useT();
+  return (
+    <span className="step">
+      <StepMark status={step.status} />
+      <span>
+        <strong>{step.stepId}</strong> {step.subject}
+      </span>
+      <span className="quiet right">
+        {step.startedAt ? <Lasted from={step.startedAt} to={step.endedAt} /> : null}
+      </span>
+      <span className="quiet">{step.waitsFor}</span>
+      <span className="quiet right">
+        {step.log.length > 0 ? t('plan.log', { lines: step.log.length }) : null}
+      </span>
+    </span>
+  );
+}
+
 export function Steps({ steps }: { steps: readonly PlanStep[] }) {
   const t = useT();
   return (
     <ol className="steps" aria-label={t('plan.steps')}>
       {steps.map((step) => (
         <li key={`${step.stepId} ${step.subject}`}>
-          <div className="step">
-            <StepMark status={step.status} />
-            <span>
-              <strong>{step.stepId}</strong> {step.subject}
-            </span>
-            <span className="quiet">
-              {step.startedAt ? <Lasted from={step.startedAt} to={step.endedAt} /> : null}
-            </span>
-            <span className="quiet">{step.waitsFor}</span>
-          </div>
           {step.log.length > 0 ? (
             <details open={step.status === StepStatus.FAILED || step.status === StepStatus.RUNNING}>
-              <summary className="step-log">{t('plan.log', { lines: step.log.length })}</summary>
+              <summary>
+                <Row step={step} />
+              </summary>
               {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
               <pre className="log" tabIndex={0}>
                 {step.log
@@ -33,7 +44,9 @@ export function Steps({ steps }: { steps: readonly PlanStep[] }) {
                   .join('\n')}
               </pre>
             </details>
-          ) : null}
+          ) : (
+            <Row step={step} />
+          )}
         </li>
       ))}
     </ol>

@@ -1,0 +1,124 @@
+// The browser that the tests drive: Debian's Chromium, which trusts the platform's own authority and
+// no other unknown one, and what every page of it must never do.
+import assert from 'node:assert/strict';
+import { createHash, X509Certificate } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+function required(name) {
+  const value = process.env[name];
+  assert.ok(value, `the environment variable ${name} says which platform is tested`);
+  return value;
+}
+
+export const platform = {
+  url: required('WHARF_UI_URL'),
+  username: process.env.WHARF_UI_USERNAME ?? process.env.WHARF_UI_USER ?? 'admin',
+  password: required('WHARF_UI_PASSWORD'),
+  caFile: process.env.WHARF_UI_CA_FILE,
+};
+
+const EXECUTABLE = process.env.WHARF_UI_CHROMIUM ?? '/usr/bin/chromium';
+const SHOTS = process.env.WHARF_SCREENSHOTS;
+
+/** Chromium takes no authority for one run, but keys that it is to believe. */
+function trusted(caFile) {
+  const certificate = new X509Certificate(readFileSync(caFile));
+  const key = certificate.publicKey.export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(key).digest('base64');
+}
+
+export async function launch() {
+  return chromium.launch({
+    executablePath: EXECUTABLE,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      ...(platform.caFile ? [`--ignore-certificate-errors-spki-list=${trusted(platform.caFile)}`] : []),
+    ],
+  });
+}
+
+/** A page of its own, as another person's browser has it; its faults are gathered. */
+export async function open(browser, options = {}) {
+  const context = await browser.newContext({
+    baseURL: platform.url,
+    viewport: { width: 1440, height: 900 },
+    locale: 'en-GB',
+    ...options,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(`an error nobody caught: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning')
+      faults.push(`${message.type()}: ${message.text()}`);
+  });
+  page.on('response', (response) => {
+    if (response.status() >= 400) faults.push(`${response.status()} for ${response.url()}`);
+  });
+  return { context, page, faults };
+}
+
+/** Nothing was written to the console: an error, a warning, a breach of the content security policy. */
+export function clean(tab) {
+  assert.deepEqual(tab.faults, [], 'a page writes no error, warning or CSP breach to the console');
+}
+
+export async function logIn(page, username = platform.username, password = platform.password) {
+  await page.getByLabel('User', { exact: true }).fill(username);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+/** Until everything that was asked for is there. */
+export async function settled(page) {
+  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
+  await page.getByRole('heading', { level: 1 }).first().waitFor();
+}
+
+/** Opens a page as that user. */
+export async function enter(browser, path = '/', options = {}, username = undefined, password = undefined) {
+  const tab = await open(browser, options);
+  await tab.page.goto(path);
+  await logIn(tab.page, username, password);
+  await tab.page.locator('.shell').waitFor();
+  await settled(tab.page);
+  return tab;
+}
+
+/** Counts what a user has to press. */
+export function presses() {
+  let count = 0;
+  return {
+    async on(locator) {
+      count += 1;
+      await locator.click();
+    },
+    async select(locator, label) {
+      count += 1;
+      await locator.selectOption({ label });
+    },
+    get count() {
+      return count;
+    },
+  };
+}
+
+/** A name that no earlier run has left behind. */
+export function fresh(word) {
+  return `${word}-${Date.now().toString(36).slice(-5)}`;
+}
+
+export async function theme(page, name) {
+  await page.evaluate((chosen) => localStorage.setItem('wharf.theme', chosen), name);
+}
+
+export async function shoot(page, name) {
+  if (!SHOTS) return;
+  const folder = SHOTS === '1' ? join(import.meta.dirname, '../../docs/screenshots') : SHOTS;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: join(folder, `${name}.png`) });
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { clean, enter, launch, settled } from './browser.mjs';
+
+let browser;
+let tab;
+let page;
+before(async () => {
+  browser = await launch();
+  tab = await enter(browser);
+  page = tab.page;
+});
+after(() => browser?.close());
+
+async function column(table, number) {
+  return page.getByRole('table', { name: table }).locator(`tbody td:nth-child(${number})`).allInnerTexts();
+}
+
+const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+function bytes(text) {
+  const [, figure, unit] = /([\d.,]+)\s(B|KiB|MiB|GiB)$/.exec(text.trim()) ?? [];
+  assert.ok(unit, `a size is shown: ${text}`);
+  return Number(figure.replaceAll(',', '')) * BYTES[unit];
+}
+
+test('the overview names the containers that use the most, with deployment, without a press', async () => {
+  await page.goto('/');
+  await settled(page);
+  const rows = page.getByRole('table', { name: 'Most memory' }).locator('tbody tr');
+  await rows.first().waitFor();
+  assert.ok((await rows.count()) >= 3, 'the platform itself has three containers or more');
+  await page.getByRole('table', { name: 'Most CPU' }).locator('tbody tr').first().waitFor();
+  await page
+    .getByRole('table', { name: 'Most memory' })
+    .getByRole('link', { name: 'system' })
+    .first()
+    .waitFor();
+  clean(tab);
+});
+
+test('containers come with the one that uses the most memory first', async () => {
+  await page.goto('/containers');
+  await settled(page);
+  const shown = (await column('Containers of every host', 2)).map(bytes);
+  assert.ok(shown.length >= 5, `the platform has five containers or more: ${shown.length}`);
+  assert.deepEqual(
+    shown,
+    [...shown].sort((a, b) => b - a),
+    'the largest comes first',
+  );
+  clean(tab);
+});
+
+test('another order is asked of the server, kept in the URL and there again after a reload', async () => {
+  await page.goto('/containers');
+  await settled(page);
+  const asked = page.waitForRequest((request) => request.url().endsWith('/ListContainers'));
+  await page.getByRole('button', { name: 'Container', exact: false }).first().click();
+  await asked;
+  await page.waitForURL('**sort=name*');
+  await page.reload();
+  await settled(page);
+  const names = await column('Containers of every host', 1);
+  assert.deepEqual(names, [...names].sort(), 'the order of the URL is the order that is shown');
+  clean(tab);
+});
+
+test('search and filter are done by the server and kept in the URL', async () => {
+  await page.goto('/containers');
+  await settled(page);
+  await page.getByLabel('Find by name').fill('storage');
+  await page.waitForURL('**q=storage*');
+  await page.getByLabel('State').selectOption('running');
+  await page.waitForURL('**f.state=running*');
+  await settled(page);
+  const names = await column('Containers of every host', 1);
+  assert.ok(
+    names.length > 0 && names.every((name) => name.includes('storage')),
+    `only what was searched: ${names}`,
+  );
+  await page.reload();
+  await settled(page);
+  assert.equal(await page.getByLabel('Find by name').inputValue(), 'storage', 'a reload keeps the search');
+  await page.getByLabel('Find by name').fill('no-such-container');
+  await page.getByText('Nothing matches').waitFor();
+  clean(tab);
+});
+
+test('containers are grouped by deployment with what each uses', async () => {
+  await page.goto('/containers?group=deployment');
+  await settled(page);
+  await page
+    .locator('tr.group', { hasText: 'system' })
+    .getByText(/\d+ here · .*CPU/)
+    .waitFor();
+  clean(tab);
+});
+
+test('pages follow each other by token and their number is in the URL', async () => {
+  await page.goto('/settings');
+  await settled(page);
+  await page.goto('/changes?what=all&span=all&size=50');
+  await settled(page);
+  const total = Number((await page.locator('.total').innerText()).replace(/\D/g, ''));
+  assert.ok(total > 50, `the audit log of a platform that was used has more than a page: ${total}`);
+  const firstRow = page.locator('tbody tr').first();
+  const newest = await firstRow.getAttribute('data-row');
+  await page.getByRole('button', { name: 'Next page' }).click();
+  await page.waitForURL('**page=2*');
+  await page.getByText('Page 2').waitFor();
+  await page.locator(`tbody tr[data-row="${newest}"]`).waitFor({ state: 'detached' });
+  assert.ok(
+    Number(await firstRow.getAttribute('data-row')) < Number(newest),
+    'the next page goes on where the one before it ended',
+  );
+  await page.getByRole('button', { name: 'First page' }).click();
+  await page.getByText('Page 1').waitFor();
+  clean(tab);
+});
+
+test('changes of containers are told with their cause', async () => {
+  await page.goto('/');
+  await settled(page);
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Changes' }).click();
+  await settled(page);
+  await page.getByText('container appeared').first().waitFor();
+  const causes = await column('What changed', 6);
+  assert.ok(
+    causes.every((cause) => cause.trim() !== ''),
+    'every change of a container has a cause',
+  );
+  clean(tab);
+});
+
+test('keys lead to pages, and ? lists them', async () => {
+  await page.goto('/');
+  await settled(page);
+  await page.locator('#content').focus();
+  await page.keyboard.press('g');
+  await page.keyboard.press('h');
+  await page.waitForURL('**/hosts');
+  await page.keyboard.press('?');
+  const sheet = page.getByRole('dialog');
+  await sheet.getByRole('heading', { name: 'Keyboard shortcuts' }).waitFor();
+  await sheet.getByText('Single-letter keys').click();
+  await page.keyboard.press('Escape');
+  await sheet.waitFor({ state: 'detached' });
+  await page.keyboard.press('g');
+  await page.keyboard.press('d');
+  await page.keyboard.press('?');
+  assert.equal(new URL(page.url()).pathname, '/hosts', 'letters that are switched off do nothing');
+  await page.evaluate(() => localStorage.removeItem('wharf.shortcuts'));
+  clean(tab);
+});
+
+test('the palette finds a container by part of its name', async () => {
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox', { name: 'Search or jump to…' }).fill('system-storage');
+  await page.getByRole('option', { name: /system-storage-0.*container/ }).click();
+  await page.waitForURL('**/containers?q=*');
+  clean(tab);
+});
+
+test('every table tells the request behind it, and the command line answers the same', async () => {
+  await page.goto('/deployments?sort=name+desc');
+  await settled(page);
+  await page.getByRole('button', { name: 'Show API request' }).click();
+  const dialog = page.getByRole('dialog');
+  const text = dialog.locator('pre');
+  assert.match(await text.innerText(), /wharf -o json api wharf\.v1\.Deployments\/ListDeployments/);
+  assert.match(
+    await text.innerText(),
+    /"order_by": "name desc"/,
+    'the request is the one that filled the table',
+  );
+  await dialog.getByRole('tab', { name: 'grpcurl' }).click();
+  assert.match(await text.innerText(), /grpcurl -cacert ca\.pem/);
+  await dialog.getByRole('tab', { name: 'curl', exact: true }).click();
+  assert.match(await text.innerText(), /application\/grpc-web\+proto/);
+  await page.keyboard.press('Escape');
+  clean(tab);
+});
+
+test('a browser that speaks Korean is spoken to in Korean', async () => {
+  const korean = await enterKorean();
+  await korean.page.getByRole('heading', { name: '플랫폼 개요' }).waitFor();
+  assert.equal(await korean.page.locator('html').getAttribute('lang'), 'ko', 'the page says its language');
+  clean(korean);
+  await korean.context.close();
+});
+
+async function enterKorean() {
+  const { open, platform } = await import('./browser.mjs');
+  const other = await open(browser, { locale: 'ko-KR' });
+  await other.page.goto('/');
+  await other.page.getByLabel('사용자').fill(platform.username);
+  await other.page.getByLabel('비밀번호').fill(platform.password);
+  await other.page.getByRole('button', { name: '로그인' }).click();
+  return other;
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { clean, enter, launch, settled } from './browser.mjs';
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+test('what one changes is shown in the page of another, by one stream a tab', async () => {
+  const watcher = await enter(browser, '/hosts');
+  await watcher.page.getByText('Live', { exact: true }).waitFor();
+  const actor = await enter(browser, '/hosts');
+  const host = await actor.page
+    .getByRole('table', { name: 'Hosts of the platform' })
+    .getByRole('link')
+    .first()
+    .innerText();
+  await actor.page.getByRole('link', { name: host, exact: true }).click();
+  await actor.page.getByRole('button', { name: 'Begin maintenance' }).click();
+  await actor.page.getByRole('button', { name: 'End maintenance' }).waitFor();
+
+  const row = watcher.page.getByRole('row', { name: new RegExp(`^${host}`) });
+  await row.getByText('Maintenance').waitFor({ timeout: 10_000 });
+  await actor.page.getByRole('button', { name: 'End maintenance' }).click();
+  await row.getByText('Connected').waitFor({ timeout: 10_000 });
+  clean(watcher);
+  clean(actor);
+  await watcher.context.close();
+  await actor.context.close();
+});
+
+test('a stream that breaks off is opened again', async () => {
+  const tab = await enter(browser, '/');
+  const live = tab.page.getByText('Live', { exact: true });
+  await live.waitFor();
+  await tab.context.setOffline(true);
+  await tab.page.getByText('Reconnecting', { exact: true }).waitFor({ timeout: 60_000 });
+  await tab.context.setOffline(false);
+  await live.waitFor({ timeout: 60_000 });
+  await tab.context.close();
+});
+
+test('the vacate of a host says beforehand what would move, and why it could not', async () => {
+  const tab = await enter(browser, '/hosts');
+  await tab.page.getByRole('table', { name: 'Hosts of the platform' }).getByRole('link').first().click();
+  await settled(tab.page);
+  await tab.page.getByRole('button', { name: 'Vacate' }).click();
+  const dialog = tab.page.getByRole('dialog');
+  const moves = dialog.getByRole('table', { name: 'What would move' });
+  await moves
+    .getByRole('row', { name: /storage-0/ })
+    .first()
+    .waitFor();
+  await tab.page.getByLabel('The host is down for good').check();
+  assert.equal(
+    await dialog.getByRole('button', { name: 'Vacate' }).getAttribute('aria-disabled'),
+    'true',
+    'giving a host up is confirmed by its name',
+  );
+  await tab.page.keyboard.press('Escape');
+  clean(tab);
+  await tab.context.close();
+});
+
+test('a setting is changed and put back', async () => {
+  const tab = await enter(browser, '/settings?q=placement.move_budget');
+  await tab.page.getByRole('button', { name: 'Edit placement.move_budget' }).click();
+  const dialog = tab.page.getByRole('dialog');
+  await dialog.getByLabel('Value').fill('nonsense');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByText('What to do').waitFor();
+  await dialog.getByLabel('Value').fill('3');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  const row = tab.page.getByRole('row', { name: /placement\.move_budget/ });
+  await row.getByText('Set', { exact: true }).waitFor();
+  assert.match(await row.innerText(), /\b3\b/, 'what was set is in force');
+  await tab.page.getByRole('button', { name: 'Edit placement.move_budget' }).click();
+  await tab.page.getByRole('dialog').getByRole('button', { name: 'Back to default' }).click();
+  await row.getByText('Set', { exact: true }).waitFor({ state: 'detached' });
+  clean(tab);
+  await tab.context.close();
+});
+
+test('a token is made, shown once, and revoked by its name', async () => {
+  const tab = await enter(browser, '/access?tab=tokens');
+  await tab.page.getByRole('button', { name: 'Create token' }).click();
+  const dialog = tab.page.getByRole('dialog');
+  await dialog.getByLabel('What it is for').fill('a test of the pages');
+  await dialog.getByRole('button', { name: 'Create', exact: true }).click();
+  const secret = dialog.getByRole('textbox', { name: 'Secret, shown this once' });
+  await secret.waitFor();
+  assert.ok((await secret.inputValue()).length > 20, 'the secret is there to be copied');
+  await tab.page.keyboard.press('Escape');
+  const row = tab.page.getByRole('row', { name: /a test of the pages/ });
+  await row.getByRole('button', { name: /Revoke/ }).click();
+  await tab.page.getByLabel(/Type .* to confirm/).fill('a test of the pages');
+  await tab.page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await row.waitFor({ state: 'detached' });
+  clean(tab);
+  await tab.context.close();
+});

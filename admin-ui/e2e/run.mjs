@@ -1,0 +1,23 @@
+// Runs the tests one file after the other against the platform that the environment names:
+//   WHARF_UI_URL        https://HOST:PORT of a director
+//   WHARF_UI_USERNAME   a platform admin; `admin` when not given
+//   WHARF_UI_PASSWORD   that user's password
+//   WHARF_UI_CA_FILE    the platform's CA certificate, PEM
+//   WHARF_UI_CHROMIUM   the browser; /usr/bin/chromium when not given
+//   WHARF_SCREENSHOTS   1: into docs/screenshots, else the folder to write them to; not given: none
+// Arguments: names of files to run instead of all. Ends with 0 when all passed.
+import { join } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+// The last one shows every screen with what the others have made.
+const ALL = ['log-in', 'deployments', 'lists', 'live', 'viewer', 'screens'];
+const chosen = process.argv.slice(2);
+const files = (chosen.length > 0 ? chosen : ALL).map((name) => join(import.meta.dirname, `${name}.test.mjs`));
+
+run({ files, concurrency: 1 })
+  .on('test:fail', () => {
+    process.exitCode = 1;
+  })
+  .compose(new spec())
+  .pipe(process.stdout);

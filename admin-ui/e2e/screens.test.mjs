@@ -1,0 +1,116 @@
+// Every route in both themes: no finding of axe, no breach of the content security policy, nothing on
+// the console, and a picture of it where pictures are asked for.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { AxeBuilder } from '@axe-core/playwright';
+import { clean, enter, launch, open, settled, shoot, theme } from './browser.mjs';
+
+const THEMES = ['light', 'dark'];
+
+let browser;
+let tab;
+let page;
+const routes = [
+  ['overview', '/'],
+  ['hosts', '/hosts'],
+  ['containers', '/containers'],
+  ['containers-by-deployment', '/containers?group=deployment'],
+  ['control-plane', '/control-plane'],
+  ['changes', '/changes?what=all'],
+  ['deployments', '/deployments'],
+  ['deployment-new', '/deployments/create'],
+  ['plans', '/plans'],
+  ['access-users', '/access'],
+  ['access-tokens', '/access?tab=tokens'],
+  ['access-sessions', '/access?tab=sessions'],
+  ['access-password', '/access?tab=password'],
+  ['settings', '/settings'],
+  ['about', '/about'],
+  ['no-such-page', '/no/such/page'],
+];
+
+async function checked(name) {
+  const found = await new AxeBuilder({ page }).analyze();
+  assert.deepEqual(
+    found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(' ')}`),
+    [],
+    `axe finds nothing on ${name}`,
+  );
+}
+
+before(async () => {
+  browser = await launch();
+  tab = await enter(browser);
+  page = tab.page;
+  // The pages of one of each, whatever it is called here.
+  const first = async (path, table) => {
+    await page.goto(path);
+    await settled(page);
+    const link = page.getByRole('table', { name: table }).getByRole('link').first();
+    return new URL(await link.getAttribute('href'), page.url()).pathname;
+  };
+  routes.push(['host', await first('/hosts', 'Hosts of the platform')]);
+  routes.push(['plan', await first('/plans?f.status=done&f.kind=create', 'Plans')]);
+  routes.push(['deployment', await first('/deployments', 'Deployments')]);
+});
+after(() => browser?.close());
+
+for (const look of THEMES) {
+  test(`every screen passes axe in the ${look} theme and writes nothing to the console`, async () => {
+    await theme(page, look);
+    for (const [name, path] of routes) {
+      await page.goto(path);
+      if (name === 'no-such-page') await page.getByText('There is no such page').waitFor();
+      else await settled(page);
+      await checked(`${name} (${look})`);
+      if (name !== 'no-such-page') await shoot(page, `${name}-${look}`);
+      clean(tab);
+    }
+  });
+
+  test(`dialogs pass axe in the ${look} theme`, async () => {
+    await theme(page, look);
+    await page.goto('/deployments');
+    await settled(page);
+    await page.keyboard.press('Control+k');
+    await page.getByRole('option').first().waitFor();
+    await checked(`the palette (${look})`);
+    await shoot(page, `palette-${look}`);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Show API request' }).click();
+    await page.getByRole('dialog').locator('pre').waitFor();
+    await checked(`the API request (${look})`);
+    await shoot(page, `api-request-${look}`);
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Account menu' }).click();
+    await page.getByRole('menuitem', { name: 'Log out' }).waitFor();
+    await checked(`the account menu (${look})`);
+    await page.keyboard.press('Escape');
+    clean(tab);
+  });
+
+  test(`the log-in page passes axe in the ${look} theme`, async () => {
+    const other = await open(browser, { colorScheme: look });
+    const mine = page;
+    page = other.page;
+    await page.goto('/login');
+    await page.getByRole('button', { name: 'Log in' }).waitFor();
+    await checked(`log-in (${look})`);
+    await shoot(page, `login-${look}`);
+    clean(other);
+    page = mine;
+    await other.context.close();
+  });
+}
+
+test('a phone shows every screen without sideways scrolling of the page', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  for (const [name, path] of routes) {
+    await page.goto(path);
+    if (name === 'no-such-page') continue;
+    await settled(page);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(wide <= 0, `${name} is ${wide} px wider than a phone`);
+  }
+  await shoot(page, 'phone');
+});

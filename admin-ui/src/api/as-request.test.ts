@@ -1,0 +1,31 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { expect, test } from 'vitest';
+import { Deployments, ListDeploymentsRequestSchema } from '../generated/wharf/v1/deployments_pb';
+import { Settings } from '../generated/wharf/v1/settings_pb';
+import { asRequest } from './as-request';
+
+const request = asRequest(
+  Deployments.method.listDeployments,
+  { options: { pageSize: 50, orderBy: 'name desc' } },
+  'director:12443',
+);
+
+test('the command line and grpcurl get the field names of the contracts', () => {
+  expect(request.cli).toContain('wharf -o json api wharf.v1.Deployments/ListDeployments');
+  expect(request.cli).toContain('"page_size": 50');
+  expect(request.grpcurl).toContain('-proto wharf/v1/deployments.proto');
+  expect(request.grpcurl).toContain('director:12443 wharf.v1.Deployments/ListDeployments');
+});
+
+test('curl sends the very request', () => {
+  const [, text] = /^echo (\S+) \| base64 -d/.exec(request.curl) ?? [];
+  const frame = Uint8Array.from(atob(text ?? ''), (char) => char.charCodeAt(0));
+  expect(new DataView(frame.buffer).getUint32(1)).toBe(frame.length - 5);
+  const message = fromBinary(ListDeploymentsRequestSchema, frame.subarray(5));
+  expect(message.options).toMatchObject({ pageSize: 50, orderBy: 'name desc' });
+});
+
+test('a quote in a value does not end the shell word', () => {
+  const { cli } = asRequest(Settings.method.setSetting, { key: 'a', value: "it's" }, 'd');
+  expect(cli).toContain(`it'\\''s`);
+});
