@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { execSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { clean, enter, launch, settled } from './browser.mjs';
+
+const RESTART = process.env.WHARF_UI_RESTART;
 
 let browser;
 before(async () => {
@@ -31,14 +34,17 @@ test('what one changes is shown in the page of another, by one stream a tab', as
   await actor.context.close();
 });
 
-test('a stream that breaks off is opened again', async () => {
+test('a page lives on over a restart of its director, and goes on live', {
+  skip: RESTART ? false : 'WHARF_UI_RESTART, a command that restarts the director, is not given',
+}, async () => {
   const tab = await enter(browser, '/');
   const live = tab.page.getByText('Live', { exact: true });
   await live.waitFor();
-  await tab.context.setOffline(true);
+  execSync(RESTART, { stdio: 'ignore' });
   await tab.page.getByText('Reconnecting', { exact: true }).waitFor({ timeout: 60_000 });
-  await tab.context.setOffline(false);
-  await live.waitFor({ timeout: 60_000 });
+  await live.waitFor({ timeout: 90_000 });
+  assert.equal(new URL(tab.page.url()).pathname, '/', 'a restart logs nobody out');
+  await tab.page.getByRole('table', { name: 'Most memory' }).locator('tbody tr').first().waitFor();
   await tab.context.close();
 });
 

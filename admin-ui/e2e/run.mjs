@@ -4,6 +4,7 @@
 //   WHARF_UI_PASSWORD   that user's password
 //   WHARF_UI_CA_FILE    the platform's CA certificate, PEM
 //   WHARF_UI_CHROMIUM   the browser; /usr/bin/chromium when not given
+//   WHARF_UI_RESTART    a command that restarts the director; not given: what needs it is skipped
 //   WHARF_SCREENSHOTS   1: into docs/screenshots, else the folder to write them to; not given: none
 // Arguments: names of files to run instead of all. Ends with 0 when all passed.
 import { join } from 'node:path';

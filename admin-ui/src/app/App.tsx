@@ -11,7 +11,7 @@ import { Sessions } from '../generated/wharf/v1/sessions_pb';
 import { useT } from '../i18n/i18n';
 import { LogIn } from '../screens/login/LogIn';
 import { Loading } from '../shared/DataState';
-import { Empty } from '../shared/Empty';
+import { PageHead } from '../shared/PageHead';
 import { Refused } from '../shared/Refused';
 import { Shell } from './shell/Shell';
 
@@ -72,7 +72,7 @@ function LoggedIn() {
 
 function NoSuchPage() {
   const t = useT();
-  return <Empty title={t('page.missing')} />;
+  return <PageHead title={t('page.missing')} />;
 }
 
 const router = createBrowserRouter([

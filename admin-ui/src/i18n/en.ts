@@ -190,7 +190,7 @@ export const en = {
   'list.next': 'Next page',
   'list.none': 'Nothing matches',
   'list.page': 'Page {page}',
-  'list.pages': 'Pages',
+  'list.pages': 'Pages of the list',
   'list.perPage': '{size} a page',
   'list.size': 'Rows a page',
   'list.total': 'Total: {total}',

@@ -193,7 +193,7 @@ export const ko: Record<keyof typeof en, string> = {
   'list.next': '다음 페이지',
   'list.none': '일치하는 항목이 없습니다',
   'list.page': '{page}쪽',
-  'list.pages': '페이지',
+  'list.pages': '목록 페이지',
   'list.perPage': '쪽당 {size}개',
   'list.size': '쪽당 행 수',
   'list.total': '모두 {total}',

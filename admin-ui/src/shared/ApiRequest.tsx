@@ -61,11 +61,11 @@ export function ApiRequest<I extends DescMessage, O extends DescMessage>({
               }}
               aria-label={t('api.forms')}
             >
-              <Tab eventKey="cli" title={t('api.cli')} />
-              <Tab eventKey="grpcurl" title="grpcurl" />
-              <Tab eventKey="curl" title="curl" />
+              <Tab eventKey="cli" title={t('api.cli')} tabContentId="api-request-text" />
+              <Tab eventKey="grpcurl" title="grpcurl" tabContentId="api-request-text" />
+              <Tab eventKey="curl" title="curl" tabContentId="api-request-text" />
             </Tabs>
-            <div className="code-block">
+            <div className="code-block" id="api-request-text" role="tabpanel" aria-label={t('api.title')}>
               {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
               <pre tabIndex={0}>{text}</pre>
               <ClipboardCopyButton

@@ -60,14 +60,14 @@ function Account({ onKeys }: { onKeys: () => void }) {
       isOpen={open}
       onOpenChange={setOpen}
       onSelect={() => setOpen(false)}
-      popperProps={{ position: 'right' }}
+      popperProps={{ position: 'right', appendTo: 'inline' }}
       toggle={(ref) => (
         <MenuToggle ref={ref} isExpanded={open} onClick={() => setOpen(!open)} aria-label={t('account.menu')}>
           {session.username}
         </MenuToggle>
       )}
     >
-      <DropdownGroup label={t('theme.title')}>
+      <DropdownGroup label={t('theme.title')} labelHeadingLevel="h2">
         <DropdownList>
           {(Object.keys(THEMES) as Theme[]).map((one) => (
             <DropdownItem key={one} isSelected={one === theme} onClick={() => setTheme(one)}>
@@ -76,7 +76,7 @@ function Account({ onKeys }: { onKeys: () => void }) {
           ))}
         </DropdownList>
       </DropdownGroup>
-      <DropdownGroup label={t('language.title')}>
+      <DropdownGroup label={t('language.title')} labelHeadingLevel="h2">
         <DropdownList>
           <DropdownItem lang="en" isSelected={language === 'en'} onClick={() => setLanguage('en')}>
             English

@@ -121,7 +121,7 @@ export function Actions({ deployment }: { deployment: Deployment }) {
         isOpen={open}
         onOpenChange={setOpen}
         onSelect={() => setOpen(false)}
-        popperProps={{ position: 'right' }}
+        popperProps={{ position: 'right', appendTo: 'inline' }}
         toggle={(ref) => (
           <MenuToggle ref={ref} isExpanded={open} onClick={() => setOpen(!open)}>
             {t('more')}
