@@ -11,12 +11,12 @@ export interface Formats {
 }
 
 export function useFormat(): Formats {
-  const { language } = useI18n();
+  const { locale } = useI18n();
   return {
-    bytes: (value) => bytes(value, language),
-    number: (value, digits) => number(value, language, digits),
-    percent: (part, whole) => percent(part, whole, language),
-    clock: (at) => clock(timestampDate(at), language, new Date()),
+    bytes: (value) => bytes(value, locale),
+    number: (value, digits) => number(value, locale, digits),
+    percent: (part, whole) => percent(part, whole, locale),
+    clock: (at) => clock(timestampDate(at), locale, new Date()),
   };
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fill, languageOf } from './language';
+import { fill, languageOf, localeOf } from './language';
 
 test('a language that was chosen is kept, else the browser says', () => {
   expect(languageOf('ko', ['en-US'])).toBe('ko');
@@ -11,4 +11,9 @@ test('a language that was chosen is kept, else the browser says', () => {
 test('what is not given stays a hole, so that it is seen', () => {
   expect(fill('{a} of {b}', { a: 1 })).toBe('1 of {b}');
   expect(fill('{a}', undefined)).toBe('{a}');
+});
+
+test('dates and numbers are those of the country that the browser names', () => {
+  expect(localeOf('en', ['ko-KR', 'en-GB', 'en-US'])).toBe('en-GB');
+  expect(localeOf('ko', ['en-GB'])).toBe('ko');
 });

@@ -2,7 +2,7 @@
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useState } from 'react';
 import { en } from './en';
 import { ko } from './ko';
-import { fill, type Language, languageOf, type Params } from './language';
+import { fill, type Language, languageOf, localeOf, type Params } from './language';
 
 export type MessageKey = keyof typeof en;
 
@@ -11,6 +11,7 @@ export const catalogues: Record<Language, Record<MessageKey, string>> = { en, ko
 
 interface I18n {
   language: Language;
+  locale: string;
   setLanguage: (language: Language) => void;
   t: (key: MessageKey, params?: Params) => string;
 }
@@ -25,6 +26,7 @@ export function I18nProvider({ children }: { children: ReactNode }) {
   const value = useMemo<I18n>(
     () => ({
       language,
+      locale: localeOf(language, navigator.languages),
       setLanguage: (next) => {
         localStorage.setItem(KEY, next);
         setLanguage(next);

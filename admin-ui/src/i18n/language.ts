@@ -16,3 +16,8 @@ export function fill(text: string, params: Params | undefined): string {
   if (!params) return text;
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));
 }
+
+/** The reader's own form of the language: dates differ between countries that share one. */
+export function localeOf(language: Language, preferred: readonly string[]): string {
+  return preferred.find((one) => one === language || one.startsWith(`${language}-`)) ?? language;
+}

@@ -29,7 +29,7 @@ export function Loading({ lines = 4 }: { lines?: number }) {
 }
 
 export function DataState<T>({ query, lines, children }: DataStateProps<T>) {
-  const { t, language } = useI18n();
+  const { t, locale } = useI18n();
   const retry = () => void query.refetch();
   if (query.data === undefined) {
     if (query.error) return <Refused error={query.error} title={t('state.failed')} retry={retry} />;
@@ -40,7 +40,7 @@ export function DataState<T>({ query, lines, children }: DataStateProps<T>) {
       {query.error ? (
         <Refused
           error={query.error}
-          title={t('state.stale', { at: clock(new Date(query.dataUpdatedAt), language, new Date()) })}
+          title={t('state.stale', { at: clock(new Date(query.dataUpdatedAt), locale, new Date()) })}
           retry={retry}
         />
       ) : null}

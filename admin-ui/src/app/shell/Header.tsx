@@ -105,8 +105,9 @@ export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: (
   const running = status.data?.plansRunning ?? 0;
   return (
     <header className="top">
-      <Link className="brand" to="/">
-        <img src="/assets/mark.svg" alt="" /> Wharfinger
+      <Link className="brand" to="/" aria-label="Wharfinger">
+        <img src="/assets/mark.svg" alt="" />
+        <span className="brand-name">Wharfinger</span>
       </Link>
       <button type="button" className="jump" onClick={onPalette}>
         <SearchIcon />

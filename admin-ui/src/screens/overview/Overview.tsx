@@ -1,5 +1,4 @@
 // Is the platform healthy, and if not, why and what to do; who uses the most.
-import { Button } from '@patternfly/react-core';
 import { Link, useNavigate } from 'react-router';
 import { useCall } from '../../api/call';
 import { useRights } from '../../api/session';
@@ -137,13 +136,7 @@ export default function Overview() {
             <Card
               flush
               title={t('findings.title', { count: data.problems.length })}
-              actions={
-                rights.seesPlatform ? (
-                  <Button variant="link" isInline onClick={() => void navigate('/changes')}>
-                    {t('findings.changes')}
-                  </Button>
-                ) : null
-              }
+              actions={rights.seesPlatform ? <Link to="/changes">{t('findings.changes')}</Link> : null}
             >
               <Findings problems={data.problems} />
             </Card>

@@ -13,12 +13,12 @@ export function Preview({ preview }: { preview: PlanPreview }) {
         {preview.placements.map((one) => (
           <li key={one.instanceName}>
             <div className="line">
+              <strong>{one.instanceName}</strong>
               {one.allocatorId ? (
                 <Mark tone="good" word={one.stays ? t('preview.stays') : t('preview.goes')} />
               ) : (
                 <Mark tone="bad" word={t('preview.nowhere')} />
               )}
-              <strong>{one.instanceName}</strong>
               {one.allocatorId ? (
                 <span>
                   {hostName(one.allocatorId)} <span className="quiet">{one.zone}</span>
