@@ -134,7 +134,7 @@ pub fn host_killed(fleet: &mut Fleet) {
 
 /// The hosts of the storage node and of the monitoring node; moves the latter when they are the same, since
 /// the two are lost one after the other.
-fn set_apart(fleet: &Fleet, timeline: &Timeline, web: &Deployed) -> (usize, usize) {
+pub(super) fn set_apart(fleet: &Fleet, timeline: &Timeline, web: &Deployed) -> (usize, usize) {
     let storage = web.host_of(fleet, "storage-0");
     if web.host_of(fleet, "monitoring-0") == storage {
         let monitoring = format!("{}/monitoring-0", web.name);
@@ -358,20 +358,25 @@ pub fn all_rebooted(fleet: &mut Fleet) {
     timeline.end(fleet.desk());
 }
 
-/// Kills and starts every host's engine in turn.
+/// Kills and starts every host's engine in turn. Meanwhile the other hosts' allocators see its mounts, and by
+/// that hold the networks of its dead containers.
 ///
 /// # Panics
-/// When a host does not come back, or something acknowledged is lost.
+/// When a host or the deployment does not come back, or something acknowledged is lost.
 pub fn engines_restarted(fleet: &mut Fleet) {
     let timeline = Timeline::begin("engines-restarted");
     let web = Deployed::ensure(fleet, &timeline, "web");
     let before = web.instances(fleet).expect("a director answers");
-    loaded(fleet, &timeline, &web, &[], false, |fleet, _| {
+    loaded(fleet, &timeline, &web, &[], false, |fleet, load| {
         for host in 0..fleet.layout().hosts {
             let name = fleet.name(host);
             timeline.at(&format!("kill and start the engine of {name}"), || {
                 fleet.host_mut(host).kill_engine();
                 fleet.host_mut(host).start_engine();
+            });
+            let taken = load.acknowledged();
+            timeline.until("web takes documents", PATIENCE, || {
+                load.goes_on_since(taken)
             });
             timeline.until(&format!("{name} is connected"), PATIENCE, || {
                 connected(fleet, &name)
