@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{
     Begins, Kept, all_rebooted, allocator_killed, authority_rotated, director_wiped,
     directors_dead, engines_restarted, flapping, full_disk, host_cut_off, host_killed,
-    host_lost_restored, leader_cut_off, leader_kills, one_way, saturated, vacated, wrong_clock,
-    zone_lost,
+    host_lost_restored, leader_cut_off, leader_kills, one_way, saturated, vacated,
+    vacated_host_down, wrong_clock, zone_lost,
 };
 use crate::testbed::Fleet;
 
@@ -28,7 +28,7 @@ fn span(default: u64) -> Duration {
 }
 
 /// Every scenario.
-pub const SCENARIOS: [Scenario; 20] = [
+pub const SCENARIOS: [Scenario; 21] = [
     Scenario {
         name: "leader-kills",
         about: "the leading director killed 30 times: first accepted write",
@@ -48,6 +48,11 @@ pub const SCENARIOS: [Scenario; 20] = [
         name: "vacated",
         about: "the host of a storage node vacated under load",
         run: vacated,
+    },
+    Scenario {
+        name: "vacated-host-down",
+        about: "the host of a monitoring node lost, and vacated without waiting for it",
+        run: vacated_host_down,
     },
     Scenario {
         name: "allocator-killed",

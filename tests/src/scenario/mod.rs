@@ -37,7 +37,7 @@ pub use hosts::{all_rebooted, engines_restarted, host_killed, zone_lost};
 pub use leaders::{leader_cut_off, leader_kills};
 pub use links::{flapping, one_way};
 pub use load::{Load, LoadBooks, Target, stored, under_load};
-pub use moves::vacated;
+pub use moves::{vacated, vacated_host_down};
 pub use outage::directors_dead;
 pub use repositories::Kept;
 pub use restored::host_lost_restored;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Deployed, Timeline,
-    hosts::{instance_containers, loaded},
+    hosts::{connected, instance_containers, loaded, set_apart},
 };
 use crate::testbed::Fleet;
 
@@ -58,6 +58,55 @@ pub fn vacated(fleet: &mut Fleet) {
     let ids = |all: &[super::Instance]| all.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&before), ids(&after), "an instance became another one");
     assert!(after.iter().all(|one| one.host != Some(from)), "{after:?}");
+    used_again(fleet, &timeline, &name);
+    timeline.until("`wharf status` is healthy", PATIENCE, || fleet.problems());
+    timeline.end(fleet.desk());
+}
+
+/// Empties the host of the monitoring node, whose power is lost and is not waited for; it comes back.
+///
+/// # Panics
+/// When the monitoring node is not replaced, what it left is still there in the end, or a request fails.
+pub fn vacated_host_down(fleet: &mut Fleet) {
+    let timeline = Timeline::begin("vacated-host-down");
+    let web = Deployed::ensure(fleet, &timeline, "web");
+    let (_, from) = set_apart(fleet, &timeline, &web);
+    let name = fleet.name(from);
+    loaded(fleet, &timeline, &web, &[from], true, |fleet, _| {
+        let killed = Instant::now();
+        timeline.at(
+            &format!("cut the power of {name}, which has monitoring-0"),
+            || fleet.cut_power(|host| host == from),
+        );
+        let vacate = ["allocator", "vacate", &name, "--host-down", "--yes"];
+        // Refused while the host still counts as connected.
+        timeline.until(
+            &format!("wharf allocator vacate {name} --host-down"),
+            PATIENCE,
+            || fleet.desk().ask(&vacate).map(drop),
+        );
+        emptied(fleet, &timeline, &name);
+        timeline.until("web is healthy", PATIENCE, || web.healthy(fleet));
+        timeline.note(format_args!(
+            "replaced {:.1} s after its host was lost; {}",
+            killed.elapsed().as_secs_f64(),
+            web.told(fleet)
+        ));
+        timeline.at(&format!("power {name} on"), || {
+            fleet.power_on(|host| host == from)
+        });
+        timeline.until(&format!("{name} is connected"), PATIENCE, || {
+            connected(fleet, &name)
+        });
+        timeline.until("what was replaced is gone", PATIENCE, || {
+            let left = instance_containers(fleet, from);
+            if left.is_empty() {
+                Ok(())
+            } else {
+                Err(left.join(", "))
+            }
+        });
+    });
     used_again(fleet, &timeline, &name);
     timeline.until("`wharf status` is healthy", PATIENCE, || fleet.problems());
     timeline.end(fleet.desk());
