@@ -40,6 +40,10 @@ export async function launch() {
   });
 }
 
+// On the machine of the engine itself: bridges come and go with containers, the browser then drops its
+// connections, and pages have to live on over it.
+const FORGIVEN = 'net::ERR_NETWORK_CHANGED';
+
 /** A page of its own, as another person's browser has it; its faults are gathered. */
 export async function open(browser, options = {}) {
   const context = await browser.newContext({
@@ -53,8 +57,8 @@ export async function open(browser, options = {}) {
   const faults = [];
   page.on('pageerror', (error) => faults.push(`an error nobody caught: ${error.message}`));
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning')
-      faults.push(`${message.type()}: ${message.text()}`);
+    const told = ['error', 'warning'].includes(message.type()) && !message.text().includes(FORGIVEN);
+    if (told) faults.push(`${message.type()}: ${message.text()}`);
   });
   page.on('response', (response) => {
     if (response.status() >= 400) faults.push(`${response.status()} for ${response.url()}`);
@@ -112,8 +116,24 @@ export function fresh(word) {
   return `${word}-${Date.now().toString(36).slice(-5)}`;
 }
 
+/** Looks again until it is as it should be: pages are live, and what they show comes when it comes. */
+export async function eventually(look) {
+  const end = Date.now() + 20_000;
+  for (;;) {
+    try {
+      return await look();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+}
+
 export async function theme(page, name) {
-  await page.evaluate((chosen) => localStorage.setItem('wharf.theme', chosen), name);
+  await page.evaluate((chosen) => {
+    localStorage.setItem('wharf.theme', chosen);
+    document.documentElement.classList.toggle('pf-v6-theme-dark', chosen === 'dark');
+  }, name);
 }
 
 export async function shoot(page, name) {

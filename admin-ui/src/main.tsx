@@ -14,6 +14,7 @@ import './theme/dialogs.css';
 import './theme/narrow.css';
 import { hashKey } from './api/call';
 import { refusalOf } from './api/errors';
+import { retryAfter } from './api/wait';
 import { App } from './app/App';
 import { I18nProvider } from './i18n/i18n';
 
@@ -25,7 +26,7 @@ const queries = new QueryClient({
       refetchOnWindowFocus: true,
       // A refusal stays one; a director that changes is tried again, later each time.
       retry: (times, error) => times < 4 && refusalOf(error).retryable,
-      retryDelay: (times) => Math.min(8_000, 400 * 2 ** times) * (0.5 + Math.random() / 2),
+      retryDelay: retryAfter,
     },
   },
 });

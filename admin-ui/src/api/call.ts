@@ -8,7 +8,9 @@ import {
   useMutation,
   useQuery,
 } from '@tanstack/react-query';
+import { refusalOf } from './errors';
 import { transport } from './transport';
+import { retryAfter } from './wait';
 
 export type QueryKey = readonly [service: string, method: string, input: unknown];
 
@@ -64,6 +66,9 @@ export function useChange<I extends DescMessage, O extends DescMessage>(
 ): UseMutationResult<MessageShape<O>, Error, MessageInitShape<I>> {
   return useMutation<MessageShape<O>, Error, MessageInitShape<I>>({
     mutationFn: (input) => call(method, input),
+    // The same request id: what was done already is answered and not done twice.
+    retry: (times, error) => times < 3 && refusalOf(error).retryable,
+    retryDelay: retryAfter,
     ...(done ? { onSuccess: (answer: MessageShape<O>) => done(answer) } : {}),
   });
 }

@@ -5,3 +5,8 @@ export function waitBefore(attempt: number, random: number): number {
   const span = Math.min(LONGEST_WAIT_MS, 1_000 * 2 ** Math.min(attempt, 5));
   return Math.round(span / 2 + (random * span) / 2);
 }
+
+/** Milliseconds before a call is made again. */
+export function retryAfter(times: number): number {
+  return Math.min(8_000, 400 * 2 ** times) * (0.5 + Math.random() / 2);
+}

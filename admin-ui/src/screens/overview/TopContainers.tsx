@@ -38,7 +38,7 @@ export function TopContainers({ by }: { by: 'memory' | 'cpu' }) {
                 <tbody>
                   {data.containers.map((one) => (
                     <tr key={`${one.allocatorId} ${one.id}`}>
-                      <td title={one.image}>{one.name}</td>
+                      <td title={`${one.name}\n${one.image}`}>{one.name}</td>
                       <td>{one.application}</td>
                       <td>
                         <DeploymentLink id={one.deploymentId} name={one.deploymentName} />

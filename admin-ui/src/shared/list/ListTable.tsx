@@ -85,7 +85,7 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
   const others = Object.entries(state.filters).filter(([field]) => !known.has(field));
 
   return (
-    <div className="list">
+    <div className="list" aria-busy={query.isPlaceholderData}>
       <div className="list-tools">
         {props.title ? <h2>{props.title}</h2> : null}
         {props.search ? (
