@@ -133,6 +133,9 @@ export async function theme(page, name) {
   await page.evaluate((chosen) => {
     localStorage.setItem('wharf.theme', chosen);
     document.documentElement.classList.toggle('pf-v6-theme-dark', chosen === 'dark');
+    // Colours between two themes are of neither.
+    const transitions = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    return Promise.all(transitions.map((one) => one.finished.catch(() => {}))).then(() => {});
   }, name);
 }
 

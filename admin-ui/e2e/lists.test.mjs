@@ -126,7 +126,10 @@ test('changes of containers are told with their cause', async () => {
   await settled(page);
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Changes' }).click();
   await settled(page);
-  await page.getByText('container appeared').first().waitFor();
+  await page
+    .getByText(/^container (appeared|vanished)$/)
+    .first()
+    .waitFor();
   const causes = await column('What changed', 6);
   assert.ok(
     causes.every((cause) => cause.trim() !== ''),
