@@ -33,17 +33,10 @@ const PARTS: usize = 16;
 const GOOD: Duration = Duration::from_secs(5);
 /// How long a closed port may take to say so.
 const PROBE: Duration = Duration::from_millis(500);
-/// How long the voters wait for the one before them, in their order, so that their elections do not meet. The
-/// first begins at once; when its log has less than another's, that one begins as soon as it is asked.
-const TURN: Duration = Duration::from_millis(150);
-/// Between two questions whether the others would vote: they change nothing, and who did not know yet that the
-/// leader has ended did not answer.
-const QUESTION: Duration = Duration::from_millis(50);
-/// What an election may take, with its writes to a busy disk: begun anew sooner, it would throw away the votes
-/// that are under way.
-const ROUND: Duration = Duration::from_millis(250);
-/// How long another leader is sought; the election timeout does the rest.
-const SEARCH: Duration = Duration::from_secs(1);
+/// Between the elections that the voters begin, in their order, so that they do not meet.
+const TURN: Duration = Duration::from_millis(30);
+/// Elections begun after one lost leader; the election timeout does the rest.
+const ELECTIONS: u32 = 8;
 
 /// Runs until `shutdown`.
 pub(crate) async fn run(
@@ -163,27 +156,17 @@ async fn elect_without(director: &Director, peer: &Peer) {
         "the leader has ended: the others choose another"
     );
     director.raft.forget_leader(peer.member);
-    let turn = TURN * u32::try_from(turn).unwrap_or(0);
-    let mut wait = turn;
-    let mut term = status.borrow().term;
-    let began = Instant::now();
-    while began.elapsed() < SEARCH {
-        let mut seen = status.clone();
-        let another = seen.wait_for(|now| now.leader.is_some_and(|leader| leader != peer.member));
-        if tokio::time::timeout(wait, another).await.is_ok() {
+    let turn = u32::try_from(turn).unwrap_or(0);
+    tokio::time::sleep(TURN * turn).await;
+    for _ in 0..ELECTIONS {
+        let now = status.borrow().clone();
+        if now.leader.is_some_and(|leader| leader != peer.member) {
             return;
         }
-        let now = status.borrow().term;
-        if now == term {
-            // A word of the old leader that was still under way brings it back.
-            director.raft.forget_leader(peer.member);
-            director.raft.campaign_without_leader();
-            wait = QUESTION;
-        } else {
-            // The others would vote, and somebody's election is under way.
-            term = now;
-            wait = ROUND + turn;
-        }
+        // A word of the old leader that was still under way brings it back.
+        director.raft.forget_leader(peer.member);
+        director.raft.campaign_without_leader();
+        tokio::time::sleep(TURN * 3).await;
     }
 }
 

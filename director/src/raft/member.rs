@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use raft::eraftpb::{ConfState, HardState, Message, MessageType, Snapshot, SnapshotMetadata};
+use raft::eraftpb::{ConfState, HardState, MessageType, Snapshot, SnapshotMetadata};
 use raft::{INVALID_ID, ProgressState, RawNode, SnapshotStatus, StateRole};
 
 mod config;
@@ -179,14 +179,10 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
             });
         }
         let from = message.from;
-        let loses = self.has_more_than_candidate(&message);
         if let Err(error) = self.node.step(message) {
             tracing::debug!(%error, from, "a raft message had no effect");
         }
         self.settle_timeout();
-        if loses && self.node.raft.state == StateRole::Follower {
-            self.campaign_without_leader();
-        }
         Ok(())
     }
 
@@ -276,16 +272,6 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
         if raft.state != StateRole::Leader && raft.leader_id == INVALID_ID && self.is_voter() {
             self.campaign();
         }
-    }
-
-    /// Whether a message asks for a vote that this member refuses because its own log has more: where two voters are
-    /// left of three, the one that asked cannot win, and nobody begins before another of its waits has passed.
-    fn has_more_than_candidate(&self, message: &Message) -> bool {
-        let asks = [MessageType::MsgRequestPreVote, MessageType::MsgRequestVote]
-            .iter()
-            .any(|kind| message.msg_type == *kind as i32);
-        let log = &self.node.raft.raft_log;
-        asks && (log.last_term(), log.last_index()) > (message.log_term, message.index)
     }
 
     /// Starts an election now.
