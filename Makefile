@@ -12,7 +12,7 @@ UP_FLAGS := $(if $(NAME),--name $(NAME)) $(if $(PORT_BASE),--port-base $(PORT_BA
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(DOCKER_HOST),--docker-host $(DOCKER_HOST)) \
   $(if $(ADVERTISE),--advertise $(ADVERTISE))
 
-.PHONY: help up down build release test test-quick test-docker properties chaos testbed testbed-down scenarios check audit bench
+.PHONY: help up down build release admin-ui test test-quick test-docker properties chaos testbed testbed-down scenarios check audit bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,12 +26,16 @@ up: ## build, start an engine if none runs, and bring the platform up (again: re
 down: ## stop and remove what `make up` made; PURGE=1 removes the data too
 	@dist/wharf down $(UP_FLAGS) $(if $(PURGE),--purge)
 
-release: ## the static binary, at dist/wharf
+admin-ui: ## the files of the admin UI, which the binary has inside
+	@$(PHASE) "tools of the admin UI" scripts/deps ui
+	@$(PHASE) "admin UI" scripts/admin-ui
+
+release: admin-ui ## the static binary, at dist/wharf
 	@$(PHASE) "release build" cargo build --release --locked -p wharf
 	@mkdir -p dist && cp -f $(TARGET)/release/wharf dist/wharf.new && mv -f dist/wharf.new dist/wharf
 	@ls -l dist/wharf | awk '{printf "dist/wharf: %.1f MB\n", $$5 / 1e6}'
 
-build: ## everything in the dev profile, tests included
+build: admin-ui ## everything in the dev profile, tests included
 	@$(PHASE) "tools to build" scripts/deps build
 	@$(PHASE) "dev build" cargo build --locked --workspace --all-targets
 
@@ -70,12 +74,14 @@ scenarios: build ## hosts, zones, leaders, links, engines lost under load; SCENA
 	@trap scripts/testbed-sweep EXIT; \
 	  $(PHASE) "scenarios" cargo run --locked --quiet -p wharf-tests --bin scenarios -- $(SCENARIO)
 
-check: ## format, lints, licences and bans, breaking contract changes
+check: ## format, lints, licences and bans, breaking contract changes, the admin UI
 	@$(PHASE) "tools to build" scripts/deps build
 	@$(PHASE) "format" cargo fmt --all --check
 	@$(PHASE) "tools to check" scripts/deps check
 	@$(PHASE) "contracts" scripts/check-contracts
 	@$(PHASE) "licences and bans" scripts/check-deps
+	@$(PHASE) "tools of the admin UI" scripts/deps ui
+	@$(PHASE) "admin UI" scripts/check-ui
 	@$(PHASE) "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 
 audit: ## known vulnerabilities (needs the advisory databases)
