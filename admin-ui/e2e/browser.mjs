@@ -129,14 +129,31 @@ export async function eventually(look) {
   }
 }
 
+/** Waits for what fades in or changes its colours: until then they are of neither state. */
+export async function still(page) {
+  await page.evaluate(async () => {
+    const moves = () =>
+      document.getAnimations().some((one) => {
+        const ends = one.effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY;
+        return ends && one.playState === 'running';
+      });
+    const fades = () =>
+      [...document.querySelectorAll('[style*="opacity"]')].some(
+        (one) => getComputedStyle(one).opacity !== '1',
+      );
+    const end = performance.now() + 10_000;
+    do {
+      await new Promise(requestAnimationFrame);
+    } while ((moves() || fades()) && performance.now() < end);
+  });
+}
+
 export async function theme(page, name) {
   await page.evaluate((chosen) => {
     localStorage.setItem('wharf.theme', chosen);
     document.documentElement.classList.toggle('pf-v6-theme-dark', chosen === 'dark');
-    // Colours between two themes are of neither.
-    const transitions = document.getAnimations().filter((one) => one instanceof CSSTransition);
-    return Promise.all(transitions.map((one) => one.finished.catch(() => {}))).then(() => {});
   }, name);
+  await still(page);
 }
 
 export async function shoot(page, name) {

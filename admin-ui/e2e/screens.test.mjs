@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { AxeBuilder } from '@axe-core/playwright';
-import { clean, enter, launch, open, settled, shoot, theme } from './browser.mjs';
+import { clean, enter, launch, open, settled, shoot, still, theme } from './browser.mjs';
 
 const THEMES = ['light', 'dark'];
 
@@ -41,6 +41,7 @@ const routes = [
 ];
 
 async function checked(name) {
+  await still(page);
   const found = await new AxeBuilder({ page }).analyze();
   assert.deepEqual(
     found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(' ')}`),
