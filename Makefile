@@ -12,7 +12,7 @@ UP_FLAGS := $(if $(NAME),--name $(NAME)) $(if $(PORT_BASE),--port-base $(PORT_BA
   $(if $(DATA_DIR),--data-dir $(DATA_DIR)) $(if $(DOCKER_HOST),--docker-host $(DOCKER_HOST)) \
   $(if $(ADVERTISE),--advertise $(ADVERTISE))
 
-.PHONY: help up down build release admin-ui test test-quick test-docker properties chaos testbed testbed-down scenarios check audit bench
+.PHONY: help up down build release admin-ui test test-quick test-docker test-browser properties chaos testbed testbed-down scenarios check audit bench
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ build: admin-ui ## everything in the dev profile, tests included
 	@$(PHASE) "tools to build" scripts/deps build
 	@$(PHASE) "dev build" cargo build --locked --workspace --all-targets
 
-test: build ## every test, Docker included
+test: build ## every test, Docker included; the browser's are in test-browser
 	@$(PHASE) "tools to test" scripts/deps test
 	@$(PHASE) "quick tests" scripts/test quick
 	@$(PHASE) "docker tests" scripts/test docker
@@ -51,6 +51,10 @@ test-quick: ## the tests that need no Docker
 test-docker: build ## the tests that need Docker
 	@$(PHASE) "tools to test" scripts/deps test
 	@$(PHASE) "docker tests" scripts/test docker
+
+test-browser: build ## the admin UI driven by a browser
+	@$(PHASE) "tools to test" scripts/deps test browser
+	@$(PHASE) "browser tests" scripts/test browser
 
 properties: ## the property tests with random seeds; TIMES=10 as many cases, PACKAGE=name, SEED=N replays
 	@$(PHASE) "tools to build" scripts/deps build client
