@@ -92,7 +92,7 @@ fn every_case_that_failed_once_is_where_its_test_reads_it() {
 }
 
 #[test]
-fn the_script_that_decides_runs_every_test_file() {
+fn every_test_file_has_its_place_in_the_script() {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args([
         "metadata",
