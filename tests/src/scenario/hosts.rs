@@ -12,6 +12,9 @@ use crate::testbed::{Fleet, must};
 
 /// For grace, a replacement and what busy cores add.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// From an engine's death to documents that are taken again: a bridge that still holds the address of a
+/// dead container keeps clients out for a minute (`docker_faults`).
+const ENGINE_BACK: Duration = Duration::from_secs(40);
 
 /// Containers of instances on a host, by the engine's own list.
 pub(super) fn instance_containers(fleet: &Fleet, host: usize) -> Vec<String> {
@@ -362,7 +365,7 @@ pub fn all_rebooted(fleet: &mut Fleet) {
 /// that hold the networks of its dead containers.
 ///
 /// # Panics
-/// When a host or the deployment does not come back, or something acknowledged is lost.
+/// When a host or the deployment does not come back in time, or something acknowledged is lost.
 pub fn engines_restarted(fleet: &mut Fleet) {
     let timeline = Timeline::begin("engines-restarted");
     let web = Deployed::ensure(fleet, &timeline, "web");
@@ -370,6 +373,7 @@ pub fn engines_restarted(fleet: &mut Fleet) {
     loaded(fleet, &timeline, &web, &[], false, |fleet, load| {
         for host in 0..fleet.layout().hosts {
             let name = fleet.name(host);
+            let killed = Instant::now();
             timeline.at(&format!("kill and start the engine of {name}"), || {
                 fleet.host_mut(host).kill_engine();
                 fleet.host_mut(host).start_engine();
@@ -378,6 +382,12 @@ pub fn engines_restarted(fleet: &mut Fleet) {
             timeline.until("web takes documents", PATIENCE, || {
                 load.goes_on_since(taken)
             });
+            let back = killed.elapsed();
+            timeline.note(format_args!("{:.1} s after the kill", back.as_secs_f64()));
+            assert!(
+                back < ENGINE_BACK,
+                "documents were taken after {back:?}, not {ENGINE_BACK:?}"
+            );
             timeline.until(&format!("{name} is connected"), PATIENCE, || {
                 connected(fleet, &name)
             });
