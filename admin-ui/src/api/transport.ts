@@ -30,7 +30,10 @@ const watchForEnd: Interceptor = (next) => async (request) => {
   }
 };
 
+/** What every call of a page carries and watches for. */
+export const interceptors: readonly Interceptor[] = [sessionHeader, watchForEnd];
+
 export const transport: Transport = createGrpcWebTransport({
   baseUrl: window.location.origin,
-  interceptors: [sessionHeader, watchForEnd],
+  interceptors: [...interceptors],
 });
