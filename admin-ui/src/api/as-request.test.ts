@@ -29,3 +29,10 @@ test('a quote in a value does not end the shell word', () => {
   const { cli } = asRequest(Settings.method.setSetting, { key: 'a', value: "it's" }, 'd');
   expect(cli).toContain(`it'\\''s`);
 });
+
+test('a request to a monitoring node says whose, and is none of the command line', () => {
+  const { cli, grpcurl, curl } = asRequest(Settings.method.setSetting, { key: 'a' }, 'd', 'web');
+  expect(cli).toBeUndefined();
+  expect(grpcurl).toContain("-H 'x-wharf-deployment: web'");
+  expect(curl).toContain("-H 'x-wharf-deployment: web'");
+});

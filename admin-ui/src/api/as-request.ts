@@ -9,7 +9,8 @@ import {
 } from '@bufbuild/protobuf';
 
 export interface AsRequest {
-  cli: string;
+  /** None: the command line asks directors alone. */
+  cli?: string;
   grpcurl: string;
   curl: string;
 }
@@ -26,6 +27,7 @@ export function asRequest<I extends DescMessage, O extends DescMessage>(
   method: DescMethodUnary<I, O>,
   input: MessageInitShape<I>,
   host: string,
+  deployment?: string,
 ): AsRequest {
   const message = create(method.input, input);
   const json = JSON.stringify(toJson(method.input, message, { useProtoFieldName: true }), null, 2);
@@ -35,18 +37,21 @@ export function asRequest<I extends DescMessage, O extends DescMessage>(
   const frame = new Uint8Array(5 + body.length);
   new DataView(frame.buffer).setUint32(1, body.length);
   frame.set(body, 5);
+  const named = deployment ? `-H ${quoted(`x-wharf-deployment: ${deployment}`)}` : undefined;
   return {
-    cli: `wharf -o json api ${name} ${quoted(json)}`,
+    ...(named ? {} : { cli: `wharf -o json api ${name} ${quoted(json)}` }),
     grpcurl: [
       'grpcurl -cacert ca.pem -import-path proto \\',
       `  -proto ${method.parent.file.name}.proto \\`,
       '  -H "authorization: Bearer $WHARF_TOKEN" \\',
+      ...(named ? [`  ${named} \\`] : []),
       `  -d ${quoted(json)} \\`,
       `  ${host} ${name}`,
     ].join('\n'),
     curl: [
       `echo ${base64(frame)} | base64 -d |`,
       'curl --cacert ca.pem -H "authorization: Bearer $WHARF_TOKEN" \\',
+      ...(named ? [`  ${named} \\`] : []),
       "  -H 'content-type: application/grpc-web+proto' --data-binary @- \\",
       `  https://${host}/${name} -o answer.bin`,
     ].join('\n'),

@@ -19,6 +19,8 @@ interface ApiRequestProps<I extends DescMessage, O extends DescMessage> {
   input: MessageInitShape<I>;
   /** Small, for the head of a table. */
   plain?: boolean;
+  /** Whose monitoring node answers it. */
+  deployment?: string;
 }
 
 type Form = 'cli' | 'grpcurl' | 'curl';
@@ -27,12 +29,13 @@ export function ApiRequest<I extends DescMessage, O extends DescMessage>({
   method,
   input,
   plain,
+  deployment,
 }: ApiRequestProps<I, O>) {
   const t = useT();
   const [open, setOpen] = useState(false);
-  const [form, setForm] = useState<Form>('cli');
+  const [form, setForm] = useState<Form>(deployment ? 'grpcurl' : 'cli');
   const [copied, setCopied] = useState(false);
-  const text = open ? asRequest(method, input, window.location.host)[form] : '';
+  const text = open ? (asRequest(method, input, window.location.host, deployment)[form] ?? '') : '';
   return (
     <>
       {plain ? (
@@ -61,7 +64,9 @@ export function ApiRequest<I extends DescMessage, O extends DescMessage>({
               }}
               aria-label={t('api.forms')}
             >
-              <Tab eventKey="cli" title={t('api.cli')} tabContentId="api-request-text" />
+              {deployment ? null : (
+                <Tab eventKey="cli" title={t('api.cli')} tabContentId="api-request-text" />
+              )}
               <Tab eventKey="grpcurl" title="grpcurl" tabContentId="api-request-text" />
               <Tab eventKey="curl" title="curl" tabContentId="api-request-text" />
             </Tabs>

@@ -2,9 +2,11 @@
 // URL. Long pages draw only the rows that are seen. Not here: columns and what rows mean (screens).
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { Button, FormSelect, FormSelectOption, SearchInput } from '@patternfly/react-core';
+import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { useCall } from '../../api/call';
+import { call, keyOf } from '../../api/call';
+import { monitorCall, monitorKey } from '../../api/monitor';
 import { useFormat } from '../../format/use-format';
 import type { ListInfo } from '../../generated/wharf/v1/common_pb';
 import { type MessageKey, useT } from '../../i18n/i18n';
@@ -25,6 +27,8 @@ interface ListTableProps<I extends DescMessage, O extends DescMessage, Row> {
   /** Shown before the tools, where the page has more than this list. */
   title?: string;
   method: DescMethodUnary<I, O>;
+  /** Asked of this deployment's monitoring node and not of the director. */
+  deployment?: string;
   input: (options: ReturnType<typeof optionsOf>) => MessageInitShape<I>;
   rows: (answer: MessageShape<O>) => readonly Row[];
   info: (answer: MessageShape<O>) => ListInfo | undefined;
@@ -45,6 +49,9 @@ interface ListTableProps<I extends DescMessage, O extends DescMessage, Row> {
   empty: { title: string; hint?: ReactNode };
   tools?: ReactNode;
 }
+
+// The library's guard against data that is a function cannot see that a message is none.
+const kept = keepPreviousData as never;
 
 function Search({ label, value, onChange }: { label: string; value: string; onChange: (v: string) => void }) {
   const [text, setText] = useState(value);
@@ -74,9 +81,13 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
   const [params, setParams] = useSearchParams();
   const state = readState(params, prefix, props.defaultSort);
   const input = props.input(optionsOf(state, props.search?.field, props.fixed));
-  const query = useCall(props.method, input, {
-    keep: true,
-    ...(props.every ? { every: props.every } : {}),
+  const { method, deployment } = props;
+  const query = useQuery<MessageShape<O>, Error, MessageShape<O>, readonly unknown[]>({
+    queryKey: deployment ? monitorKey(method, deployment, input) : keyOf(method, input),
+    queryFn: ({ signal }) =>
+      deployment ? monitorCall(method, deployment, input, signal) : call(method, input, signal),
+    placeholderData: kept,
+    ...(props.every ? { refetchInterval: Math.max(props.every, 5_000) } : {}),
   });
   const change = (what: Parameters<typeof writeState>[2], push = false) =>
     setParams((now) => writeState(now, prefix, what), { replace: !push });
@@ -122,7 +133,7 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
             {t('list.total', { total: format.number(props.info(query.data)?.total ?? 0n) })}
           </span>
         ) : null}
-        <ApiRequest plain method={props.method} input={input} />
+        <ApiRequest plain method={method} input={input} {...(deployment ? { deployment } : {})} />
       </div>
       <DataState query={query} lines={8}>
         {(answer) => {
