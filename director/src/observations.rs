@@ -286,8 +286,8 @@ impl Observatory {
         self.changed(false);
     }
 
-    /// A session of an allocator ends.
-    pub fn close_allocator(&self, ticket: &Ticket, id: &AllocatorId, now_ms: u64) {
+    /// A session of an allocator ends, after nothing was heard of it for so long.
+    pub fn close_allocator(&self, ticket: &Ticket, id: &AllocatorId, now_ms: u64, unheard_ms: u64) {
         let mut memory = self.lock();
         if !Self::current(&memory, ticket) {
             return;
@@ -296,7 +296,8 @@ impl Observatory {
         memory.authorities.allocators.remove(id);
         if let Some(seen) = Arc::make_mut(&mut memory.core).allocators.get_mut(id) {
             seen.connected = false;
-            seen.since_ms = now_ms;
+            seen.since_ms = now_ms.saturating_sub(unheard_ms);
+            seen.unheard_ms = unheard_ms;
         }
         drop(memory);
         self.changed(true);
@@ -421,7 +422,7 @@ mod tests {
         let old = seen.open_allocator(&id(), None, 1);
         let new = seen.open_allocator(&id(), None, 2);
         assert!(old.superseded.is_triggered() && !new.superseded.is_triggered());
-        seen.close_allocator(&old, &id(), 3);
+        seen.close_allocator(&old, &id(), 3, 0);
         assert!(seen.core().connected(&id()));
         let beat = v1::AllocatorHeartbeat {
             applied_generation: 7,
@@ -429,9 +430,15 @@ mod tests {
         };
         seen.allocator_beat(&old, &id(), &beat, 4);
         assert_eq!(seen.core().allocators[&id()].applied_generation, 0);
-        seen.close_allocator(&new, &id(), 5);
+        seen.close_allocator(&new, &id(), 5, 2);
         assert!(!seen.core().connected(&id()));
-        assert_eq!(seen.core().allocators[&id()].since_ms, 5);
+        let core = seen.core();
+        let allocator = &core.allocators[&id()];
+        assert_eq!(
+            (allocator.since_ms, allocator.unheard_ms),
+            (3, 2),
+            "since it was heard of last"
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What becomes of instances whose host is silent: who is waited for, who is replaced elsewhere and
-//! when. Invariants: nothing is replaced before a grace that counts from when this leader itself saw the
-//! silence begin, so that a new leader gives everybody a whole one and a host that comes and goes is
+//! when. Invariants: nothing is replaced before a grace that counts from the last that this leader itself
+//! heard, so that a new leader gives everybody a whole one and a host that comes and goes is
 //! never replaced; an instance that takes writes under a lease is not replaced before every lease has
 //! run out; a zone that is silent for the most part is left alone; a few at a time. Not here: how a
 //! replacement is carried out and given up when the original is back (`plan/relocation`).
@@ -35,7 +35,8 @@ const RETRY_MOST_MS: u64 = 300_000;
 struct Silence {
     /// What the observations said of its begin: another number is another silence.
     mark_ms: u64,
-    /// When this leader saw it first, on its steady clock.
+    /// When this leader heard of the host last or, if it never did, saw the silence first, on its steady
+    /// clock.
     since_ms: u64,
 }
 
@@ -59,10 +60,12 @@ impl Watch {
         self.silent
             .retain(|id, _| state.allocators.contains_key(id) && !observed.connected(id));
         for id in state.allocators.keys().filter(|id| !observed.connected(id)) {
-            let mark_ms = observed.allocators.get(id).map_or(0, |seen| seen.since_ms);
+            let seen = observed.allocators.get(id);
+            let (mark_ms, unheard_ms) =
+                seen.map_or((0, 0), |seen| (seen.since_ms, seen.unheard_ms));
             let fresh = Silence {
                 mark_ms,
-                since_ms: steady_ms,
+                since_ms: steady_ms.saturating_sub(unheard_ms),
             };
             let known = self
                 .silent

@@ -39,8 +39,10 @@ pub struct Observations {
 pub struct AllocatorObservation {
     /// Its session is open.
     pub connected: bool,
-    /// Since when it is connected or silent.
+    /// Since when it is connected, or nothing was heard of it.
     pub since_ms: u64,
+    /// For how long nothing had been heard of it when its session ended, by a steady clock.
+    pub unheard_ms: u64,
     /// When it was last heard of; zero: never.
     pub heard_ms: u64,
     /// The generation that it has applied wholly.

@@ -4,7 +4,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use wharf_director_core::{
@@ -92,13 +95,17 @@ struct Open<'a> {
     director: &'a Director,
     id: &'a AllocatorId,
     ticket: Ticket,
+    /// When it said something last.
+    heard: watch::Sender<Instant>,
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.director
-            .seen
-            .close_allocator(&self.ticket, self.id, self.director.now_ms());
+        let unheard = self.heard.borrow().elapsed().as_millis();
+        let unheard_ms = u64::try_from(unheard).unwrap_or(u64::MAX);
+        let now_ms = self.director.now_ms();
+        let seen = &self.director.seen;
+        seen.close_allocator(&self.ticket, self.id, now_ms, unheard_ms);
     }
 }
 
@@ -145,6 +152,7 @@ async fn session(
         ticket: director
             .seen
             .open_allocator(id, hello.facts.clone(), director.now_ms()),
+        heard: watch::Sender::new(Instant::now()),
     };
     tracing::info!(allocator = %id, host = hello.host, "an allocator is connected");
     let directors = director_addresses(&director.published.state());
@@ -204,6 +212,7 @@ async fn listen(
 ) -> Result<(), Status> {
     let (seen, ticket) = (&director.seen, &open.ticket);
     while let Some(report) = next(reports).await? {
+        open.heard.send_replace(Instant::now());
         let now_ms = director.now_ms();
         match report.report {
             Some(Report::Heartbeat(beat)) => {
@@ -251,7 +260,7 @@ async fn give_orders(
     orders: &Orders,
     directors: Vec<String>,
 ) -> Result<(), Status> {
-    let every = |period| tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    let every = |period| tokio::time::interval_at(Instant::now() + period, period);
     let (mut look, mut clock) = (every(LOOK_EVERY), every(TIME_EVERY));
     let mut changes = director.published.changes();
     let mut sent = Sent {

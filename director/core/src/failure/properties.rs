@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::{
-    tests::{Leader, connect, two_hosts},
+    tests::{Leader, connect, lose, two_hosts},
     *,
 };
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
 #[derive(Debug, Clone)]
 enum Happens {
     Connect(u64, bool),
+    Lose(u64, u64),
     Flap(u64),
     Pass(u64),
     LeaderChange,
@@ -24,6 +25,7 @@ enum Happens {
 fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         3 => (1_u64..6, prop::bool::weighted(0.3)).prop_map(|(host, on)| Happens::Connect(host, on)),
+        2 => (1_u64..6, 0_u64..15).prop_map(|(host, unheard)| Happens::Lose(host, unheard)),
         2 => (1_u64..6).prop_map(Happens::Flap),
         6 => (1_u64..40).prop_map(Happens::Pass),
         1 => Just(Happens::LeaderChange),
@@ -83,6 +85,14 @@ proptest! {
                     } else {
                         truth.silent_since.entry(host).or_insert(world.now_ms);
                     }
+                }
+                // It was there until then, whatever came before.
+                Happens::Lose(host, unheard) => {
+                    connect(&mut world, host, true);
+                    world.now_ms += 15_000;
+                    leader.steady_ms += 15_000;
+                    lose(&mut world, host, unheard);
+                    truth.silent_since.insert(host, world.now_ms - unheard * 1000);
                 }
                 Happens::Flap(host) => {
                     connect(&mut world, host, true);

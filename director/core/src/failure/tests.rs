@@ -62,6 +62,16 @@ pub(super) fn connect(world: &mut World, host: u64, on: bool) {
     }
 }
 
+/// Its session ends after nothing had been heard for so many seconds.
+pub(super) fn lose(world: &mut World, host: u64, unheard_s: u64) {
+    connect(world, host, false);
+    let now_ms = world.now_ms;
+    let seen = world.observed.allocators.get_mut(&allocator_id(host));
+    let seen = seen.unwrap();
+    seen.since_ms = now_ms - unheard_s * 1000;
+    seen.unheard_ms = unheard_s * 1000;
+}
+
 /// Deployments with a storage and a monitoring node each on host 1, and another host.
 pub(super) fn two_hosts(deployments: usize) -> World {
     let mut world = World::new();
@@ -157,6 +167,35 @@ fn what_keeps_nothing_is_replaced_after_the_grace_and_a_store_waits_and_says_so(
     };
     assert_eq!(lies("monitoring-0"), allocator_id(2));
     assert_eq!(lies("storage-0"), allocator_id(1));
+}
+
+#[test]
+fn the_grace_and_leases_count_from_the_last_that_was_heard_of_a_host() {
+    let mut world = two_hosts(1);
+    let mut leader = Leader::new();
+    leader.after(&mut world, 100);
+    lose(&mut world, 1, 15);
+    assert!(leader.after(&mut world, 0).is_empty());
+    assert!(
+        !leader
+            .watch
+            .is_past_leases(&allocator_id(1), leader.steady_ms + 9_999)
+    );
+    assert!(
+        leader
+            .watch
+            .is_past_leases(&allocator_id(1), leader.steady_ms + 10_000)
+    );
+    assert!(
+        leader.after(&mut world, 44).is_empty(),
+        "59 s after it was heard"
+    );
+    let bodies = leader.after(&mut world, 1);
+    assert_eq!(
+        names(&world, &bodies),
+        ["monitoring-0"],
+        "60 s after it was heard"
+    );
 }
 
 #[test]
