@@ -8,7 +8,8 @@ function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) return ['generated', 'i18n'].includes(entry.name) ? [] : sources(path);
-    return /\.tsx?$/.test(entry.name) && !entry.name.includes('.test.') ? [readFileSync(path, 'utf8')] : [];
+    const shows = !entry.name.includes('.test.') && entry.name !== 'words.ts';
+    return /\.tsx?$/.test(entry.name) && shows ? [readFileSync(path, 'utf8')] : [];
   });
 }
 

@@ -1,5 +1,8 @@
 // English.
+import { en as shared } from '../shared/words';
+
 export const en = {
+  ...shared,
   'about.admin': 'Admin address',
   'about.clients': 'Address of deployments',
   'about.level': 'Feature level',

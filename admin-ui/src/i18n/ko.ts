@@ -1,7 +1,9 @@
 // Korean. The type says which words there have to be.
+import { ko as shared } from '../shared/words';
 import type { en } from './en';
 
 export const ko: Record<keyof typeof en, string> = {
+  ...shared,
   'about.admin': '관리 주소',
   'about.clients': '배포 주소',
   'about.level': '기능 수준',

@@ -31,6 +31,8 @@ export interface TimeChartProps {
   note?: ReactNode;
   /** The whole span, so that charts of one page have the same axis. */
   range?: { from: number; to: number };
+  /** Within a card of its own already: no frame. */
+  bare?: boolean;
   /** Beside the title. */
   actions?: ReactNode;
 }

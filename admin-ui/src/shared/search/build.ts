@@ -112,7 +112,7 @@ export function bucketsOf(aggregations: unknown, ...path: readonly string[]): Bu
 }
 
 /** The value of a single-value metric; nothing when nothing was measured. */
-export function valueOf(bucket: unknown, ...path: readonly string[]): number | null {
+export function metricOf(bucket: unknown, ...path: readonly string[]): number | null {
   const found = inside(bucket, ...path, 'value');
   return typeof found === 'number' && Number.isFinite(found) ? found : null;
 }
@@ -156,4 +156,11 @@ export function textOf(source: JsonObject, path: string): string {
   const found = fieldOf(source, path);
   if (found === undefined || found === null) return '';
   return typeof found === 'object' ? JSON.stringify(found) : String(found);
+}
+
+/** Those buckets that lie in the span with all of them: of the others a count says too little. */
+export function wholeBuckets(buckets: readonly Bucket[], range: Span & { bucketMs: number }): Bucket[] {
+  return buckets.filter(
+    (one) => Number(one.key) >= range.from && Number(one.key) + range.bucketMs <= range.to,
+  );
 }

@@ -81,6 +81,9 @@ export function useTimeRange(defaults: TimeDefaults = {}): TimeRange {
         if (value === '' || value === undefined) next.delete(name);
         else next.set(name, String(value));
       }
+      // Another span has pages of its own.
+      next.delete('after');
+      next.delete('page');
       renewNow();
       void navigate({ search: `?${next}` }, { state: { before }, replace });
     };

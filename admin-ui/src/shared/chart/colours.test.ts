@@ -1,0 +1,26 @@
+import { beforeEach, expect, test } from 'vitest';
+import { colourOf, forgetColours, looksOf } from './colours';
+
+const ids = (count: number) => Array.from({ length: count }, (_, at) => `container-${at}`);
+
+beforeEach(forgetColours);
+
+test('a thing keeps its colour on every chart and when others are filtered out', () => {
+  const looks = looksOf(ids(8), 'light');
+  for (const id of ids(8)) {
+    expect(colourOf(id, 'light'), id).toBe(looks.get(id)?.colour);
+    expect(looksOf([id], 'light').get(id), id).toEqual(looks.get(id));
+  }
+});
+
+test('no two series of one chart look alike, and from the seventh on there are dashes', () => {
+  const looks = [...looksOf(ids(24), 'dark').values()];
+  expect(new Set(looks.map(({ colour, dash }) => `${colour} ${dash}`)).size).toBe(24);
+  expect(looks.filter(({ dash }) => dash.length === 0)).toHaveLength(6);
+});
+
+test('the order of the series does not matter', () => {
+  const one = looksOf(ids(5), 'light');
+  forgetColours();
+  expect(looksOf(ids(5).reverse(), 'light')).toEqual(one);
+});

@@ -1,0 +1,13 @@
+// Which theme is shown, however it was chosen.
+import { useSyncExternalStore } from 'react';
+import { type Look, lookNow } from './colours';
+
+function subscribe(listener: () => void): () => void {
+  const observer = new MutationObserver(listener);
+  observer.observe(document.documentElement, { attributes: true, attributeFilter: ['class'] });
+  return () => observer.disconnect();
+}
+
+export function useLook(): Look {
+  return useSyncExternalStore(subscribe, lookNow);
+}
