@@ -161,6 +161,8 @@ export function useSearch(
   return useQuery<SearchAnswer, Error, SearchAnswer, MonitorKey>({
     queryKey: monitorKey(Search.method.search, of, input),
     queryFn: ({ signal }) => search(of, input, signal),
+    // Each renewal asks of another span: its answer is of no use to anybody later.
+    gcTime: 15_000,
     ...settings(options),
   });
 }
