@@ -3,11 +3,13 @@
 //! Invariants: an unknown command stops the member; what is published is what was applied. Not here:
 //! what commands mean (the core), proposing (`propose`).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
-use wharf_director_core::{apply::apply, command::Command, state::State};
+use wharf_director_core::{
+    apply::apply, command::Command, reconcile::destination::Destinations, state::State,
+};
 
 use crate::raft::{Halt, StateMachine};
 
@@ -16,6 +18,8 @@ use crate::raft::{Halt, StateMachine};
 pub struct Published {
     state: ArcSwap<State>,
     applied: watch::Sender<u64>,
+    /// Those of the state with that revision.
+    destinations: Mutex<(u64, Arc<Destinations>)>,
 }
 
 impl Default for Published {
@@ -23,6 +27,7 @@ impl Default for Published {
         Self {
             state: ArcSwap::default(),
             applied: watch::Sender::new(0),
+            destinations: Mutex::default(),
         }
     }
 }
@@ -32,6 +37,19 @@ impl Published {
     #[must_use]
     pub fn state(&self) -> Arc<State> {
         self.state.load_full()
+    }
+
+    /// Where the collectors of a state's hosts ship to: made once for all sessions, each of which asks
+    /// after every change.
+    #[must_use]
+    pub fn destinations(&self, state: &State) -> Arc<Destinations> {
+        let known = self.destinations.lock();
+        // It is whole after every statement.
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if known.0 != state.revision {
+            *known = (state.revision, Arc::new(Destinations::of(state)));
+        }
+        Arc::clone(&known.1)
     }
 
     /// Wakes whenever the state changed; the value is the applied index.

@@ -16,7 +16,10 @@ use crate::{
     command::{Body, CancelPlan, ChangeDeployment, Command, DeploymentChange},
     observe::Observations,
     settings,
-    state::{ClaimStage, InstanceRecord, MOVES_LEVEL, MoveCause, MoveWish, PlanKind, State, Want},
+    state::{
+        AllocatorRecord, ClaimStage, InstanceRecord, MOVES_LEVEL, MoveCause, MoveWish, PlanKind,
+        State, Want,
+    },
     vacate::{is_replacement, replacements_left},
 };
 
@@ -118,21 +121,32 @@ impl Watch {
 /// The allocators of a zone that instances are placed on: silent ones and all.
 #[must_use]
 pub fn zone_counts(state: &State, observed: &Observations, zone: &str) -> (usize, usize) {
-    let hosts = state
-        .allocators
-        .values()
-        .filter(|record| record.zone == zone && record.capacity.memory_bytes > 0);
+    let hosts = placed_on(state).filter(|record| record.zone == zone);
     hosts.fold((0, 0), |(silent, all), record| {
         let more = usize::from(!observed.connected(&record.id));
         (silent + more, all + 1)
     })
 }
 
-/// Whether a zone is silent for the most part: that looks like a broken link, not like hosts that died.
+/// The zones that are silent for the most part: that looks like a broken link, not like hosts that died.
 #[must_use]
-pub fn is_sick(state: &State, observed: &Observations, zone: &str) -> bool {
-    let (silent, all) = zone_counts(state, observed, zone);
-    silent >= 2 && silent * 2 > all && settings::lost_zones(state).all(|lost| lost != zone)
+pub fn sick_zones<'a>(state: &'a State, observed: &Observations) -> BTreeSet<&'a str> {
+    let mut zones: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for record in placed_on(state) {
+        let (silent, all) = zones.entry(&record.zone).or_default();
+        *silent += usize::from(!observed.connected(&record.id));
+        *all += 1;
+    }
+    let sick = zones.into_iter().filter(|(zone, (silent, all))| {
+        *silent >= 2 && silent * 2 > *all && settings::lost_zones(state).all(|lost| lost != *zone)
+    });
+    sick.map(|(zone, _)| zone).collect()
+}
+
+/// The allocators that instances are placed on.
+fn placed_on(state: &State) -> impl Iterator<Item = &AllocatorRecord> {
+    let all = state.allocators.values();
+    all.filter(|record| record.capacity.memory_bytes > 0)
 }
 
 /// Whether an instance is one that a lost host takes away from its users.
@@ -172,12 +186,13 @@ pub fn decide(
     let grace_ms = settings::duration_ms(state, "health.loss_grace_seconds");
     let mut free = replacements_left(state);
     let mut touched: BTreeSet<DeploymentId> = BTreeSet::new();
+    let sick = sick_zones(state, observed);
     for record in state.allocators.values() {
         let silent_ms = watch.silence_ms(&record.id, steady_ms);
         let Some(silent_ms) = silent_ms.filter(|silent| *silent >= grace_ms) else {
             continue;
         };
-        if is_sick(state, observed, &record.zone) {
+        if sick.contains(record.zone.as_str()) {
             continue;
         }
         let leases_over = watch.is_past_leases(&record.id, steady_ms);

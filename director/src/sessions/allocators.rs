@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 use wharf_director_core::{
     apply::{deployment::credentials_secret, enrollment::host_of_allocator},
     command::{Body, RegisterAllocator},
-    reconcile::{assignment, destination, host_roles::host_roles},
+    reconcile::{assignment, host_roles::host_roles},
     state::{PortRange, State},
     template::MONITORING,
 };
@@ -427,7 +427,10 @@ fn storage_json(
     id: &AllocatorId,
     spec: &assignment::AssignedSpec,
 ) -> Option<String> {
-    let url = destination::proxy_url(state, id)?;
+    let url = director
+        .published
+        .destinations(state)
+        .proxy_url(state, id)?;
     let domain = &state.platform.as_ref()?.domain;
     let deployment = state.deployments.get(spec.deployment_id.as_str())?;
     let name = credentials_secret(&deployment.id);
@@ -481,7 +484,8 @@ fn destination_of(
     state: &State,
     id: &AllocatorId,
 ) -> Option<v1::CollectorDestination> {
-    let found = destination::destination(state, id)?;
+    let destinations = director.published.destinations(state);
+    let found = destinations.destination(state, id)?;
     let name = credentials_secret(&found.deployment_id);
     let record = state.secrets.get(&name)?;
     match DeploymentCredentials::open(&director.key, &name, &record.sealed) {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{is_missed, is_sick, pending, stands_against, zone_counts};
+use super::{is_missed, pending, sick_zones, stands_against, zone_counts};
 use crate::{
     health::Problem,
     observe::Observations,
@@ -21,12 +21,13 @@ pub fn add(state: &State, observed: &Observations, now_ms: u64, all: &mut Vec<Pr
     let told_ms = settings::duration_ms(state, "health.allocator_grace_seconds");
     let grace_ms = settings::duration_ms(state, "health.loss_grace_seconds");
     let mut zones: BTreeSet<&str> = BTreeSet::new();
+    let sick_zones = sick_zones(state, observed);
     for record in state.allocators.values() {
         let Some(silent_ms) = observed.allocator_silence_ms(&record.id, now_ms) else {
             continue;
         };
         let since_ms = now_ms.saturating_sub(silent_ms);
-        if is_sick(state, observed, &record.zone) {
+        if sick_zones.contains(record.zone.as_str()) {
             if silent_ms > told_ms && zones.insert(&record.zone) {
                 all.push(sick(state, observed, &record.zone, since_ms));
             }

@@ -1,9 +1,12 @@
 //! Where collectors ship to: the system deployment, through a proxy. Chosen per host: the proxy on
-//! the same host, else one in the same zone, else the first. Credentials are added by the shell.
+//! the same host, else one in the same zone, else the first. Looked up once for all hosts: each of them
+//! asks after every change. Credentials are added by the shell.
 
-use wharf_proto::ids::{AllocatorId, DeploymentId};
+use std::collections::BTreeMap;
 
-use crate::state::{AllocatorRecord, ProxyRecord, State};
+use wharf_proto::ids::{AllocatorId, DeploymentId, ProxyId};
+
+use crate::state::{AllocatorRecord, State};
 
 /// Where a host's collectors ship to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,54 +19,99 @@ pub struct Destination {
     pub url: String,
 }
 
-/// The destination of an allocator's collectors; none while there is no system deployment or no
-/// proxy whose address is known: they spool.
-#[must_use]
-pub fn destination(state: &State, allocator_id: &AllocatorId) -> Option<Destination> {
-    let deployment = state
-        .system_deployment()
-        .filter(|deployment| !deployment.deleting)?;
-    Some(Destination {
-        deployment_id: deployment.id.clone(),
-        cluster: deployment.alias.clone(),
-        url: proxy_url(state, allocator_id)?,
-    })
+/// The proxies whose addresses are known, and the deployment that collectors ship to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Destinations {
+    system: Option<(DeploymentId, String)>,
+    proxies: Vec<Way>,
 }
 
-/// `https://address:port` of the proxy that what runs on an allocator's host is to use.
-#[must_use]
-pub fn proxy_url(state: &State, allocator_id: &AllocatorId) -> Option<String> {
-    let platform = state.platform.as_ref()?;
-    let own = state.allocators.get(allocator_id)?;
-    let address = state
-        .proxies
-        .values()
-        .filter_map(|proxy| Some((distance(own, proxy), &proxy.id, address_of(state, proxy)?)))
-        .min()
-        .map(|(_, _, address)| address)?;
-    let port = platform.proxy_https_port;
-    Some(if address.contains(':') {
-        format!("https://[{address}]:{port}")
-    } else {
-        format!("https://{address}:{port}")
-    })
+/// A proxy and how it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Way {
+    proxy_id: ProxyId,
+    host: String,
+    zone: String,
+    url: String,
 }
 
-fn distance(own: &AllocatorRecord, proxy: &ProxyRecord) -> u8 {
-    if proxy.host == own.host {
-        0
-    } else if proxy.zone == own.zone {
-        1
-    } else {
-        2
+impl Destinations {
+    /// Those of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let system = state
+            .system_deployment()
+            .filter(|deployment| !deployment.deleting)
+            .map(|deployment| (deployment.id.clone(), deployment.alias.clone()));
+        let Some(platform) = &state.platform else {
+            return Self {
+                system,
+                proxies: Vec::new(),
+            };
+        };
+        let mut addresses: BTreeMap<&str, Option<&str>> = state
+            .proxies
+            .values()
+            .map(|proxy| (proxy.host.as_str(), None))
+            .collect();
+        // Every host with a proxy has an allocator, which knows the host's address.
+        for allocator in state.allocators.values() {
+            if let Some(address) = addresses.get_mut(allocator.host.as_str()) {
+                address.get_or_insert(&allocator.address);
+            }
+        }
+        let port = platform.proxy_https_port;
+        let proxies = state.proxies.values().filter_map(|proxy| {
+            let address = (*addresses.get(proxy.host.as_str())?)?;
+            Some(Way {
+                proxy_id: proxy.id.clone(),
+                host: proxy.host.clone(),
+                zone: proxy.zone.clone(),
+                url: if address.contains(':') {
+                    format!("https://[{address}]:{port}")
+                } else {
+                    format!("https://{address}:{port}")
+                },
+            })
+        });
+        Self {
+            system,
+            proxies: proxies.collect(),
+        }
+    }
+
+    /// The destination of an allocator's collectors; none while there is no system deployment or no
+    /// proxy whose address is known: they spool.
+    #[must_use]
+    pub fn destination(&self, state: &State, allocator_id: &AllocatorId) -> Option<Destination> {
+        let (deployment_id, cluster) = self.system.clone()?;
+        Some(Destination {
+            deployment_id,
+            cluster,
+            url: self.proxy_url(state, allocator_id)?,
+        })
+    }
+
+    /// `https://address:port` of the proxy that what runs on an allocator's host is to use.
+    #[must_use]
+    pub fn proxy_url(&self, state: &State, allocator_id: &AllocatorId) -> Option<String> {
+        let own = state.allocators.get(allocator_id)?;
+        let nearest = self
+            .proxies
+            .iter()
+            .min_by_key(|way| (way.distance(own), &way.proxy_id));
+        nearest.map(|way| way.url.clone())
     }
 }
 
-/// Every host with a proxy has an allocator, which knows the host's address.
-fn address_of<'a>(state: &'a State, proxy: &ProxyRecord) -> Option<&'a str> {
-    state
-        .allocators
-        .values()
-        .find(|allocator| allocator.host == proxy.host)
-        .map(|allocator| allocator.address.as_str())
+impl Way {
+    fn distance(&self, own: &AllocatorRecord) -> u8 {
+        if self.host == own.host {
+            0
+        } else if self.zone == own.zone {
+            1
+        } else {
+            2
+        }
+    }
 }

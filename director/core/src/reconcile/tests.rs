@@ -1,10 +1,11 @@
 //! Assignments, routes and the destination as the state has them.
 
-use super::{assignment, destination, route};
+use super::{assignment, destination::Destinations, route};
 use crate::{
     command::Body,
     fixture::{World, allocator_id},
     observe::Health,
+    state::State,
 };
 
 #[test]
@@ -94,10 +95,8 @@ fn an_assignment_carries_what_the_allocator_needs_and_its_generation_stays_at_re
 #[test]
 fn collectors_ship_to_the_system_deployment_through_their_hosts_proxy() {
     let mut world = World::with_host();
-    assert_eq!(
-        destination::destination(&world.state, &allocator_id(1)),
-        None
-    );
+    let found = |state: &State| Destinations::of(state).destination(state, &allocator_id(1));
+    assert_eq!(found(&world.state), None);
     let body = world
         .expand(&crate::deployment::expand::DeploymentRequest {
             name: "system".to_owned(),
@@ -106,7 +105,7 @@ fn collectors_ship_to_the_system_deployment_through_their_hosts_proxy() {
         })
         .unwrap();
     world.ok(Body::CreateDeployment(Box::new(body)));
-    let found = destination::destination(&world.state, &allocator_id(1)).unwrap();
+    let found = found(&world.state).unwrap();
     assert_eq!(
         (found.url.as_str(), found.cluster.as_str()),
         ("https://10.0.0.1:9243", "system")

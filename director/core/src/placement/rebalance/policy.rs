@@ -13,7 +13,7 @@ use wharf_proto::ids::{AllocatorId, DeploymentId, PlanId};
 use super::{Proposal, Relocation, THRESHOLD, Terms, propose};
 use crate::{
     command::{Body, ChangeDeployment, DeploymentChange},
-    failure::{is_sick, would_be_done},
+    failure::{sick_zones, would_be_done},
     observe::{Health, InstanceState, Observations},
     placement::{index::CapacityIndex, solve::strategy_of},
     refusal::cut,
@@ -345,6 +345,7 @@ fn waits(
 fn hosts(state: &State, observed: &Observations, calm_ms: u64, now_ms: u64) -> Vec<Wait> {
     let mut waits = Vec::new();
     let mut sick: BTreeSet<&str> = BTreeSet::new();
+    let silent = sick_zones(state, observed);
     for record in state.allocators.values() {
         if record.capacity.memory_bytes == 0
             || (record.maintenance && state.hosted(&record.id) == 0)
@@ -358,7 +359,7 @@ fn hosts(state: &State, observed: &Observations, calm_ms: u64, now_ms: u64) -> V
             .max(observed.leader_since_ms);
         let for_ms = now_ms.saturating_sub(since_ms);
         if !observed.connected(&record.id) {
-            if is_sick(state, observed, &record.zone) {
+            if silent.contains(record.zone.as_str()) {
                 sick.insert(&record.zone);
             }
             waits.push(Wait {
