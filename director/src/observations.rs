@@ -32,6 +32,8 @@ pub struct HostSeen {
     pub reported: bool,
     /// Its containers by id.
     pub containers: BTreeMap<String, Arc<v1::Container>>,
+    /// How many of them run.
+    pub running: u32,
 }
 
 /// What people see of a proxy beside its record.
@@ -282,6 +284,11 @@ impl Observatory {
             host.containers
                 .insert(container.id.clone(), Arc::new(container));
         }
+        let run = host
+            .containers
+            .values()
+            .filter(|one| one.state == "running");
+        host.running = u32::try_from(run.count()).unwrap_or(u32::MAX);
         drop(memory);
         self.changed(false);
     }
@@ -364,13 +371,10 @@ impl Observatory {
         self.changed(true);
     }
 
-    /// Facts of a host.
+    /// Something of a host; none before it told anything.
     #[must_use]
-    pub fn facts(&self, id: &AllocatorId) -> Option<v1::HostFacts> {
-        self.lock()
-            .hosts
-            .get(id)
-            .and_then(|host| host.facts.clone())
+    pub fn of_host<T>(&self, id: &AllocatorId, of: impl FnOnce(&HostSeen) -> T) -> Option<T> {
+        self.lock().hosts.get(id).map(of)
     }
 
     /// What people see of a proxy.

@@ -289,12 +289,19 @@ impl ListQuery {
             .map(|row| (field(&row, &self.order), id(&row), row))
             .collect();
         let total = matching.len() as u64;
-        matching.sort_by(|a, b| self.compare((&a.0, &a.1), (&b.0, &b.1)));
         if let Some((key, last)) = &self.after {
             matching.retain(|row| self.compare((&row.0, &row.1), (key, last)).is_gt());
         }
+        let order = |a: &(Value, String, T), b: &(Value, String, T)| {
+            self.compare((&a.0, &a.1), (&b.0, &b.1))
+        };
         let more = matching.len() > self.page_size;
-        matching.truncate(self.page_size);
+        if more {
+            // Of a long list only the page is put in order.
+            matching.select_nth_unstable_by(self.page_size, order);
+            matching.truncate(self.page_size);
+        }
+        matching.sort_unstable_by(order);
         let next_page_token = match matching.last() {
             Some((key, last, _)) if more => make_token(&self.digest, key, last),
             _ => String::new(),
@@ -323,10 +330,7 @@ impl Term {
         match self.operator {
             Operator::Equal => value.equals(&self.value),
             Operator::NotEqual => !value.equals(&self.value),
-            Operator::Contains => value
-                .text()
-                .to_lowercase()
-                .contains(&self.value.to_lowercase()),
+            Operator::Contains => value.text().to_lowercase().contains(&self.value),
         }
     }
 }
@@ -396,7 +400,10 @@ fn parse_filter(filter: &str, fields: &[&str]) -> Result<Vec<Term>, ListError> {
         terms.push(Term {
             field: field.to_owned(),
             operator,
-            value: value.to_owned(),
+            value: match operator {
+                Operator::Contains => value.to_lowercase(),
+                Operator::Equal | Operator::NotEqual => value.to_owned(),
+            },
         });
         match after {
             Some(next) if next.trim().is_empty() => {

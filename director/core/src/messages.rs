@@ -3,6 +3,7 @@
 //! (a host's facts, a proxy's counters), which it adds.
 
 mod snapshots;
+pub mod zones;
 
 use std::collections::BTreeSet;
 
@@ -188,17 +189,6 @@ pub fn placed_instance(
 ) -> v1::PlacedInstance {
     let graces = Graces::of(state);
     let deployment = state.deployments.get(&record.deployment_id);
-    let pending = deployment
-        .and_then(|known| known.pending_plan.as_ref())
-        .filter(|id| {
-            state.plans.get(*id).is_some_and(|plan| {
-                let steps = plan.steps.iter();
-                plan.steps.is_empty()
-                    || steps
-                        .map(|step| step.instance_id.as_ref())
-                        .any(|id| id.is_none_or(|id| *id == record.id))
-            })
-        });
     v1::PlacedInstance {
         instance: Some(instance(state, observed, record, &graces, now_ms)),
         deployment_id: record.deployment_id.to_string(),
@@ -210,16 +200,35 @@ pub fn placed_instance(
             .get(&record.resource_id)
             .map(|known| known.kind.clone())
             .unwrap_or_default(),
-        host: record
-            .berth
-            .as_ref()
-            .map(|berth| host(state, &berth.allocator_id))
-            .unwrap_or_default(),
+        host: host_of(state, record).to_owned(),
         paused: record.paused,
         routing_stopped: record.routing_stopped,
-        plan_id: id_text(pending),
+        plan_id: id_text(plan_of(state, record)),
         copy: copy_progress(observed, record),
     }
+}
+
+/// The name of the host that an instance lies on; empty when it has no place.
+#[must_use]
+pub fn host_of<'a>(state: &'a State, record: &InstanceRecord) -> &'a str {
+    let berth = record.berth.as_ref();
+    let known = berth.and_then(|berth| state.allocators.get(&berth.allocator_id));
+    known.map_or("", |known| known.host.as_str())
+}
+
+/// The plan that waits or runs and does something with an instance.
+#[must_use]
+pub fn plan_of<'a>(state: &'a State, record: &InstanceRecord) -> Option<&'a PlanId> {
+    let deployment = state.deployments.get(&record.deployment_id)?;
+    deployment.pending_plan.as_ref().filter(|id| {
+        state.plans.get(*id).is_some_and(|plan| {
+            let steps = plan.steps.iter();
+            plan.steps.is_empty()
+                || steps
+                    .map(|step| step.instance_id.as_ref())
+                    .any(|id| id.is_none_or(|id| *id == record.id))
+        })
+    })
 }
 
 fn host(state: &State, id: &AllocatorId) -> String {
@@ -311,9 +320,7 @@ pub fn allocator(
         capacity: Some(record.capacity.into()),
         used: Some(state.used(&record.id).into()),
         advertised_address: record.address.clone(),
-        instances: assignment.map_or(0, |known| {
-            u32::try_from(known.instances.len()).unwrap_or(u32::MAX)
-        }),
+        instances: instances_on(state, record),
         assigned_generation: assignment.map_or(0, |known| known.generation),
         applied_generation: seen.map_or(0, |seen| seen.applied_generation),
         facts,
@@ -336,6 +343,15 @@ pub fn allocator(
             .map(|one| one.id.clone())
             .unwrap_or_default(),
     }
+}
+
+/// How many instances are assigned to an allocator.
+#[must_use]
+pub fn instances_on(state: &State, record: &AllocatorRecord) -> u32 {
+    let assignment = state.assignments.get(&record.id);
+    assignment.map_or(0, |known| {
+        u32::try_from(known.instances.len()).unwrap_or(u32::MAX)
+    })
 }
 
 /// What the allocator's host is: as it joined or was set, or as it was brought up.

@@ -10,26 +10,38 @@ use tonic::{Request, Response, Status};
 use wharf_director_core::{
     apply::{engineless, enrollment::role_names},
     command::{Body, UpdateAllocator},
+    messages::{
+        self,
+        zones::{HostFigures, zones},
+    },
     refusal::{codes, cut},
-    state::HostRole,
+    state::{AllocatorRecord, HostRole},
 };
-use wharf_proto::v1;
+use wharf_proto::{listing::Value, v1};
 use wharf_services::v1::allocators_server::Allocators;
 
 use super::{asked, expected, info, not_found, opened, page, principal, vacates, views::View};
 use crate::{
     answer::{field_status, refused},
     director::Director,
+    observations::{HostSeen, Observatory},
 };
 
-const FIELDS: [&str; 6] = [
+const FIELDS: [&str; 11] = [
     "host",
     "id",
     "zone",
     "connected",
     "maintenance",
     "instances",
+    "containers",
+    "memory_given",
+    "memory_in_use",
+    "cpu",
+    "disk_in_use",
 ];
+
+const ZONE_FIELDS: [&str; 5] = ["name", "hosts", "connected", "instances", "containers"];
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -59,23 +71,49 @@ impl Allocators for AllocatorsApi {
         let page = page(
             message.options.as_ref(),
             &FIELDS,
-            view.state
-                .allocators
-                .values()
-                .map(|record| view.allocator(&self.0.seen, record)),
-            |row, field| match field {
-                "id" => row.id.as_str().into(),
-                "zone" => row.zone.as_str().into(),
-                "connected" => row.connected.into(),
-                "maintenance" => row.maintenance.into(),
-                "instances" => row.instances.into(),
-                _ => row.host.as_str().into(),
-            },
-            |row| row.id.clone(),
+            view.state.allocators.values(),
+            |row, name| field(&view, &self.0.seen, row, name),
+            |row| row.id.to_string(),
         )?;
+        let rows = page.rows.iter();
         Ok(Response::new(v1::ListAllocatorsResponse {
             info: Some(info(&page)),
-            allocators: page.rows,
+            allocators: rows
+                .map(|record| view.allocator(&self.0.seen, record))
+                .collect(),
+        }))
+    }
+
+    async fn list_zones(
+        &self,
+        request: Request<v1::ListZonesRequest>,
+    ) -> Result<Response<v1::ListZonesResponse>, Status> {
+        let message = request.into_inner();
+        let view = View::of(&self.0);
+        let figures = self.0.seen.map_hosts(|host| {
+            let facts = host.facts.as_ref();
+            HostFigures {
+                memory_bytes: facts.map_or(0, |facts| facts.memory_bytes),
+                memory_used_bytes: facts.map_or(0, |facts| facts.memory_used_bytes),
+                containers: host.running,
+            }
+        });
+        let page = page(
+            message.options.as_ref(),
+            &ZONE_FIELDS,
+            zones(&view.state, &view.seen, &figures),
+            |row, field| match field {
+                "hosts" => row.hosts.into(),
+                "connected" => row.connected.into(),
+                "instances" => row.instances.into(),
+                "containers" => row.containers.into(),
+                _ => row.name.as_str().into(),
+            },
+            |row| row.name.clone(),
+        )?;
+        Ok(Response::new(v1::ListZonesResponse {
+            info: Some(info(&page)),
+            zones: page.rows,
         }))
     }
 
@@ -146,6 +184,40 @@ impl Allocators for AllocatorsApi {
         let principal = principal(&request)?;
         let vacate = vacates::cancel(&self.0, &principal, &request.into_inner()).await?;
         Ok(Response::new(vacate))
+    }
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    part as f64 / whole as f64 * 100.0
+}
+
+/// What a host has in a field. What it uses is in percent of what there is, as people compare hosts.
+fn field(view: &View, seen: &Observatory, row: &AllocatorRecord, field: &str) -> Value {
+    let told = |of: fn(&HostSeen, &v1::HostFacts) -> f64| {
+        let of_host = |host: &HostSeen| host.facts.as_ref().map_or(0.0, |facts| of(host, facts));
+        seen.of_host(&row.id, of_host).unwrap_or(0.0).into()
+    };
+    match field {
+        "id" => row.id.as_str().into(),
+        "zone" => row.zone.as_str().into(),
+        "connected" => view.seen.connected(&row.id).into(),
+        "maintenance" => row.maintenance.into(),
+        "instances" => messages::instances_on(&view.state, row).into(),
+        "containers" => told(|host, _| f64::from(host.running)),
+        "memory_given" => {
+            let used = view.state.used(&row.id).memory_bytes;
+            percent(used, row.capacity.memory_bytes).into()
+        }
+        "memory_in_use" => told(|_, facts| percent(facts.memory_used_bytes, facts.memory_bytes)),
+        "cpu" => told(|_, facts| facts.cpu_percent),
+        "disk_in_use" => told(|_, facts| {
+            let used = facts.disk_bytes.saturating_sub(facts.disk_free_bytes);
+            percent(used, facts.disk_bytes)
+        }),
+        _ => row.host.as_str().into(),
     }
 }
 

@@ -146,24 +146,22 @@ impl Deployments for DeploymentsApi {
         let page = page(
             message.options.as_ref(),
             &FIELDS,
-            view.state
-                .deployments
-                .values()
-                .map(|record| view.deployment(record)),
+            view.state.deployments.values(),
             |row, field| match field {
                 "id" => row.id.as_str().into(),
                 "alias" => row.alias.as_str().into(),
                 "template" => row.template_id.as_str().into(),
-                "health" => health_word(row.health()),
-                "created" => created(row.created_at.as_ref()),
+                "health" => health_word(view.deployment_health(row)),
+                "created" => row.created_ms.into(),
                 "system" => row.system_owned.into(),
                 _ => row.name.as_str().into(),
             },
-            |row| row.id.clone(),
+            |row| row.id.to_string(),
         )?;
+        let rows = page.rows.iter();
         Ok(Response::new(v1::ListDeploymentsResponse {
             info: Some(info(&page)),
-            deployments: page.rows,
+            deployments: rows.map(|record| view.deployment(record)).collect(),
         }))
     }
 
@@ -401,10 +399,6 @@ fn canonical(message: &v1::CreateDeploymentRequest) -> v1::CreateDeploymentReque
 fn health_word(health: v1::Health) -> Value {
     let word = health.as_str_name().trim_start_matches("HEALTH_");
     Value::Text(word.to_lowercase())
-}
-
-fn created(at: Option<&prost_types::Timestamp>) -> Value {
-    at.map_or(0, wharf_proto::times::millis).into()
 }
 
 #[cfg(test)]

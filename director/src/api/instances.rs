@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 use wharf_director_core::{
     command::{Body, ChangeDeployment, DeploymentChange, SetInstanceRouting},
+    messages,
     refusal::{Refusal, cut},
     state::{InstanceRecord, MoveCause, MoveWish, State},
 };
@@ -117,41 +118,48 @@ impl InstancesApi {
                 let mut places = one.berth.iter().chain(claimed);
                 on.as_ref()
                     .is_none_or(|id| places.any(|berth| berth.allocator_id == *id))
-            })
-            .map(|one| view.instance(one));
-        let page = page(options, &FIELDS, rows, field, |row| {
-            row.instance
-                .as_ref()
-                .map_or_else(String::new, |one| one.id.clone())
-        })?;
+            });
+        let page = page(
+            options,
+            &FIELDS,
+            rows,
+            |row, name| field(&view, row, name),
+            |row| row.id.to_string(),
+        )?;
+        let rows = page.rows.iter();
         Ok(v1::ListInstancesResponse {
             info: Some(info(&page)),
-            instances: page.rows,
+            instances: rows.map(|record| view.instance(record)).collect(),
         })
     }
 }
 
-fn field(row: &v1::PlacedInstance, field: &str) -> Value {
+fn field(view: &View, row: &InstanceRecord, field: &str) -> Value {
     let word = |name: &str, prefix: &str| name.trim_start_matches(prefix).to_lowercase().into();
-    let instance = row.instance.as_ref();
+    let state = &view.state;
     match field {
-        "deployment" => row.deployment_name.as_str().into(),
-        "kind" => row.resource_kind.as_str().into(),
-        "host" => row.host.as_str().into(),
+        "deployment" => {
+            let deployment = state.deployments.get(&row.deployment_id);
+            deployment.map_or("", |known| known.name.as_str()).into()
+        }
+        "kind" => {
+            let resource = state.resources.get(&row.resource_id);
+            resource.map_or("", |known| known.kind.as_str()).into()
+        }
+        "host" => messages::host_of(state, row).into(),
         "paused" => row.paused.into(),
-        "plan" => row.plan_id.as_str().into(),
-        "id" => instance.map_or("", |one| one.id.as_str()).into(),
-        "zone" => instance.map_or("", |one| one.zone.as_str()).into(),
-        "memory" => instance.map_or(0, |one| one.memory_bytes).into(),
-        "state" => instance.map_or_else(
-            || "".into(),
-            |one| word(one.state().as_str_name(), "INSTANCE_STATE_"),
-        ),
-        "health" => instance.map_or_else(
-            || "".into(),
-            |one| word(one.health().as_str_name(), "HEALTH_"),
-        ),
-        _ => instance.map_or("", |one| one.name.as_str()).into(),
+        "plan" => messages::plan_of(state, row)
+            .map_or("", |id| id.as_str())
+            .into(),
+        "id" => row.id.as_str().into(),
+        "zone" => {
+            let berth = row.berth.as_ref();
+            berth.map_or("", |berth| berth.zone.as_str()).into()
+        }
+        "memory" => row.size.memory_bytes.into(),
+        "state" => word(view.instance_health(row).0.as_str_name(), "INSTANCE_STATE_"),
+        "health" => word(view.instance_health(row).1.as_str_name(), "HEALTH_"),
+        _ => row.name.as_str().into(),
     }
 }
 

@@ -16,7 +16,10 @@ use tokio::{
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status};
-use wharf_director_core::{messages, settings};
+use wharf_director_core::{
+    messages, settings,
+    state::{PlanRecord, State},
+};
 use wharf_proto::{
     ids::is_id,
     times::timestamp,
@@ -38,6 +41,8 @@ const MAX_STREAMS: usize = 1_000;
 const QUEUE: usize = 64;
 /// Changes are gathered for so long.
 const GATHER: Duration = Duration::from_millis(250);
+/// The same for whoever asks again for what changed.
+const GATHER_TOPICS: Duration = Duration::from_secs(1);
 /// Health changes with time alone.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Without an event for so long, a heartbeat.
@@ -158,6 +163,8 @@ impl Streams for StreamsApi {
                 version: message.resume_version,
                 sent: BTreeMap::new(),
                 sees_hosts,
+                only_topics: message.only_topics,
+                looked: None,
             };
             let mut topics = subscribed.clone();
             let ended = tokio::select! {
@@ -203,6 +210,9 @@ struct Watcher<'a> {
     /// Digest of what was sent, by topic and id.
     sent: BTreeMap<(i32, String), Vec<u8>>,
     sees_hosts: bool,
+    only_topics: bool,
+    /// What was there at the last look: the state, and how often anything was seen.
+    looked: Option<(Arc<State>, u64)>,
 }
 
 impl Watcher<'_> {
@@ -216,7 +226,11 @@ impl Watcher<'_> {
             let wanted = topics.borrow_and_update().clone();
             self.sent.retain(|(topic, _), _| wanted.contains(topic));
             let began = Instant::now();
-            let mut events = self.changes(&wanted);
+            let mut events = if self.only_topics {
+                self.topics(&wanted, before)
+            } else {
+                self.changes(&wanted)
+            };
             if events.is_empty() && last_event.elapsed() >= HEARTBEAT {
                 events.push(Event::Heartbeat(v1::Heartbeat {}));
             }
@@ -249,7 +263,12 @@ impl Watcher<'_> {
                 }
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            tokio::time::sleep(GATHER).await;
+            tokio::time::sleep(if self.only_topics {
+                GATHER_TOPICS
+            } else {
+                GATHER
+            })
+            .await;
         }
     }
 
@@ -269,6 +288,48 @@ impl Watcher<'_> {
                 "open the stream again with the last version",
             )),
         }
+    }
+
+    /// The topics that changed since the last look, of which `visible` counts what was seen. The first
+    /// look only tells what is compared with: whoever opens a stream has just asked for what it shows.
+    fn topics(&mut self, wanted: &Topics, visible: u64) -> Vec<Event> {
+        let view = View::of(self.director);
+        let mut events = Vec::new();
+        let on = |topic: Topic| wanted.contains(&(topic as i32));
+        if on(Topic::Status) {
+            let status = [(String::new(), view.status(self.director))];
+            self.differ(Topic::Status, status, &mut events, Event::Status);
+        }
+        let mut deployments = Vec::new();
+        if on(Topic::Deployments) {
+            let records = view.state.deployments.values();
+            let rows = records.map(|record| (record.id.to_string(), view.deployment(record)));
+            self.differ(
+                Topic::Deployments,
+                rows,
+                &mut deployments,
+                Event::Deployment,
+            );
+        }
+        let now = (Arc::clone(&view.state), visible);
+        let Some((state, before)) = self.looked.replace(now) else {
+            return events;
+        };
+        let stirred = visible != before || state.revision != view.state.revision;
+        let mut topics = Vec::new();
+        let mut note = |topic: Topic, changed: bool| {
+            if changed && on(topic) {
+                topics.push(topic as i32);
+            }
+        };
+        note(Topic::Deployments, !deployments.is_empty());
+        note(Topic::Plans, plans_differ(&state, &view.state));
+        note(Topic::Allocators, stirred && self.sees_hosts);
+        note(Topic::Containers, stirred && self.sees_hosts);
+        if !topics.is_empty() {
+            events.push(Event::Changed(v1::Changed { topics }));
+        }
+        events
     }
 
     /// What is to be sent now.
@@ -394,6 +455,14 @@ impl Watcher<'_> {
             changed = rest;
         }
     }
+}
+
+/// Whether there are other plans, or one of them is no longer as it was: an applied command replaces the plan
+/// that it changes.
+fn plans_differ(before: &State, now: &State) -> bool {
+    let same = |(a, b): (&Arc<PlanRecord>, &Arc<PlanRecord>)| Arc::ptr_eq(a, b);
+    before.plans.len() != now.plans.len()
+        || !before.plans.values().zip(now.plans.values()).all(same)
 }
 
 #[cfg(test)]

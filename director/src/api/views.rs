@@ -15,6 +15,9 @@ use wharf_proto::v1;
 use super::directors::row;
 use crate::{director::Director, observations::Observatory};
 
+/// Problems that the status names: of a zone that is lost, each host is one.
+const PROBLEMS_SHOWN: usize = 100;
+
 /// State and memory at one time.
 pub struct View {
     /// The state.
@@ -51,6 +54,21 @@ impl View {
         messages::placed_instance(&self.state, &self.seen, record, self.now_ms)
     }
 
+    /// How a deployment is.
+    #[must_use]
+    pub fn deployment_health(&self, record: &DeploymentRecord) -> v1::Health {
+        health::deployment(&self.state, &self.seen, record, &self.graces, self.now_ms)
+            .health
+            .into()
+    }
+
+    /// What an instance does, and how it is.
+    #[must_use]
+    pub fn instance_health(&self, record: &InstanceRecord) -> (v1::InstanceState, v1::Health) {
+        let view = health::instance(&self.state, &self.seen, record, &self.graces, self.now_ms);
+        (view.state, view.health.into())
+    }
+
     /// Data that replacements left on hosts.
     #[must_use]
     pub fn set_aside(&self) -> Vec<v1::SetAsideCopy> {
@@ -66,12 +84,12 @@ impl View {
     /// An allocator.
     #[must_use]
     pub fn allocator(&self, observatory: &Observatory, record: &AllocatorRecord) -> v1::Allocator {
-        messages::allocator(
-            &self.state,
-            &self.seen,
-            record,
-            observatory.facts(&record.id),
-        )
+        let told = observatory.of_host(&record.id, |host| (host.facts.clone(), host.running));
+        let (facts, containers) = told.unwrap_or_default();
+        v1::Allocator {
+            containers,
+            ..messages::allocator(&self.state, &self.seen, record, facts)
+        }
     }
 
     /// A proxy.
@@ -105,7 +123,12 @@ impl View {
             name: file.name.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             healthy: problems.is_empty() && platform.is_some(),
-            problems: problems.iter().map(Into::into).collect(),
+            problems_total: count(problems.len()),
+            problems: problems
+                .iter()
+                .take(PROBLEMS_SHOWN)
+                .map(Into::into)
+                .collect(),
             directors: directors(director),
             allocators: count(state.allocators.len()),
             allocators_connected: count(

@@ -110,6 +110,10 @@ fn render(status: &PlatformStatus, now_ms: u64) -> String {
         }
         text.push('\n');
         text.push_str(&problems.render());
+        let more = (status.problems_total as usize).saturating_sub(status.problems.len());
+        if more > 0 {
+            text.push_str(&format!("and {more} more\n"));
+        }
     }
     text
 }

@@ -22,6 +22,8 @@ export default function Hosts() {
     {
       id: 'memory',
       head: t('memory.given'),
+      sort: 'memory_given',
+      largest: true,
       cell: (one) => (
         <Usage
           used={one.used?.memoryBytes ?? 0n}
@@ -34,6 +36,8 @@ export default function Hosts() {
     {
       id: 'inUse',
       head: t('memory.inUse'),
+      sort: 'memory_in_use',
+      largest: true,
       cell: (one) => (
         <Usage
           used={one.facts?.memoryUsedBytes ?? 0n}
@@ -45,11 +49,15 @@ export default function Hosts() {
     {
       id: 'cpu',
       head: t('cpu'),
+      sort: 'cpu',
+      largest: true,
       cell: (one) => <Usage used={one.facts?.cpuPercent ?? 0} whole={100} of={t('cpu')} />,
     },
     {
       id: 'disk',
       head: t('disk.inUse'),
+      sort: 'disk_in_use',
+      largest: true,
       cell: (one) => (
         <Usage
           used={(one.facts?.diskBytes ?? 0n) - (one.facts?.diskFreeBytes ?? 0n)}
@@ -65,6 +73,14 @@ export default function Hosts() {
       largest: true,
       right: true,
       cell: (one) => format.number(one.instances),
+    },
+    {
+      id: 'containers',
+      head: t('nav.containers'),
+      sort: 'containers',
+      largest: true,
+      right: true,
+      cell: (one) => format.number(one.containers),
     },
     { id: 'since', head: t('host.since'), right: true, cell: (one) => <Age at={one.since} /> },
   ];
