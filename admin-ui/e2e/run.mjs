@@ -6,7 +6,8 @@
 //   WHARF_UI_CHROMIUM   the browser; /usr/bin/chromium when not given
 //   WHARF_UI_RESTART    a command that restarts the director; not given: what needs it is skipped
 //   WHARF_SCREENSHOTS   1: into docs/screenshots, else the folder to write them to; not given: none
-// Arguments: names of files to run instead of all. Ends with 0 when all passed.
+// Arguments: names of files to run instead of all: `many` is not among them, it wants a platform with
+// thousands of hosts (`scripts/many-hosts --serve SECONDS`). Ends with 0 when all passed.
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';

@@ -18,6 +18,7 @@ pub mod feed;
 pub mod frozen;
 pub mod hook;
 pub mod lone_director;
+pub mod many_hosts;
 pub mod node;
 pub mod older_engine;
 pub mod patience;

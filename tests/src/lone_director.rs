@@ -1,9 +1,10 @@
 //! A director alone, as a process of the real binary on loopback, over a data directory as `wharf up`
 //! leaves it; ended as by a crash. Its settings are written to and read. Not here: directors in groups and
-//! those with allocators (`testbed`).
+//! those with allocators (`testbed`), hosts that join it without being there (`many_hosts`).
 
 use std::{
-    fs,
+    env, fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -23,8 +24,8 @@ use wharf_runtime::{
     random,
     role_files::{DirectorBootstrap, member_of},
     tls::{
-        Authority, Expect, ExpectedIdentity, Identity, LeafSpec, ROLE_DIRECTOR, client_config,
-        install_provider,
+        Authority, CaCerts, Expect, ExpectedIdentity, Identity, LeafSpec, ROLE_DIRECTOR,
+        client_config, install_provider,
     },
 };
 use wharf_services::v1::settings_client::SettingsClient;
@@ -36,8 +37,10 @@ use crate::{
     testbed::{built_binary, must},
 };
 
-const ADMIN: &str = "admin";
-const PASSWORD: &str = "as long as a password has to be";
+/// Its admin.
+pub const ADMIN: &str = "admin";
+/// The admin's password.
+pub const PASSWORD: &str = "as long as a password has to be";
 /// For one call, over an election.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// For a start on busy cores.
@@ -48,6 +51,7 @@ const START: Duration = Duration::from_secs(60);
 pub struct Premises {
     data: PathBuf,
     ports: [TestPort; 3],
+    authority: CaCerts,
     trust: Arc<ClientConfig>,
 }
 
@@ -58,14 +62,24 @@ impl Premises {
     /// When they cannot be written.
     #[must_use]
     pub fn write(data: &Path) -> Self {
+        Self::write_as(data, "alone", "127.0.0.1")
+    }
+
+    /// The same for a platform of that name which says that it is reached at that address: hosts join
+    /// none that says loopback. It listens on loopback all the same.
+    ///
+    /// # Panics
+    /// When they cannot be written.
+    #[must_use]
+    pub fn write_as(data: &Path, name: &str, advertised: &str) -> Self {
         install_provider();
         let ports = [(); 3].map(|()| TestPort::reserve());
         let [admin, internal, director_metrics] = [0, 1, 2].map(|which: usize| ports[which].port());
         let platform = PlatformFile {
             platform_id: random::new_id(),
-            name: "alone".into(),
+            name: name.into(),
             domain: "localhost".into(),
-            advertised_address: "127.0.0.1".into(),
+            advertised_address: advertised.into(),
             bind_address: "127.0.0.1".into(),
             zone: "zone-1".into(),
             host: "h1".into(),
@@ -123,17 +137,44 @@ impl Premises {
         Self {
             data: data.to_path_buf(),
             ports,
+            authority: authority.certs(),
             trust: trust.expect("a TLS configuration"),
         }
     }
 
-    /// Starts the director; its log goes into this file as JSON. Waits until it leads and answers.
+    /// Where it answers people.
+    #[must_use]
+    pub fn for_people(&self) -> SocketAddr {
+        self.ports[0].addr()
+    }
+
+    /// Where it answers roles.
+    #[must_use]
+    pub fn for_roles(&self) -> SocketAddr {
+        self.ports[1].addr()
+    }
+
+    /// Whom it and its roles are certified by.
+    #[must_use]
+    pub fn authority(&self) -> &CaCerts {
+        &self.authority
+    }
+
+    /// How to connect to it without a certificate.
+    #[must_use]
+    pub fn trust(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.trust)
+    }
+
+    /// Starts the director; its log goes into this file as JSON. Waits until it leads and answers. A bench
+    /// names another binary than the one that was built with the tests by `WHARF_BENCH_BINARY`.
     ///
     /// # Panics
     /// When it ends, or does not answer in time; the message has its log.
     #[must_use]
     pub fn start(&self, log: &Path) -> LoneDirector {
-        let mut command = Command::new(built_binary());
+        let named = env::var_os("WHARF_BENCH_BINARY").map(PathBuf::from);
+        let mut command = Command::new(named.unwrap_or_else(built_binary));
         command
             .args(["run", "director", "--data-dir"])
             .arg(&self.data);
@@ -217,6 +258,12 @@ impl LoneDirector {
         let mut client = SettingsClient::new(self.channel.clone());
         self.runtime.block_on(client.set_setting(request))?;
         Ok(())
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// How to end it as by a crash while somebody writes to it.
