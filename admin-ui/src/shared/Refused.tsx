@@ -6,10 +6,12 @@ import { useT } from '../i18n/i18n';
 interface RefusedProps {
   error: unknown;
   title?: string;
+  /** What it means here. */
+  about?: string;
   retry?: () => void;
 }
 
-export function Refused({ error, title, retry }: RefusedProps) {
+export function Refused({ error, title, about, retry }: RefusedProps) {
   const t = useT();
   const refusal = refusalOf(error);
   return (
@@ -28,6 +30,7 @@ export function Refused({ error, title, retry }: RefusedProps) {
           }
         : {})}
     >
+      {about ? <div>{about}</div> : null}
       <div>
         {refusal.message}
         {refusal.field ? <span className="quiet"> ({refusal.field})</span> : null}

@@ -1,88 +1,140 @@
-// Memory that is given out, by zone: where the platform fills up, and whether one zone carries more.
+// Memory by zone: what is given out now, and what is in use over time, beside what it was before.
+import { useMemo } from 'react';
 import { Link } from 'react-router';
 import { useCall } from '../../api/call';
+import { SYSTEM, useSearch } from '../../api/monitor';
 import { useFormat } from '../../format/use-format';
-import { type Allocator, Allocators } from '../../generated/wharf/v1/allocators_pb';
+import { Allocators, type ListZonesResponse } from '../../generated/wharf/v1/allocators_pb';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
+import { TimeChart } from '../../shared/chart/TimeChart';
+import { DataNone } from '../../shared/DataNone';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
-import { ALL_HOSTS, MOST_HOSTS } from '../../shared/names/hosts';
+import { ShowQuery } from '../../shared/query/ShowQuery';
+import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
+import { useTimeRange } from '../../shared/time/useTimeRange';
 import { Usage } from '../../shared/Usage';
+import { STREAM, zoneBody, zoneSeries } from './zone-memory';
 
-export interface ZoneMemory {
-  zone: string;
-  hosts: number;
-  instances: number;
-  used: number;
-  whole: number;
+/** A page that is looked at: it renews itself, and compares with the day before. */
+const TIMES = { from: 'now-3h', to: 'now', refresh: 60 };
+const DAY_MS = 24 * 3_600_000;
+
+export const ZONES = { options: { pageSize: 100, orderBy: 'name' } };
+
+export function useZones() {
+  return useCall(Allocators.method.listZones, ZONES, { every: 15_000 });
 }
 
-export function byZone(hosts: readonly Allocator[]): ZoneMemory[] {
-  const zones = new Map<string, ZoneMemory>();
-  for (const host of hosts) {
-    const zone = zones.get(host.zone) ?? { zone: host.zone, hosts: 0, instances: 0, used: 0, whole: 0 };
-    zone.hosts += 1;
-    zone.instances += host.instances;
-    zone.used += Number(host.used?.memoryBytes ?? 0n);
-    zone.whole += Number(host.capacity?.memoryBytes ?? 0n);
-    zones.set(host.zone, zone);
-  }
-  return [...zones.values()].sort((a, b) => a.zone.localeCompare(b.zone, 'en', { numeric: true }));
-}
-
-export function MemoryByZone() {
+function ZoneTable({ data }: { data: ListZonesResponse }) {
   const t = useT();
   const format = useFormat();
-  const hosts = useCall(Allocators.method.listAllocators, ALL_HOSTS, { every: 15_000 });
+  if (data.zones.length === 0) return <Empty title={t('hosts.empty')}>{t('hosts.empty.hint')}</Empty>;
   return (
-    <Card flush title={t('zones.title')}>
-      <DataState query={hosts}>
-        {(data) => {
-          const zones = byZone(data.allocators);
-          if (zones.length === 0) return <Empty title={t('hosts.empty')}>{t('hosts.empty.hint')}</Empty>;
-          return (
-            <div className="rows">
-              <table className="grid" aria-label={t('zones.title')}>
-                <thead>
-                  <tr>
-                    <th scope="col">{t('zone')}</th>
-                    <th scope="col" className="right">
-                      {t('nav.hosts')}
-                    </th>
-                    <th scope="col" className="right">
-                      {t('instances')}
-                    </th>
-                    <th scope="col">{t('memory.given')}</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {zones.map((zone) => (
-                    <tr key={zone.zone}>
-                      <td className="tight">
-                        <Link to={`/hosts?f.zone=${encodeURIComponent(zone.zone)}`}>{zone.zone}</Link>
-                      </td>
-                      <td className="right tight">{format.number(zone.hosts)}</td>
-                      <td className="right tight">{format.number(zone.instances)}</td>
-                      <td className="wide">
-                        <Usage
-                          used={zone.used}
-                          whole={zone.whole}
-                          of={t('memory.given')}
-                          label={`${format.bytes(zone.used)} / ${format.bytes(zone.whole)}`}
-                        />
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-              {Number(data.info?.total ?? 0n) > MOST_HOSTS ? (
-                <p className="quiet note">{t('zones.partial', { shown: MOST_HOSTS })}</p>
-              ) : null}
-            </div>
-          );
-        }}
+    <div className="rows">
+      <table className="grid" aria-label={t('zones.title')}>
+        <thead>
+          <tr>
+            <th scope="col">{t('zone')}</th>
+            <th scope="col" className="right">
+              {t('nav.hosts')}
+            </th>
+            <th scope="col" className="right">
+              {t('instances')}
+            </th>
+            <th scope="col">{t('memory.given')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {data.zones.map((zone) => {
+            const used = zone.used?.memoryBytes ?? 0n;
+            const whole = zone.capacity?.memoryBytes ?? 0n;
+            return (
+              <tr key={zone.name}>
+                <td className="tight">
+                  <Link to={`/hosts?f.zone=${encodeURIComponent(zone.name)}`}>{zone.name}</Link>
+                </td>
+                <td className="right tight">{format.number(zone.hosts)}</td>
+                <td className="right tight">{format.number(zone.instances)}</td>
+                <td className="wide">
+                  <Usage
+                    used={used}
+                    whole={whole}
+                    of={t('memory.given')}
+                    label={`${format.bytes(used)} / ${format.bytes(whole)}`}
+                  />
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function ZoneChart() {
+  const t = useT();
+  const range = useTimeRange(TIMES);
+  const { from, to, bucketMs } = range;
+  const previous = range.previous ?? { from: from - DAY_MS, to: to - DAY_MS };
+  const indices = [STREAM];
+  const body = zoneBody(range);
+  const now = useSearch({ deployment: SYSTEM, indices, body }, { keep: true });
+  const before = useSearch(
+    { deployment: SYSTEM, indices, body: zoneBody({ ...previous, bucketMs }) },
+    { keep: true },
+  );
+  const moved = from - previous.from;
+  const series = useMemo(() => zoneSeries(now.data, before.data, moved), [now.data, before.data, moved]);
+  return (
+    <Card flush>
+      <DataState query={now} lines={6}>
+        {() => (
+          <TimeChart
+            bare
+            title={t('zones.chart')}
+            note={range.compare ? undefined : t('zones.chart.compared')}
+            unit="bytes"
+            series={series}
+            range={{ from, to }}
+            height={170}
+            onZoom={range.zoom}
+            onBack={range.back}
+            actions={
+              <>
+                <TimeRangePicker defaults={TIMES} noRefresh />
+                <ShowQuery deployment={SYSTEM} indices={indices} body={body} of={t('zones.chart')} />
+              </>
+            }
+            empty={<DataNone deployment={SYSTEM} indices={indices} onShow={range.zoom} />}
+          />
+        )}
       </DataState>
     </Card>
+  );
+}
+
+export function MemoryByZone({ storageAway }: { storageAway: boolean }) {
+  const t = useT();
+  const zones = useZones();
+  return (
+    <>
+      <div className="half">
+        <Card flush title={t('zones.title')}>
+          <DataState query={zones}>{(data) => <ZoneTable data={data} />}</DataState>
+        </Card>
+      </div>
+      <div className="half">
+        {storageAway ? (
+          <Card title={t('zones.chart')}>
+            <Empty title={t('overview.lacks')} />
+          </Card>
+        ) : (
+          <ZoneChart />
+        )}
+      </div>
+    </>
   );
 }

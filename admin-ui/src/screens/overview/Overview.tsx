@@ -1,8 +1,13 @@
 // Is the platform healthy, and if not, why and what to do; who uses the most.
+import { Code } from '@connectrpc/connect';
 import { Link, useNavigate } from 'react-router';
 import { useCall } from '../../api/call';
+import { refusalOf } from '../../api/errors';
+import { SYSTEM, useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
+import { Alerts } from '../../generated/wharf/monitor/v1/alerts_pb';
+import { Services } from '../../generated/wharf/monitor/v1/services_pb';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { Platform, type PlatformStatus } from '../../generated/wharf/v1/platform_pb';
 import { useT } from '../../i18n/i18n';
@@ -10,11 +15,12 @@ import { ActionButton } from '../../shared/ActionButton';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
-import { ALL_HOSTS } from '../../shared/names/hosts';
 import { PageHead } from '../../shared/PageHead';
+import { Refused } from '../../shared/Refused';
 import { Mark } from '../../shared/status/Mark';
+import { erring, piles } from './conclusions';
 import { Findings } from './Findings';
-import { MemoryByZone } from './MemoryByZone';
+import { MemoryByZone, useZones, ZONES } from './MemoryByZone';
 import { TopContainers } from './TopContainers';
 
 interface TileProps {
@@ -40,13 +46,13 @@ function Tile({ name, figure, sub, to, level }: TileProps) {
 function HostTiles({ status }: { status: PlatformStatus }) {
   const t = useT();
   const format = useFormat();
-  const hosts = useCall(Allocators.method.listAllocators, ALL_HOSTS);
+  const zones = useZones();
   const leader = status.directors.find((one) => one.leader);
   const lag = Math.max(0, ...status.directors.map((one) => Number(one.lag)));
-  const all = hosts.data?.allocators ?? [];
+  const all = zones.data?.zones ?? [];
   const used = all.reduce((sum, one) => sum + Number(one.used?.memoryBytes ?? 0n), 0);
   const whole = all.reduce((sum, one) => sum + Number(one.capacity?.memoryBytes ?? 0n), 0);
-  const resting = all.filter((one) => one.maintenance).length;
+  const resting = all.reduce((sum, one) => sum + one.maintenance, 0);
   return (
     <>
       <Tile
@@ -85,11 +91,80 @@ function HostTiles({ status }: { status: PlatformStatus }) {
   );
 }
 
+/** Hosts with the most containers: only they can be a pile. */
+const FULLEST = { options: { pageSize: 3, orderBy: 'containers desc' } };
+const WINDOW_MS = 15n * 60_000n;
+const WORST_SERVICES = {
+  windowMs: WINDOW_MS,
+  options: { pageSize: 10, orderBy: 'error_ratio desc' },
+};
+const FIRING = { options: { pageSize: 1, filter: 'state=firing', orderBy: 'since desc' } };
+const EVERY_MS = 30_000;
+
+function AlertTile() {
+  const t = useT();
+  const alerts = useMonitorCall(Alerts.method.listAlerts, FIRING, { deployment: SYSTEM, every: EVERY_MS });
+  if (!alerts.data) return null;
+  const count = Number(alerts.data.info?.total ?? 0n);
+  const newest = alerts.data.alerts[0];
+  return (
+    <Tile
+      name={t('overview.alerts')}
+      figure={String(count)}
+      sub={
+        newest
+          ? t('overview.alerts.sub', { summary: newest.summary || newest.watch })
+          : t('overview.alerts.none')
+      }
+      to="/alerts"
+      level={count > 0 ? 'bad' : undefined}
+    />
+  );
+}
+
+function Problems({ status }: { status: PlatformStatus }) {
+  const t = useT();
+  const { seesPlatform } = useRights();
+  const zones = useCall(Allocators.method.listZones, ZONES, { enabled: seesPlatform });
+  const fullest = useCall(Allocators.method.listAllocators, FULLEST, {
+    enabled: seesPlatform,
+    every: EVERY_MS,
+  });
+  const services = useServices();
+  const wrong = erring(services.data?.services ?? [], status.problems);
+  const piled = piles(zones.data?.zones ?? [], fullest.data?.allocators ?? []);
+  const told = Math.max(status.problemsTotal, status.problems.length);
+  return (
+    <Card
+      flush
+      title={t('findings.title', { count: told + wrong.length + piled.length })}
+      actions={seesPlatform ? <Link to="/changes">{t('findings.changes')}</Link> : null}
+    >
+      <Findings
+        problems={status.problems}
+        more={told - status.problems.length}
+        erring={wrong}
+        piles={piled}
+      />
+    </Card>
+  );
+}
+
+function useServices() {
+  return useMonitorCall(Services.method.listServices, WORST_SERVICES, {
+    deployment: SYSTEM,
+    every: EVERY_MS,
+  });
+}
+
 export default function Overview() {
   const t = useT();
   const rights = useRights();
   const navigate = useNavigate();
   const status = useCall(Platform.method.getStatus, {}, { every: 15_000 });
+  const services = useServices();
+  // Who may not read it lacks nothing that is theirs.
+  const away = services.error !== null && refusalOf(services.error).grpc !== Code.PermissionDenied;
   return (
     <>
       <PageHead
@@ -132,17 +207,22 @@ export default function Overview() {
                 sub={t('overview.plans.sub', { containers: data.containers })}
                 to="/plans?f.status=running"
               />
+              <AlertTile />
             </div>
-            <Card
-              flush
-              title={t('findings.title', { count: data.problems.length })}
-              actions={rights.seesPlatform ? <Link to="/changes">{t('findings.changes')}</Link> : null}
-            >
-              <Findings problems={data.problems} />
-            </Card>
+            <Problems status={data} />
           </>
         )}
       </DataState>
+      {away ? (
+        <div className="stack">
+          <Refused
+            error={services.error}
+            title={t('overview.lacks')}
+            about={t('overview.lacks.about')}
+            retry={() => void services.refetch()}
+          />
+        </div>
+      ) : null}
       {rights.seesPlatform ? (
         <div className="columns">
           <div className="half">
@@ -151,9 +231,7 @@ export default function Overview() {
           <div className="half">
             <TopContainers by="cpu" />
           </div>
-          <div className="whole">
-            <MemoryByZone />
-          </div>
+          <MemoryByZone storageAway={away} />
         </div>
       ) : null}
     </>
