@@ -1,0 +1,116 @@
+// An alert over time: what its watch measured, and what was said of it.
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { useState } from 'react';
+import { useMonitorCall } from '../../api/monitor';
+import type { Alert } from '../../generated/wharf/monitor/v1/alerts_pb';
+import { DeliveryState, Watches } from '../../generated/wharf/monitor/v1/watches_pb';
+import { useT } from '../../i18n/i18n';
+import { TimeChart } from '../../shared/chart/TimeChart';
+import { DataState } from '../../shared/DataState';
+import { Empty } from '../../shared/Empty';
+import { Clock } from '../../shared/When';
+import { timeOf } from './evidence';
+import { figure, limitOf } from './figures';
+import { DeliveryMark } from './marks';
+import { groupText } from './spans';
+import { type Told, toldOf, valuesOf } from './timeline';
+
+/** Each run carries what it found of up to a hundred groups. */
+const MOST_RUNS = 120;
+const MOST_TOLD = 30;
+
+export function Messages({ told, label }: { told: readonly Told[]; label: string }) {
+  const t = useT();
+  if (told.length === 0) return <Empty title={t('alerts.messages.none')} />;
+  return (
+    <ul className="messages" aria-label={label}>
+      {told.slice(0, MOST_TOLD).map(({ run, delivery, times }) => (
+        <li key={`${run} ${delivery.channel} ${delivery.transition} ${delivery.state} ${delivery.subject}`}>
+          <div className="line">
+            <DeliveryMark state={delivery.state} />
+            {delivery.state === DeliveryState.WOULD_SEND ? null : <Clock at={delivery.at} />}
+            <span>
+              {delivery.transition === 'recovered' ? t('alerts.state.recovered') : t('alerts.state.firing')}
+            </span>
+            <span className="quiet">
+              {delivery.channel || (delivery.subject ? t('alerts.channel.all') : '')}
+              {delivery.attempts > 1
+                ? ` · ${t('alerts.delivery.attempts', { count: delivery.attempts })}`
+                : ''}
+              {times > 1 ? ` · ${t('alerts.delivery.times', { count: times })}` : ''}
+            </span>
+          </div>
+          {delivery.reason ? <div className="quiet">{delivery.reason}</div> : null}
+          {delivery.subject ? (
+            <details>
+              <summary>{delivery.subject}</summary>
+              <pre className="message-body">{delivery.body}</pre>
+            </details>
+          ) : null}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+interface AlertTimelineProps {
+  alert: Alert;
+  deployment: string;
+  windowMs: number;
+}
+
+export function AlertTimeline({ alert, deployment, windowMs }: AlertTimelineProps) {
+  const t = useT();
+  // The span that the flyout was opened for: a later look renews what is within it.
+  const [from] = useState(() => timeOf(alert, windowMs, Date.now()).from);
+  const runs = useMonitorCall(
+    Watches.method.listRuns,
+    {
+      watch: alert.watch,
+      from: timestampFromMs(from),
+      options: { pageSize: MOST_RUNS, orderBy: 'started_at desc' },
+    },
+    { deployment, every: 30_000, keep: true },
+  );
+  const limit = limitOf(alert.threshold);
+  return (
+    <>
+      <section className="stack">
+        <DataState query={runs} lines={4}>
+          {(answer) => {
+            const points = valuesOf(answer.runs, alert.group);
+            return (
+              <TimeChart
+                bare
+                title={t('alerts.value.overTime')}
+                unit="count"
+                height={150}
+                series={[
+                  { id: `alert ${alert.id}`, label: groupText(alert.group) || alert.watch, points },
+                  ...(limit === null
+                    ? []
+                    : [
+                        {
+                          id: 'threshold',
+                          label: t('alerts.threshold.is', { threshold: figure(alert.threshold) }),
+                          colour: 'var(--bad)',
+                          points: points.map(([at]): [number, number] => [at, limit]),
+                        },
+                      ]),
+                ]}
+                empty={t('alerts.value.none')}
+                note={t('alerts.runs.shown', { shown: answer.runs.length, total: answer.info?.total ?? 0n })}
+              />
+            );
+          }}
+        </DataState>
+      </section>
+      <section className="stack">
+        <h3>{t('alerts.messages.about')}</h3>
+        <DataState query={runs} lines={3}>
+          {(answer) => <Messages told={toldOf(answer.runs, alert.id)} label={t('alerts.messages.about')} />}
+        </DataState>
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,46 @@
+// What runs of a watch tell about one alert: its value over time and what was said. Pure.
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { Alert } from '../../generated/wharf/monitor/v1/alerts_pb';
+import { type Delivery, DeliveryState, type WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
+import { numberOf } from './figures';
+import { groupText } from './spans';
+
+export type ValuePoint = [ms: number, value: number | null];
+
+/** What was measured of the group by each run, oldest first; a run that found no such group is a gap. */
+export function valuesOf(runs: readonly WatchRun[], group: Alert['group']): ValuePoint[] {
+  const name = groupText(group);
+  return runs
+    .map((run): ValuePoint => {
+      const found = run.groups.find((one) => groupText(one.group) === name);
+      return [run.startedAt ? timestampMs(run.startedAt) : 0, found ? numberOf(found.value) : null];
+    })
+    .sort((a, b) => a[0] - b[0]);
+}
+
+export interface Told {
+  run: string;
+  delivery: Delivery;
+  /** Held ones of the runs that followed are told as one. */
+  times: number;
+}
+
+/** What was said of an alert or kept back, the latest first. */
+export function toldOf(runs: readonly WatchRun[], alertId: string): Told[] {
+  const told: Told[] = [];
+  const ordered = [...runs].sort((a, b) => startOf(b) - startOf(a));
+  for (const run of ordered) {
+    for (const delivery of run.deliveries) {
+      if (delivery.alertId !== alertId) continue;
+      const last = told[told.length - 1];
+      const held = delivery.state === DeliveryState.HELD && last?.delivery.state === DeliveryState.HELD;
+      if (held) last.times += 1;
+      else told.push({ run: run.id, delivery, times: 1 });
+    }
+  }
+  return told;
+}
+
+function startOf(run: WatchRun): number {
+  return run.startedAt ? timestampMs(run.startedAt) : 0;
+}

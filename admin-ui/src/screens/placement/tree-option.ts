@@ -1,0 +1,121 @@
+// The map as ECharts draws it. Pure but for the colours it is given.
+import type { EChartsCoreOption } from 'echarts/core';
+import type { Look } from '../../shared/chart/colours';
+import type { Tokens } from '../../shared/echart/tokens';
+import { tintOf } from './colours';
+import { type MapContainer, type MapZone, type Metric, stepOf } from './model';
+
+export interface TreeWish {
+  metric: Metric;
+  /** Its containers stand out; empty: all alike. */
+  deployment: string;
+  /** The one that the keys are at. */
+  at: string | undefined;
+  look: Look;
+  bytes: (value: number) => string;
+  /** What is known of a container, a line each. */
+  about: (container: MapContainer) => string[];
+}
+
+/** What one leaf carries. */
+export interface Leaf {
+  container?: MapContainer;
+}
+
+/** So that a container that uses nearly nothing is still seen. */
+const LEAST_BYTES = 4 * 1024 * 1024;
+const FADED = 0.28;
+
+export function isOf(container: MapContainer, deployment: string): boolean {
+  return container.deployment === deployment || container.deploymentId === deployment;
+}
+
+function leafOf(container: MapContainer, wish: TreeWish, tokens: Tokens) {
+  const tint = tintOf(stepOf(wish.metric, container.values[wish.metric]), wish.look);
+  const chosen = wish.at === container.key;
+  const faded = wish.deployment !== '' && !isOf(container, wish.deployment);
+  return {
+    name: container.name,
+    value: Math.max(container.memory, LEAST_BYTES),
+    container,
+    itemStyle: {
+      color: tint.fill,
+      opacity: faded && !chosen ? FADED : 1,
+      borderColor: chosen ? tokens.text : tokens.surface,
+      borderWidth: chosen ? 3 : 1,
+      ...(container.own
+        ? {}
+        : {
+            decal: {
+              symbol: 'rect',
+              dashArrayX: [1, 0],
+              dashArrayY: [1, 6],
+              rotation: Math.PI / 4,
+              color: 'rgba(127,127,127,0.35)',
+            },
+          }),
+    },
+    label: { color: faded ? tokens.text : tint.text },
+  };
+}
+
+export function treeOption(zones: readonly MapZone[], wish: TreeWish, tokens: Tokens): EChartsCoreOption {
+  const head = (height: number, bold: boolean) => ({
+    show: true,
+    height,
+    color: tokens.text,
+    fontSize: 12,
+    fontWeight: bold ? 600 : 500,
+    overflow: 'truncate',
+  });
+  return {
+    tooltip: {
+      formatter: ({ data, name, value }: { data?: Leaf; name: string; value: number }) =>
+        (data?.container ? wish.about(data.container) : [name, wish.bytes(value)]).join('\n'),
+    },
+    series: [
+      {
+        type: 'treemap',
+        data: zones.map((zone) => ({
+          name: zone.zone,
+          children: zone.hosts
+            .filter((host) => host.containers.length > 0)
+            .map((host) => ({
+              name: `${host.host}  ${wish.bytes(host.memory)}`,
+              children: host.containers.map((one) => leafOf(one, wish, tokens)),
+            })),
+        })),
+        left: 0,
+        right: 0,
+        top: 0,
+        bottom: 0,
+        roam: false,
+        nodeClick: false,
+        breadcrumb: { show: false },
+        visibleMin: 0,
+        childrenVisibleMin: 0,
+        label: {
+          show: true,
+          fontSize: 12,
+          lineHeight: 15,
+          padding: [3, 5],
+          position: 'insideTopLeft',
+          overflow: 'truncate',
+          formatter: ({ data }: { data?: Leaf }) =>
+            data?.container ? `${data.container.name}\n${wish.bytes(data.container.memory)}` : '',
+        },
+        levels: [
+          { itemStyle: { borderWidth: 0, gapWidth: 8 }, upperLabel: { show: false } },
+          {
+            itemStyle: { borderColor: tokens.track, borderWidth: 2, gapWidth: 4, borderRadius: 4 },
+            upperLabel: head(22, true),
+          },
+          {
+            itemStyle: { borderColor: tokens.raised, borderWidth: 2, gapWidth: 1 },
+            upperLabel: head(20, false),
+          },
+        ],
+      },
+    ],
+  };
+}

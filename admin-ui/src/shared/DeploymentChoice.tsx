@@ -1,0 +1,42 @@
+// Which deployment's data a page shows, kept in its URL. While there is only one, nothing is to be chosen.
+import { FormSelect, FormSelectOption } from '@patternfly/react-core';
+import { useSearchParams } from 'react-router';
+import { useCall } from '../api/call';
+import { SYSTEM, useDeployment } from '../api/monitor';
+import { Deployments } from '../generated/wharf/v1/deployments_pb';
+import { useT } from '../i18n/i18n';
+
+/** More are found by their pages. */
+const MOST = 200;
+
+export function DeploymentChoice() {
+  const t = useT();
+  const chosen = useDeployment();
+  const [, setParams] = useSearchParams();
+  const list = useCall(Deployments.method.listDeployments, {
+    options: { pageSize: MOST, orderBy: 'name' },
+  });
+  const names = (list.data?.deployments ?? []).map((one) => one.name);
+  if (!names.includes(chosen)) names.unshift(chosen);
+  if (names.length < 2) return null;
+  return (
+    <FormSelect
+      className="deployment-choice"
+      aria-label={t('deployment')}
+      value={chosen}
+      onChange={(_, name) =>
+        setParams((now) => {
+          const next = new URLSearchParams(now);
+          for (const gone of ['after', 'page', 'alert', 'run']) next.delete(gone);
+          if (name === SYSTEM) next.delete('in');
+          else next.set('in', name);
+          return next;
+        })
+      }
+    >
+      {names.map((name) => (
+        <FormSelectOption key={name} value={name} label={`${t('deployment')}: ${name}`} />
+      ))}
+    </FormSelect>
+  );
+}
