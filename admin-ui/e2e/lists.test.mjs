@@ -163,7 +163,7 @@ test('the palette finds a container by part of its name', async () => {
   await page.keyboard.press('Control+k');
   await page.getByRole('combobox', { name: 'Search or jump to…' }).fill('system-storage');
   await page.getByRole('option', { name: /system-storage-0.*container/ }).click();
-  await page.waitForURL('**/containers?q=*');
+  await page.waitForURL('**/containers/*/*system-storage-0');
   clean(tab);
 });
 

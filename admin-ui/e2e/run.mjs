@@ -13,7 +13,18 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 // The last one shows every screen with what the others have made.
-const ALL = ['log-in', 'deployments', 'lists', 'live', 'viewer', 'screens'];
+const ALL = [
+  'log-in',
+  'deployments',
+  'lists',
+  'containers',
+  'hosts',
+  'instances',
+  'live',
+  'viewer',
+  'services',
+  'screens',
+];
 const chosen = process.argv.slice(2);
 const files = (chosen.length > 0 ? chosen : ALL).map((name) => join(import.meta.dirname, `${name}.test.mjs`));
 

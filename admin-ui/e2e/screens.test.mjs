@@ -11,24 +11,36 @@ let browser;
 let tab;
 let page;
 // The page of one, whatever it is called here.
-const one = (path, table) => async () => {
-  await page.goto(path);
-  await settled(page);
-  const link = page.getByRole('table', { name: table }).getByRole('link').first();
-  return new URL(await link.getAttribute('href'), page.url()).pathname;
-};
+const one =
+  (path, table, more = '') =>
+  async () => {
+    await page.goto(path);
+    await settled(page);
+    const link = page.getByRole('table', { name: table }).getByRole('link').first();
+    return new URL(await link.getAttribute('href'), page.url()).pathname + more;
+  };
 
 const routes = [
   ['overview', '/'],
   ['hosts', '/hosts'],
   ['host', one('/hosts', 'Hosts of the platform')],
+  ['host-containers', one('/hosts', 'Hosts of the platform', '?tab=containers')],
+  ['host-processes', one('/hosts', 'Hosts of the platform', '?tab=processes')],
+  ['host-network', one('/hosts', 'Hosts of the platform', '?tab=network')],
+  ['host-logs', one('/hosts', 'Hosts of the platform', '?tab=logs&source=containers')],
+  ['host-plans', one('/hosts', 'Hosts of the platform', '?tab=plans')],
   ['containers', '/containers'],
   ['containers-by-deployment', '/containers?group=deployment'],
+  ['container', one('/containers', 'Containers of every host')],
+  ['container-logs', one('/containers', 'Containers of every host', '?tab=logs')],
+  ['container-changes', one('/containers', 'Containers of every host', '?tab=changes')],
   ['control-plane', '/control-plane'],
   ['changes', '/changes?what=all'],
   ['deployments', '/deployments'],
   ['deployment', one('/deployments', 'Deployments')],
   ['deployment-new', '/deployments/create'],
+  ['services', '/services'],
+  ['service', '/services/system'],
   ['plans', '/plans'],
   ['plan', one('/plans?f.status=done&f.kind=create', 'Plans')],
   ['access-users', '/access'],

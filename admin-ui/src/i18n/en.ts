@@ -1,7 +1,25 @@
 // English.
+import { en as alerts } from '../screens/alerts/words';
+import { en as containers } from '../screens/containers/words';
+import { en as dashboards } from '../screens/dashboards/words';
+import { en as deployments } from '../screens/deployments/words';
+import { en as discover } from '../screens/discover/words';
+import { en as hosts } from '../screens/hosts/words';
+import { en as overview } from '../screens/overview/words';
+import { en as placement } from '../screens/placement/words';
+import { en as services } from '../screens/services/words';
 import { en as shared } from '../shared/words';
 
 export const en = {
+  ...alerts,
+  ...containers,
+  ...placement,
+  ...dashboards,
+  ...deployments,
+  ...hosts,
+  ...discover,
+  ...overview,
+  ...services,
   ...shared,
   'about.admin': 'Admin address',
   'about.clients': 'Address of deployments',
@@ -228,6 +246,7 @@ export const en = {
   'nav.deployments': 'Deployments',
   'nav.hosts': 'Hosts',
   'nav.label': 'Pages',
+  'nav.observe': 'Observe',
   'nav.overview': 'Overview',
   'nav.plans': 'Plans & activity',
   'nav.platform': 'Platform',
@@ -452,6 +471,5 @@ export const en = {
   'why.terminated': 'It is terminated: restore it first',
   yes: 'yes',
   zone: 'Zone',
-  'zones.partial': 'Counted over the first {shown} hosts.',
   'zones.title': 'Memory by zone',
 };

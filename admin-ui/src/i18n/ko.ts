@@ -1,8 +1,26 @@
 // Korean. The type says which words there have to be.
+import { ko as alerts } from '../screens/alerts/words';
+import { ko as containers } from '../screens/containers/words';
+import { ko as dashboards } from '../screens/dashboards/words';
+import { ko as deployments } from '../screens/deployments/words';
+import { ko as discover } from '../screens/discover/words';
+import { ko as hosts } from '../screens/hosts/words';
+import { ko as overview } from '../screens/overview/words';
+import { ko as placement } from '../screens/placement/words';
+import { ko as services } from '../screens/services/words';
 import { ko as shared } from '../shared/words';
 import type { en } from './en';
 
 export const ko: Record<keyof typeof en, string> = {
+  ...alerts,
+  ...containers,
+  ...placement,
+  ...dashboards,
+  ...deployments,
+  ...hosts,
+  ...discover,
+  ...overview,
+  ...services,
   ...shared,
   'about.admin': '관리 주소',
   'about.clients': '배포 주소',
@@ -230,6 +248,7 @@ export const ko: Record<keyof typeof en, string> = {
   'nav.deployments': '배포',
   'nav.hosts': '호스트',
   'nav.label': '페이지',
+  'nav.observe': '관측',
   'nav.overview': '개요',
   'nav.plans': '계획과 활동',
   'nav.platform': '플랫폼',
@@ -452,6 +471,5 @@ export const ko: Record<keyof typeof en, string> = {
   'why.terminated': '종료된 배포입니다. 먼저 복원하세요',
   yes: '예',
   zone: '영역',
-  'zones.partial': '처음 {shown}개 호스트만 집계했습니다.',
   'zones.title': '영역별 메모리',
 };

@@ -1,9 +1,16 @@
 // Words of the parts that several screens share.
 import * as chart from './chart/words';
+import * as logs from './logs/words';
 import * as query from './query/words';
 import * as search from './search/words';
 import * as time from './time/words';
 
-export const en = { ...chart.en, ...query.en, ...search.en, ...time.en } as const;
+export const en = { ...chart.en, ...logs.en, ...query.en, ...search.en, ...time.en } as const;
 
-export const ko: Record<keyof typeof en, string> = { ...chart.ko, ...query.ko, ...search.ko, ...time.ko };
+export const ko: Record<keyof typeof en, string> = {
+  ...chart.ko,
+  ...logs.ko,
+  ...query.ko,
+  ...search.ko,
+  ...time.ko,
+};

@@ -8,6 +8,7 @@ import { Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { Containers } from '../../generated/wharf/v1/containers_pb';
 import { Deployments } from '../../generated/wharf/v1/deployments_pb';
 import { useT } from '../../i18n/i18n';
+import { containerPath } from '../../shared/names/paths';
 import { placesFor } from '../places';
 
 interface Goal {
@@ -71,8 +72,12 @@ export function Palette({ onClose }: { onClose: () => void }) {
       goals.push({ id: one.id, label: one.host, kind: t('palette.host'), to: `/hosts/${one.host}` });
     }
     for (const one of containers.data?.containers ?? []) {
-      const query = new URLSearchParams({ q: one.name });
-      goals.push({ id: one.id, label: one.name, kind: t('palette.container'), to: `/containers?${query}` });
+      goals.push({
+        id: one.id,
+        label: one.name,
+        kind: t('palette.container'),
+        to: containerPath(one.host, one.name),
+      });
     }
   }
   const at = Math.min(chosen, Math.max(0, goals.length - 1));

@@ -8,7 +8,7 @@ import { Card } from '../../shared/Card';
 import { ListTable } from '../../shared/list/ListTable';
 import { writeState } from '../../shared/list/list-state';
 import type { Column } from '../../shared/list/Rows';
-import { HostLink } from '../../shared/names/links';
+import { ContainerLink, HostLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
 import { Mark, type Tone } from '../../shared/status/Mark';
 import { Clock, useNow } from '../../shared/When';
@@ -42,6 +42,7 @@ export function toneOf(kind: string, result: string): Tone {
 function Subject({ event }: { event: Event }) {
   const [kind, ...rest] = event.subject.split('/');
   const name = rest.join('/');
+  if (kind === 'container' && name && event.host) return <ContainerLink host={event.host} name={name} />;
   if (kind === 'container' && name) {
     return <Link to={`/containers?q=${encodeURIComponent(name)}`}>{name}</Link>;
   }

@@ -3,22 +3,38 @@ import { useFormat } from '../../format/use-format';
 import type { Container } from '../../generated/wharf/v1/containers_pb';
 import { useT } from '../../i18n/i18n';
 import type { Column } from '../../shared/list/Rows';
-import { DeploymentLink, HostLink } from '../../shared/names/links';
+import { ContainerLink, DeploymentLink, HostLink, LogLink } from '../../shared/names/links';
 import { Mark } from '../../shared/status/Mark';
 import { ContainerMark } from '../../shared/status/marks';
 import { Usage } from '../../shared/Usage';
 import { Age } from '../../shared/When';
+import { useOomCounts } from './use-oom-counts';
+
+/** How much of the time its limit held it back: from a quarter on it is felt. */
+function Throttled({ percent }: { percent: number | undefined }) {
+  const format = useFormat();
+  if (percent === undefined) return <>–</>;
+  const figure = `${format.number(percent, 1)} %`;
+  if (percent < 25) return <>{figure}</>;
+  return <Mark tone={percent < 60 ? 'warn' : 'bad'} word={figure} />;
+}
 
 export function useContainerColumns({ withoutHost }: { withoutHost?: boolean } = {}): Column<Container>[] {
   const t = useT();
   const format = useFormat();
+  const ooms = useOomCounts();
   const rate = (value: number | undefined) => (value === undefined ? '–' : `${format.bytes(value)}/s`);
   const columns: Column<Container>[] = [
     {
       id: 'name',
       head: t('container'),
       sort: 'name',
-      cell: (one) => <span title={`${one.image}\n${one.id}`}>{one.name}</span>,
+      cell: (one) => (
+        <>
+          <LogLink host={one.host} name={one.name} />{' '}
+          <ContainerLink host={one.host} name={one.name} title={`${one.image}\n${one.id}`} />
+        </>
+      ),
     },
     {
       id: 'memory',
@@ -45,6 +61,14 @@ export function useContainerColumns({ withoutHost }: { withoutHost?: boolean } =
       right: true,
       cell: (one) => (one.sample ? `${format.number(one.sample.cpuPercent, 1)} %` : '–'),
     },
+    {
+      id: 'throttled',
+      head: t('container.throttled'),
+      sort: 'throttled',
+      largest: true,
+      right: true,
+      cell: (one) => <Throttled percent={one.sample?.throttledPercent} />,
+    },
     { id: 'application', head: t('application'), sort: 'application', cell: (one) => one.application },
     {
       id: 'deployment',
@@ -67,6 +91,22 @@ export function useContainerColumns({ withoutHost }: { withoutHost?: boolean } =
         ) : (
           <ContainerMark state={one.state} health={one.health} />
         ),
+    },
+    {
+      id: 'oom',
+      head: t('containers.oom'),
+      right: true,
+      cell: (one) => {
+        if (!ooms) return <span title={t('containers.oom.unknown')}>–</span>;
+        const count = ooms(one.host, one.name);
+        const title = t('containers.oom.about', { count });
+        if (count === 0) return <span title={title}>0</span>;
+        return (
+          <span title={title}>
+            <Mark tone="bad" word={format.number(count)} />
+          </span>
+        );
+      },
     },
     {
       id: 'in',

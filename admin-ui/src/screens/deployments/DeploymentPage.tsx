@@ -1,4 +1,5 @@
-// One deployment: its instances, its address, its last error, its plans, and what can be done.
+// One deployment: its instances, its address, its last error, what it used, its plans, and what can be
+// done.
 import { useParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { useFormat } from '../../format/use-format';
@@ -13,53 +14,16 @@ import { Facts } from '../../shared/Facts';
 import { ListTable } from '../../shared/list/ListTable';
 import { PlanLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
-import { Mark } from '../../shared/status/Mark';
 import { Clock } from '../../shared/When';
 import { usePlanColumns } from '../plans/columns';
 import { Actions } from './Actions';
 import { Credentials } from './Credentials';
+import { DeploymentCharts } from './DeploymentCharts';
 import { DeploymentMark } from './DeploymentMark';
+import './deployments.css';
+import { InstanceCard } from './InstanceCard';
 import { useInstanceColumns } from './instance-columns';
-
-function Trouble({ deployment }: { deployment: Deployment }) {
-  const t = useT();
-  const instances = deployment.resources.flatMap((resource) => resource.instances);
-  const failing = instances.filter((one) => one.reason !== '' || one.lastExit);
-  if (deployment.problems.length === 0 && failing.length === 0) return null;
-  return (
-    <Card title={t('deployment.trouble')}>
-      <div className="stack">
-        {deployment.problems.map((problem) => (
-          <div key={problem}>
-            <Mark tone="warn" word={problem} />
-          </div>
-        ))}
-        {failing.map((one) => (
-          <div key={one.id} className="stack">
-            <div className="line">
-              <strong>{one.name}</strong>
-              {one.reason ? <span className="bad-text">{one.reason}</span> : null}
-              {one.lastExit ? (
-                <span className="quiet">
-                  {one.lastExit.outOfMemory
-                    ? t('instance.exit.oom')
-                    : t('instance.exit', { code: one.lastExit.exitCode })}{' '}
-                  · <Clock at={one.lastExit.at} />
-                </span>
-              ) : null}
-            </div>
-            {one.lastExit && one.lastExit.logTail.length > 0 ? (
-              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-              <pre className="log" tabIndex={0}>
-                {one.lastExit.logTail.join('\n')}
-              </pre>
-            ) : null}
-          </div>
-        ))}
-      </div>
-    </Card>
-  );
-}
+import { Trouble } from './Trouble';
 
 function About({ deployment }: { deployment: Deployment }) {
   const t = useT();
@@ -162,6 +126,8 @@ export default function DeploymentPage() {
               empty={{ title: t('deployment.noInstances') }}
             />
           </Card>
+          <InstanceCard deployment={deployment} />
+          <DeploymentCharts deployment={deployment} />
           <Card flush>
             <ListTable
               label={t('deployment.history')}

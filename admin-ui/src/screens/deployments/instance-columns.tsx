@@ -1,4 +1,5 @@
 // Columns of instances, the same wherever they are listed.
+import { Link } from 'react-router';
 import { useFormat } from '../../format/use-format';
 import { InstanceState } from '../../generated/wharf/v1/deployments_pb';
 import type { PlacedInstance } from '../../generated/wharf/v1/instances_pb';
@@ -8,6 +9,7 @@ import { DeploymentLink, HostLink, PlanLink } from '../../shared/names/links';
 import { Mark } from '../../shared/status/Mark';
 import { HealthMark, InstanceMark } from '../../shared/status/marks';
 import { Age } from '../../shared/When';
+import { CHOSEN, InstanceButton } from './InstanceButton';
 
 export function useInstanceColumns({ of }: { of: 'host' | 'deployment' }): Column<PlacedInstance>[] {
   const t = useT();
@@ -17,7 +19,19 @@ export function useInstanceColumns({ of }: { of: 'host' | 'deployment' }): Colum
     { id: 'zone', head: t('zone'), sort: 'zone', cell: (one) => one.instance?.zone },
   ];
   const columns: Column<PlacedInstance>[] = [
-    { id: 'name', head: t('instance'), sort: 'name', cell: (one) => <strong>{one.instance?.name}</strong> },
+    {
+      id: 'name',
+      head: t('instance'),
+      sort: 'name',
+      cell: (one) =>
+        of === 'deployment' ? (
+          <InstanceButton id={one.instance?.id ?? ''} name={one.instance?.name ?? ''} />
+        ) : (
+          <Link to={`/deployments/${one.deploymentId}?${CHOSEN}=${one.instance?.id}`}>
+            {one.instance?.name}
+          </Link>
+        ),
+    },
   ];
   if (of === 'host') {
     columns.push({
@@ -36,7 +50,10 @@ export function useInstanceColumns({ of }: { of: 'host' | 'deployment' }): Colum
         one.paused ? (
           <Mark tone="off" word={t('instance.paused')} />
         ) : (
-          <InstanceMark state={one.instance?.state ?? InstanceState.UNSPECIFIED} />
+          <>
+            <InstanceMark state={one.instance?.state ?? InstanceState.UNSPECIFIED} />
+            {one.routingStopped ? <span className="quiet"> · {t('instance.unrouted')}</span> : null}
+          </>
         ),
     },
     {

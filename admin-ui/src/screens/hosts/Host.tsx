@@ -1,90 +1,81 @@
-// One host: what it is, what lies there, what can be done with it.
-import { Alert } from '@patternfly/react-core';
+// One host: what it is, what lies there, what it does, and what can be done with it.
+import { Alert, Tab, Tabs } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useParams } from 'react-router';
+import { useParams, useSearchParams } from 'react-router';
 import { keyOf, mutation, useCall, useChange } from '../../api/call';
 import { useRights } from '../../api/session';
-import { useFormat } from '../../format/use-format';
 import { type Allocator, Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { Containers } from '../../generated/wharf/v1/containers_pb';
-import { Instances } from '../../generated/wharf/v1/instances_pb';
-import { useT } from '../../i18n/i18n';
+import { type MessageKey, useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
-import { Facts } from '../../shared/Facts';
 import { ListTable } from '../../shared/list/ListTable';
 import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
-import { Usage } from '../../shared/Usage';
-import { Age } from '../../shared/When';
+import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
+import { type TimeRange, useTimeRange } from '../../shared/time/useTimeRange';
 import { useContainerColumns } from '../containers/columns';
-import { useInstanceColumns } from '../deployments/instance-columns';
+import { HostNetwork } from './HostCharts';
+import { HostLogs } from './HostLogs';
 import { HostMark } from './HostMark';
+import { HostOverview } from './HostOverview';
+import { HostPlans } from './HostPlans';
+import { HostProcesses } from './HostProcesses';
 import { VacateDialog } from './VacateDialog';
-import { Vacates } from './Vacates';
 
-function HostFacts({ host }: { host: Allocator }) {
+const TABS: Record<string, { label: MessageKey; timed: boolean; compared: boolean }> = {
+  overview: { label: 'container.tab.overview', timed: true, compared: true },
+  containers: { label: 'nav.containers', timed: false, compared: false },
+  processes: { label: 'processes', timed: true, compared: true },
+  network: { label: 'container.network', timed: true, compared: true },
+  logs: { label: 'container.tab.logs', timed: false, compared: false },
+  plans: { label: 'host.tab.plans', timed: true, compared: false },
+};
+
+const DEFAULTS = { from: 'now-1h', to: 'now', refresh: 30 };
+
+function HostContainers({ host }: { host: Allocator }) {
   const t = useT();
-  const format = useFormat();
-  const facts = host.facts;
-  const tags = Object.entries(host.tags);
+  const columns = useContainerColumns({ withoutHost: true });
   return (
-    <Facts
-      facts={[
-        [t('zone'), host.zone],
-        [t('host.roles'), host.roles.join(', ') || '–'],
-        [t('host.tags'), tags.map(([name, value]) => `${name}=${value}`).join(', ') || '–'],
-        [host.connected ? t('host.connectedFor') : t('host.silentFor'), <Age key="since" at={host.since} />],
-        [
-          t('memory.given'),
-          <Usage
-            key="memory"
-            used={host.used?.memoryBytes ?? 0n}
-            whole={host.capacity?.memoryBytes ?? 0n}
-            of={t('memory.given')}
-            label={`${format.bytes(host.used?.memoryBytes ?? 0n)} / ${format.bytes(host.capacity?.memoryBytes ?? 0n)}`}
-          />,
-        ],
-        [
-          t('memory.inUse'),
-          <Usage
-            key="used"
-            used={facts?.memoryUsedBytes ?? 0n}
-            whole={facts?.memoryBytes ?? 0n}
-            of={t('memory.inUse')}
-            label={`${format.bytes(facts?.memoryUsedBytes ?? 0n)} / ${format.bytes(facts?.memoryBytes ?? 0n)}`}
-          />,
-        ],
-        [
-          t('cpu'),
-          <Usage
-            key="cpu"
-            used={facts?.cpuPercent ?? 0}
-            whole={100}
-            of={t('cpu')}
-            label={t('host.cpus', { cpus: facts?.cpus ?? 0, load: format.number(facts?.load1 ?? 0, 2) })}
-          />,
-        ],
-        [
-          t('disk.inUse'),
-          <Usage
-            key="disk"
-            used={(facts?.diskBytes ?? 0n) - (facts?.diskFreeBytes ?? 0n)}
-            whole={facts?.diskBytes ?? 0n}
-            of={t('disk.inUse')}
-            label={t('host.free', { free: format.bytes(facts?.diskFreeBytes ?? 0n) })}
-          />,
-        ],
-        [t('host.address'), host.advertisedAddress || '–'],
-        [t('host.engine'), facts ? `Docker ${facts.engineVersion}, cgroup ${facts.cgroup}` : '–'],
-        [t('host.system'), facts ? `${facts.os}, ${facts.kernel}` : '–'],
-        [t('version'), facts?.wharfVersion || '–'],
-      ]}
-    />
+    <Card flush>
+      <ListTable
+        label={t('nav.containers')}
+        prefix="c."
+        method={Containers.method.listContainers}
+        input={(options) => ({ options })}
+        fixed={`allocator_id=${host.id}`}
+        rows={(answer) => answer.containers}
+        info={(answer) => answer.info}
+        rowKey={(one) => one.id}
+        columns={columns}
+        defaultSort="memory desc"
+        search={{ field: 'name', label: 'containers.search' }}
+        every={5_000}
+        empty={{ title: t('containers.empty'), hint: t('containers.empty.hint') }}
+      />
+    </Card>
   );
+}
+
+function TabPage({ tab, host, range }: { tab: string; host: Allocator; range: TimeRange }) {
+  switch (tab) {
+    case 'containers':
+      return <HostContainers host={host} />;
+    case 'processes':
+      return <HostProcesses host={host.host} range={range} />;
+    case 'network':
+      return <HostNetwork host={host.host} range={range} />;
+    case 'logs':
+      return <HostLogs host={host.host} />;
+    case 'plans':
+      return <HostPlans host={host} range={range} />;
+    default:
+      return <HostOverview host={host} range={range} />;
+  }
 }
 
 export default function Host() {
@@ -92,17 +83,30 @@ export default function Host() {
   const name = useParams().host ?? '';
   const rights = useRights();
   const queries = useQueryClient();
+  const [params, setParams] = useSearchParams();
+  const range = useTimeRange(DEFAULTS);
+  const asked = params.get('tab') ?? '';
+  const tab = asked in TABS ? asked : 'overview';
+  const shown = TABS[tab];
   const input = { allocator: name };
   const query = useCall(Allocators.method.getAllocator, input, { every: 10_000 });
   const [vacating, setVacating] = useState(false);
-  const containerColumns = useContainerColumns({ withoutHost: true });
-  const instanceColumns = useInstanceColumns({ of: 'host' });
   const update = useChange(Allocators.method.updateAllocator, (host) => {
     queries.setQueryData(keyOf(Allocators.method.getAllocator, input), host);
     void queries.invalidateQueries({ queryKey: ['wharf.v1.Allocators'] });
   });
   const whyNot = rights.administers ? undefined : t('why.admin');
   const host = query.data;
+  // Another tab keeps the span of time and nothing else.
+  const show = (next: string) =>
+    setParams((old) => {
+      const kept = new URLSearchParams(next === 'overview' ? {} : { tab: next });
+      for (const one of ['from', 'to', 'refresh', 'compare']) {
+        const value = old.get(one);
+        if (value !== null) kept.set(one, value);
+      }
+      return kept;
+    });
   return (
     <>
       <PageHead
@@ -112,6 +116,7 @@ export default function Host() {
         actions={
           host ? (
             <>
+              {shown?.timed ? <TimeRangePicker defaults={DEFAULTS} noCompare={!shown.compared} /> : null}
               <ApiRequest method={Allocators.method.getAllocator} input={input} />
               <ActionButton
                 variant="secondary"
@@ -147,51 +152,17 @@ export default function Host() {
           {problem.hint}
         </Alert>
       ))}
-      <Card title={t('host.about')}>
-        <DataState query={query} lines={4}>
-          {(data) => <HostFacts host={data} />}
+      <Tabs activeKey={tab} aria-label={host?.host ?? name} onSelect={(_, key) => show(String(key))}>
+        {Object.entries(TABS).map(([key, { label }]) => (
+          <Tab key={key} eventKey={key} title={t(label)} tabContentId="host-tab" />
+        ))}
+      </Tabs>
+      <section id="host-tab" role="tabpanel" aria-label={shown ? t(shown.label) : name} className="tab-page">
+        <DataState query={query} lines={6}>
+          {(data) => <TabPage tab={tab} host={data} range={range} />}
         </DataState>
-      </Card>
-      {host ? (
-        <>
-          <Vacates host={host} />
-          <Card flush>
-            <ListTable
-              label={t('instances')}
-              title={t('instances')}
-              prefix="i."
-              method={Instances.method.listInstances}
-              input={(options) => ({ options, allocator: host.id })}
-              rows={(answer) => answer.instances}
-              info={(answer) => answer.info}
-              rowKey={(one) => one.instance?.id ?? ''}
-              columns={instanceColumns}
-              defaultSort="name"
-              every={10_000}
-              empty={{ title: t('host.noInstances'), hint: t('host.noInstances.hint') }}
-            />
-          </Card>
-          <Card flush>
-            <ListTable
-              label={t('nav.containers')}
-              title={t('nav.containers')}
-              prefix="c."
-              method={Containers.method.listContainers}
-              input={(options) => ({ options })}
-              fixed={`allocator_id=${host.id}`}
-              rows={(answer) => answer.containers}
-              info={(answer) => answer.info}
-              rowKey={(one) => one.id}
-              columns={containerColumns}
-              defaultSort="memory desc"
-              search={{ field: 'name', label: 'containers.search' }}
-              every={5_000}
-              empty={{ title: t('containers.empty'), hint: t('containers.empty.hint') }}
-            />
-          </Card>
-          {vacating ? <VacateDialog host={host} onClose={() => setVacating(false)} /> : null}
-        </>
-      ) : null}
+      </section>
+      {host && vacating ? <VacateDialog host={host} onClose={() => setVacating(false)} /> : null}
     </>
   );
 }

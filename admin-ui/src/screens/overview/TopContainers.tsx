@@ -7,7 +7,7 @@ import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
-import { DeploymentLink, HostLink } from '../../shared/names/links';
+import { ContainerLink, DeploymentLink, HostLink, LogLink } from '../../shared/names/links';
 
 export function TopContainers({ by }: { by: 'memory' | 'cpu' }) {
   const t = useT();
@@ -38,7 +38,10 @@ export function TopContainers({ by }: { by: 'memory' | 'cpu' }) {
                 <tbody>
                   {data.containers.map((one) => (
                     <tr key={`${one.allocatorId} ${one.id}`}>
-                      <td title={`${one.name}\n${one.image}`}>{one.name}</td>
+                      <td>
+                        <LogLink host={one.host} name={one.name} />{' '}
+                        <ContainerLink host={one.host} name={one.name} title={`${one.name}\n${one.image}`} />
+                      </td>
                       <td>{one.application}</td>
                       <td>
                         <DeploymentLink id={one.deploymentId} name={one.deploymentName} />

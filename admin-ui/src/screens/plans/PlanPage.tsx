@@ -18,6 +18,7 @@ import { Facts } from '../../shared/Facts';
 import { DeploymentLink, PlanLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
 import { Changes } from '../../shared/plan/Changes';
+import { PlanLog } from '../../shared/plan/PlanLog';
 import { Preview } from '../../shared/plan/Preview';
 import { Steps } from '../../shared/plan/Steps';
 import { KINDS, PlanMark, planGoesOn } from '../../shared/status/marks';
@@ -199,7 +200,7 @@ export default function PlanPage() {
               ) : null}
             </Card>
             <div className="columns">
-              <div className="two-thirds">
+              <div className="two-thirds stack">
                 <Card
                   flush
                   title={t('plan.steps')}
@@ -219,6 +220,11 @@ export default function PlanPage() {
                     <Steps steps={data.steps} />
                   )}
                 </Card>
+                {data.steps.length > 0 ? (
+                  <Card flush title={t('plan.log.all')}>
+                    <PlanLog steps={data.steps} />
+                  </Card>
+                ) : null}
               </div>
               <div className="third">
                 <Difference plan={data} />

@@ -1,11 +1,38 @@
 // Ways to the page of a thing, the same from everywhere.
+import ListIcon from '@patternfly/react-icons/dist/esm/icons/list-icon';
 import { Link } from 'react-router';
 import { useRights } from '../../api/session';
+import { useT } from '../../i18n/i18n';
+import { containerPath } from './paths';
 
 export function HostLink({ host }: { host: string }) {
   const { seesPlatform } = useRights();
   if (!host) return <span className="quiet">–</span>;
   return seesPlatform ? <Link to={`/hosts/${encodeURIComponent(host)}`}>{host}</Link> : host;
+}
+
+export function ContainerLink({ host, name, title }: { host: string; name: string; title?: string }) {
+  const { seesPlatform } = useRights();
+  if (!name) return <span className="quiet">–</span>;
+  if (!seesPlatform || !host) return <span title={title}>{name}</span>;
+  return (
+    <Link to={containerPath(host, name)} title={title}>
+      {name}
+    </Link>
+  );
+}
+
+/** An icon that leads to a container's log as it is written. */
+export function LogLink({ host, name }: { host: string; name: string }) {
+  const t = useT();
+  const { seesPlatform } = useRights();
+  if (!seesPlatform || !host || !name) return null;
+  const words = t('logs.of', { name });
+  return (
+    <Link className="icon-link" to={containerPath(host, name, 'logs')} aria-label={words} title={words}>
+      <ListIcon />
+    </Link>
+  );
 }
 
 export function DeploymentLink({ id, name }: { id: string; name: string }) {

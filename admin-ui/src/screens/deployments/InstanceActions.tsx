@@ -1,0 +1,196 @@
+// What can be done with one instance: move, pause, resume, take it out of routing. What a plan does is
+// foretold by the director.
+import type { DescMessage, DescMethodUnary, MessageInitShape } from '@bufbuild/protobuf';
+import { FormGroup, FormSelect, FormSelectOption } from '@patternfly/react-core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { useNavigate } from 'react-router';
+import { mutation, useCall, useChange, useDryRun } from '../../api/call';
+import { useRights } from '../../api/session';
+import { Allocators } from '../../generated/wharf/v1/allocators_pb';
+import type { ChangeDeploymentResponseSchema, Deployment } from '../../generated/wharf/v1/deployments_pb';
+import { Instances, type PlacedInstance } from '../../generated/wharf/v1/instances_pb';
+import { useT } from '../../i18n/i18n';
+import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
+import { Confirm } from '../../shared/Confirm';
+import { DataState } from '../../shared/DataState';
+import { ALL_HOSTS } from '../../shared/names/hosts';
+import { Preview } from '../../shared/plan/Preview';
+
+interface DialogProps {
+  placed: PlacedInstance;
+  onClose: () => void;
+}
+
+/** To the plan that does it. */
+function useOrdered(onClose: () => void) {
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  return ({ planId }: { planId: string }) => {
+    void queries.invalidateQueries({ queryKey: ['wharf.v1.Deployments'] });
+    void queries.invalidateQueries({ queryKey: ['wharf.v1.Instances'] });
+    onClose();
+    if (planId) void navigate(`/plans/${planId}`);
+  };
+}
+
+function MoveDialog({ placed, onClose }: DialogProps) {
+  const t = useT();
+  const [to, setTo] = useState('');
+  const [carried] = useState(mutation);
+  const name = placed.instance?.name ?? '';
+  const hosts = useCall(Allocators.method.listAllocators, ALL_HOSTS);
+  const wish = { instance: placed.instance?.id ?? '', toAllocator: to };
+  const preview = useDryRun(Instances.method.moveInstance, wish, true);
+  const move = useChange(Instances.method.moveInstance, useOrdered(onClose));
+  return (
+    <Confirm
+      title={t('instance.move.title', { name })}
+      action={t('instance.move')}
+      whyNot={preview.error ? t('instance.refused') : undefined}
+      busy={move.isPending}
+      error={move.error}
+      extra={<ApiRequest plain method={Instances.method.moveInstance} input={wish} />}
+      onConfirm={() => move.mutate({ ...wish, mutation: move.error ? mutation() : carried })}
+      onClose={onClose}
+    >
+      <div className="stack">
+        <p>{t('instance.move.about')}</p>
+        <FormGroup label={t('instance.move.to')} fieldId="move-to">
+          <FormSelect id="move-to" value={to} onChange={(_, value) => setTo(value)}>
+            <FormSelectOption value="" label={t('instance.move.anywhere')} />
+            {hosts.data?.allocators
+              .filter((one) => one.id !== placed.instance?.allocatorId)
+              .map((one) => (
+                <FormSelectOption key={one.id} value={one.id} label={`${one.host} (${one.zone})`} />
+              ))}
+          </FormSelect>
+        </FormGroup>
+        <DataState query={preview} lines={3}>
+          {(answer) => (answer.preview ? <Preview preview={answer.preview} /> : null)}
+        </DataState>
+      </div>
+    </Confirm>
+  );
+}
+
+interface PauseProps<I extends DescMessage> extends DialogProps {
+  method: DescMethodUnary<I, typeof ChangeDeploymentResponseSchema>;
+  wish: MessageInitShape<I>;
+}
+
+/** Pauses or resumes, whichever the method does. */
+function PauseDialog<I extends DescMessage>({ placed, method, wish, onClose }: PauseProps<I>) {
+  const t = useT();
+  const [carried] = useState(mutation);
+  const name = placed.instance?.name ?? '';
+  const preview = useDryRun(method, wish, true);
+  const change = useChange(method, useOrdered(onClose));
+  return (
+    <Confirm
+      title={placed.paused ? t('instance.resume.title', { name }) : t('instance.pause.title', { name })}
+      action={placed.paused ? t('instance.resume') : t('instance.pause')}
+      danger={!placed.paused}
+      whyNot={preview.error ? t('instance.refused') : undefined}
+      busy={change.isPending}
+      error={change.error}
+      extra={<ApiRequest plain method={method} input={wish} />}
+      onConfirm={() =>
+        change.mutate({ ...wish, mutation: change.error ? mutation() : carried } as MessageInitShape<I>)
+      }
+      onClose={onClose}
+    >
+      <div className="stack">
+        <p>{placed.paused ? t('instance.resume.about') : t('instance.pause.about')}</p>
+        <DataState query={preview} lines={3}>
+          {(answer) => (answer.preview ? <Preview preview={answer.preview} /> : null)}
+        </DataState>
+      </div>
+    </Confirm>
+  );
+}
+
+function RoutingDialog({ placed, onClose }: DialogProps) {
+  const t = useT();
+  const queries = useQueryClient();
+  const name = placed.instance?.name ?? '';
+  const method = Instances.method.setInstanceRouting;
+  const wish = { instance: placed.instance?.id ?? '', routed: placed.routingStopped };
+  const change = useChange(method, () => {
+    void queries.invalidateQueries({ queryKey: ['wharf.v1.Instances'] });
+    void queries.invalidateQueries({ queryKey: ['wharf.v1.Deployments'] });
+    onClose();
+  });
+  return (
+    <Confirm
+      title={
+        placed.routingStopped ? t('instance.route.title', { name }) : t('instance.unroute.title', { name })
+      }
+      action={placed.routingStopped ? t('instance.route') : t('instance.unroute')}
+      danger={!placed.routingStopped}
+      busy={change.isPending}
+      error={change.error}
+      extra={<ApiRequest plain method={method} input={wish} />}
+      onConfirm={() => change.mutate({ ...wish, mutation: mutation() })}
+      onClose={onClose}
+    >
+      {placed.routingStopped ? t('instance.route.about') : t('instance.unroute.about')}
+    </Confirm>
+  );
+}
+
+type Action = 'move' | 'pause' | 'routing';
+
+export function InstanceActions({ placed, deployment }: { placed: PlacedInstance; deployment: Deployment }) {
+  const t = useT();
+  const rights = useRights();
+  const [action, setAction] = useState<Action | null>(null);
+  const [asked, setAsked] = useState<PlacedInstance | null>(null);
+  const settled = deployment.deleting
+    ? t('why.deleting')
+    : deployment.terminated
+      ? t('why.terminated')
+      : undefined;
+  const quiet = settled ?? (deployment.pendingPlanId || placed.planId ? t('why.plan') : undefined);
+  const manager = rights.manages ? undefined : t('why.manager');
+  const nowhere = placed.instance?.allocatorId ? undefined : t('why.nowhere');
+  const whyNotMove =
+    (rights.administers ? undefined : t('why.admin')) ??
+    quiet ??
+    (placed.paused ? t('why.paused') : undefined) ??
+    nowhere;
+  const ask = (what: Action) => {
+    // As it was when it was asked: what is being looked at does not turn into its contrary.
+    setAsked(placed);
+    setAction(what);
+  };
+  const wish = { instance: placed.instance?.id ?? '' };
+  const dialog = asked ? { placed: asked, onClose: () => setAction(null) } : null;
+  return (
+    <>
+      <ActionButton variant="secondary" size="sm" whyNot={whyNotMove} onClick={() => ask('move')}>
+        {t('instance.move')}
+      </ActionButton>
+      <ActionButton
+        variant="secondary"
+        size="sm"
+        whyNot={manager ?? quiet ?? nowhere}
+        onClick={() => ask('pause')}
+      >
+        {placed.paused ? t('instance.resume') : t('instance.pause')}
+      </ActionButton>
+      <ActionButton variant="secondary" size="sm" whyNot={manager ?? settled} onClick={() => ask('routing')}>
+        {placed.routingStopped ? t('instance.route') : t('instance.unroute')}
+      </ActionButton>
+      {action === 'move' && dialog ? <MoveDialog {...dialog} /> : null}
+      {action === 'pause' && dialog && !dialog.placed.paused ? (
+        <PauseDialog {...dialog} method={Instances.method.pauseInstance} wish={wish} />
+      ) : null}
+      {action === 'pause' && dialog?.placed.paused ? (
+        <PauseDialog {...dialog} method={Instances.method.resumeInstance} wish={wish} />
+      ) : null}
+      {action === 'routing' && dialog ? <RoutingDialog {...dialog} /> : null}
+    </>
+  );
+}

@@ -1,0 +1,234 @@
+// The last lines of a log, and those that come while they are followed. Whoever scrolls up reads on
+// undisturbed: lines gather below and a chip leads back to the newest.
+import { Button, FormSelect, FormSelectOption, SearchInput, Switch } from '@patternfly/react-core';
+import { memo, useDeferredValue, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
+import { Link } from 'react-router';
+import { type JsonObject, SYSTEM } from '../../api/monitor';
+import { clock } from '../../format/format';
+import { useFormat } from '../../format/use-format';
+import { useI18n } from '../../i18n/i18n';
+import { Loading } from '../DataState';
+import { Empty } from '../Empty';
+import { Refused } from '../Refused';
+import { discoverLink } from '../search/discover-link';
+import { type AtLeast, asText, type Line, severityOf } from './lines';
+import './logs.css';
+import { useTail } from './use-tail';
+
+interface LogTailProps {
+  /** Of what the lines are. */
+  label: string;
+  deployment?: string;
+  indices: readonly string[];
+  filter: readonly JsonObject[];
+  /** The same as the words of a query, for the way to Discover. */
+  query: string;
+  follow: boolean;
+  onFollow: (follow: boolean) => void;
+  /** What is told of each line beside its time and level. */
+  columns?: readonly ('host' | 'container')[];
+}
+
+const WRAP = 'wharf.logs.wrap';
+/** So near to the end, in pixels, is at the end. */
+const NEAR = 24;
+
+interface RowProps {
+  line: Line;
+  withHost: boolean;
+  withContainer: boolean;
+  locale: string;
+}
+
+// Lines do not change: of two thousand only the new ones are drawn.
+const Row = memo(({ line, withHost, withContainer, locale }: RowProps) => {
+  const at = new Date(line.at);
+  const severity = severityOf(line.level);
+  return (
+    <div className={`log-line ${severity}`} data-line={line.id}>
+      <time dateTime={at.toISOString()} title={at.toISOString()}>
+        {clock(at, locale, new Date())}
+        <span className="ms">.{String(at.getMilliseconds()).padStart(3, '0')}</span>
+      </time>
+      <span className="level">{line.level}</span>
+      {withHost ? (
+        <span className="who" title={line.host}>
+          {line.host}
+        </span>
+      ) : null}
+      {withContainer ? (
+        <span className="who" title={line.container}>
+          {line.container}
+        </span>
+      ) : null}
+      <span className="message">
+        {line.logger ? <span className="quiet">{line.logger} </span> : null}
+        {line.message}
+      </span>
+    </div>
+  );
+});
+
+export function LogTail(props: LogTailProps) {
+  const { t, locale } = useI18n();
+  const format = useFormat();
+  const id = useId();
+  const { deployment = SYSTEM, columns = [], follow, onFollow } = props;
+  const [atLeast, setAtLeast] = useState<AtLeast>('');
+  const [text, setText] = useState('');
+  const wantedText = useDeferredValue(text);
+  const [wrap, setWrap] = useState(() => localStorage.getItem(WRAP) !== 'off');
+  const [atEnd, setAtEnd] = useState(true);
+  const [seen, setSeen] = useState('');
+  const box = useRef<HTMLDivElement>(null);
+  const height = useRef(0);
+  const tail = useTail(
+    { deployment, indices: props.indices, filter: props.filter, atLeast, text: wantedText },
+    follow,
+    !atEnd,
+  );
+  const { lines } = tail;
+  const first = lines[0]?.id;
+  const last = lines.at(-1)?.id ?? '';
+
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element) return;
+    if (atEnd) element.scrollTop = element.scrollHeight;
+    height.current = element.scrollHeight;
+    if (atEnd) setSeen(last);
+  }, [last, atEnd]);
+
+  // Older lines come in above: what was being read stays where it is.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is to happen when the first line is another one
+  useLayoutEffect(() => {
+    const element = box.current;
+    if (!element || atEnd) return;
+    element.scrollTop += element.scrollHeight - height.current;
+    height.current = element.scrollHeight;
+  }, [first]);
+
+  useEffect(() => localStorage.setItem(WRAP, wrap ? 'on' : 'off'), [wrap]);
+
+  const look = () => {
+    const element = box.current;
+    if (!element) return;
+    setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < NEAR);
+  };
+  const fresh = atEnd ? 0 : lines.length - 1 - lines.findIndex((line) => line.id === seen);
+  const filtered = atLeast !== '' || wantedText.trim() !== '';
+
+  return (
+    <div className="log-tail" aria-busy={!tail.ready && !tail.error}>
+      <div className="list-tools">
+        <Switch
+          id={`${id}-follow`}
+          label={t('logs.follow')}
+          isChecked={follow}
+          onChange={(_, next) => onFollow(next)}
+        />
+        <FormSelect
+          aria-label={t('logs.level')}
+          value={atLeast}
+          onChange={(_, value) => setAtLeast(value as AtLeast)}
+        >
+          <FormSelectOption value="" label={t('logs.level.all')} />
+          <FormSelectOption value="warn" label={t('logs.warn')} />
+          <FormSelectOption value="error" label={t('logs.error')} />
+        </FormSelect>
+        <SearchInput
+          aria-label={t('logs.find')}
+          placeholder={t('logs.find')}
+          value={text}
+          onChange={(_, value) => setText(value)}
+          onClear={() => setText('')}
+        />
+        <Switch
+          id={`${id}-wrap`}
+          label={t('logs.wrap')}
+          isChecked={wrap}
+          onChange={(_, next) => setWrap(next)}
+        />
+        <span className="spacer" />
+        {tail.ready ? (
+          <span className="quiet total">
+            {t('logs.lines', { count: format.number(lines.length) })} ·{' '}
+            {t('logs.asOf', { at: clock(new Date(tail.asOf), locale, new Date()) })}
+          </span>
+        ) : null}
+        <Button
+          variant="link"
+          size="sm"
+          isInline
+          onClick={() => void navigator.clipboard.writeText(asText(lines))}
+        >
+          {t('logs.copy')}
+        </Button>
+        <Link
+          to={discoverLink({
+            ...(deployment === SYSTEM ? {} : { deployment }),
+            indices: props.indices,
+            q: props.query,
+            follow,
+          })}
+        >
+          {t('logs.discover')}
+        </Link>
+      </div>
+      {tail.error ? <Refused error={tail.error} title={t('logs.failed')} retry={tail.retry} /> : null}
+      {tail.skipped ? <p className="quiet note">{t('logs.skipped')}</p> : null}
+      {!tail.ready && !tail.error ? <Loading lines={12} /> : null}
+      {tail.ready && lines.length === 0 ? (
+        <Empty title={filtered ? t('logs.empty.filtered') : t('logs.empty')}>
+          {follow ? t('logs.empty.follow') : t('logs.empty.still')}
+        </Empty>
+      ) : null}
+      <div className="log-frame" hidden={lines.length === 0}>
+        {/* Lines come faster than they could be read out. */}
+        <div
+          ref={box}
+          className={wrap ? 'log-lines wrapped' : 'log-lines'}
+          role="log"
+          aria-live="off"
+          aria-label={props.label}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+          tabIndex={0}
+          onScroll={look}
+        >
+          {tail.more ? (
+            <div className="log-earlier">
+              <Button variant="link" size="sm" onClick={tail.earlier}>
+                {t('logs.earlier')}
+              </Button>
+            </div>
+          ) : null}
+          {lines.map((line) => (
+            <Row
+              key={line.id}
+              line={line}
+              withHost={columns.includes('host')}
+              withContainer={columns.includes('container')}
+              locale={locale}
+            />
+          ))}
+        </div>
+        {fresh > 0 ? (
+          <Button
+            className="log-fresh"
+            size="sm"
+            variant="primary"
+            onClick={() => {
+              const element = box.current;
+              if (element) element.scrollTop = element.scrollHeight;
+            }}
+          >
+            {t('logs.fresh', { count: format.number(fresh) })}
+          </Button>
+        ) : null}
+      </div>
+      <span className="sr-only" role="status">
+        {follow ? t('logs.following') : ''}
+      </span>
+    </div>
+  );
+}
