@@ -1,0 +1,311 @@
+// Discover: documents of any data stream of a deployment, searched, over time, and followed as they come.
+// Everything that is chosen is in the URL.
+import { Button } from '@patternfly/react-core';
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useSearchParams } from 'react-router';
+import { useDeployment, useMonitorCall, useSearch } from '../../api/monitor';
+import { useFormat } from '../../format/use-format';
+import { Search } from '../../generated/wharf/monitor/v1/search_pb';
+import { useT } from '../../i18n/i18n';
+import { TimeChart } from '../../shared/chart/TimeChart';
+import { DataNone, PartialData } from '../../shared/DataNone';
+import { Loading } from '../../shared/DataState';
+import { DeploymentChoice } from '../../shared/DeploymentChoice';
+import { Empty } from '../../shared/Empty';
+import { PageHead } from '../../shared/PageHead';
+import { ShowQuery } from '../../shared/query/ShowQuery';
+import { Refused } from '../../shared/Refused';
+import { bucketsOf, queryString } from '../../shared/search/build';
+import { fieldName } from '../../shared/search/discover-link';
+import { bucketFor, isRelative } from '../../shared/time/range';
+import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
+import { useTimeRange } from '../../shared/time/useTimeRange';
+import { useNow } from '../../shared/When';
+import { CopyButton } from './CopyButton';
+import './ask.css';
+import './discover.css';
+import './documents.css';
+import './fields.css';
+import { DocumentFlyout } from './DocumentFlyout';
+import { Documents } from './Documents';
+import { Export } from './Export';
+import { Facets } from './Facets';
+import { Fields } from './Fields';
+import { FollowBar } from './FollowBar';
+import { seriesOf } from './histogram';
+import { merged } from './lines';
+import { overTimeBody, PAGE, pageBody } from './requests';
+import { Streams } from './Streams';
+import { MOST_KEPT, useFollow, usePages } from './use-documents';
+import { Views } from './Views';
+import {
+  areLogs,
+  columnsFor,
+  everything,
+  joined,
+  lastingLink,
+  readView,
+  toggled,
+  type ViewState,
+  withClause,
+  writeView,
+} from './view-state';
+
+const QueryBar = lazy(() => import('./QueryBar'));
+const BARS = 80;
+const CHART_HEIGHT = 96;
+const AT_TOP = 8;
+/** The chart of what is followed moves on so often. */
+const CHART_MS = 10_000;
+
+/** The span of the list; while lines are followed it stands still, so that pages stay what they are. */
+function useListSpan(follow: boolean) {
+  const range = useTimeRange();
+  const { from, to, raw } = range;
+  const key = follow ? `${raw.from} ${raw.to}` : `${from} ${to}`;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key says when it is another
+  const span = useMemo(() => ({ from, to }), [follow, key]);
+  return { range, span };
+}
+
+export default function Discover() {
+  const t = useT();
+  const format = useFormat();
+  const deployment = useDeployment();
+  const [params, setParams] = useSearchParams();
+  const state = useMemo(() => readView(params), [params]);
+  const { q, follow } = state;
+  const { range, span } = useListSpan(follow);
+  const box = useRef<HTMLElement>(null);
+  const [paused, setPaused] = useState(false);
+  const [draft, setDraft] = useState(q);
+  useEffect(() => setDraft(q), [q]);
+
+  const streams = useMonitorCall(
+    Search.method.listDataStreams,
+    { options: { pageSize: 1000, orderBy: 'name' }, withIndices: true },
+    { every: 60_000 },
+  );
+  const names = useMemo(() => streams.data?.dataStreams.map((one) => one.name) ?? [], [streams.data]);
+  const { indices: chosen, columns: wanted } = state;
+  const indices = useMemo(() => (chosen.length > 0 ? chosen : everything(names)), [chosen, names]);
+  const columns = useMemo(() => (wanted.length > 0 ? wanted : columnsFor(indices)), [wanted, indices]);
+  const asks = indices.length > 0;
+
+  const change = useCallback(
+    (to: Partial<ViewState>, replace = false) => setParams((now) => writeView(now, to), { replace }),
+    [setParams],
+  );
+  const query = useCallback((next: string) => change({ q: next, doc: '' }), [change]);
+  const filter = (field: string, value: string, out: boolean) => query(withClause(q, field, value, out));
+
+  const listing = { deployment, indices, q, span, columns };
+  const pages = usePages(listing, asks);
+  const tail = useFollow(listing, pages.hits, follow && pages.query.isSuccess, paused);
+  const hits = useMemo(
+    () => (follow ? merged(tail.fresh, pages.hits, MOST_KEPT) : pages.hits),
+    [follow, tail.fresh, pages.hits],
+  );
+
+  const clock = useNow(follow ? CHART_MS : 0);
+  const until = follow ? Math.max(span.to, Math.ceil(clock / CHART_MS) * CHART_MS) : span.to;
+  const chart = useMemo(() => {
+    const [from, to] = [until - (span.to - span.from), until];
+    return { from, to, bucketMs: bucketFor(to - from, BARS) };
+  }, [span, until]);
+  const overTime = useSearch({ indices, body: overTimeBody(q, chart) }, { enabled: asks, keep: true });
+  const total = overTime.data?.hits.total?.value;
+  const series = useMemo(
+    () =>
+      seriesOf(bucketsOf(overTime.data?.aggregations, 'time'), {
+        bad: t('discover.band.bad'),
+        warn: t('discover.band.warn'),
+        note: t('discover.band.note'),
+        off: t('discover.band.off'),
+        none: t('discover.band.none'),
+        all: t('discover.documents'),
+      }),
+    [overTime.data, t],
+  );
+
+  // What is followed ends now.
+  const ended = follow && !isRelative(range.raw.to);
+  const { set } = range;
+  useEffect(() => {
+    if (ended) set({ from: 'now-15m', to: 'now' });
+  }, [ended, set]);
+  const { release } = tail;
+  useEffect(() => {
+    if (!paused) release();
+  }, [paused, release]);
+  const resume = () => {
+    box.current?.scrollTo({ top: 0 });
+    setPaused(false);
+  };
+  const turn = () => {
+    setPaused(false);
+    box.current?.scrollTo({ top: 0 });
+    change({ follow: !follow });
+    if (follow) range.renew();
+  };
+
+  const { fetchNextPage } = pages.query;
+  const more = useCallback(() => void fetchNextPage(), [fetchNextPage]);
+  const at = hits.findIndex((hit) => hit._id === state.doc);
+  const step = (by: -1 | 1) => {
+    const hit = at < 0 ? undefined : hits[at + by];
+    return hit ? () => change({ doc: hit._id }, true) : undefined;
+  };
+  const saved = { indices: chosen, q, columns: wanted, from: range.raw.from, to: range.raw.to };
+  const { error } = pages.query;
+  const isLogs = areLogs(chosen);
+  const loading = pages.query.isPending && (asks || streams.isPending);
+  const failed = streams.error && !asks ? streams.error : error;
+  return (
+    <div className="discover" aria-busy={loading || pages.query.isPlaceholderData}>
+      <PageHead
+        title={isLogs ? t('nav.logs') : t('nav.discover')}
+        note={total === undefined ? undefined : t('discover.total', { count: format.number(total) })}
+        actions={
+          <>
+            <DeploymentChoice />
+            <Views
+              open={state.view}
+              now={saved}
+              onOpen={(to, name) => {
+                const next = writeView(params, {
+                  indices: to.indices,
+                  q: to.q,
+                  columns: to.columns,
+                  view: name,
+                  doc: '',
+                });
+                if (to.from && to.to) {
+                  next.set('from', to.from);
+                  next.set('to', to.to);
+                }
+                setParams(next);
+              }}
+            />
+            <CopyButton text={() => lastingLink(new URL(window.location.href), deployment, span)}>
+              {t('discover.copy.link')}
+            </CopyButton>
+            <Export listing={listing} total={total} />
+            <ShowQuery indices={indices} body={pageBody(listing, undefined, PAGE)} deployment={deployment} />
+            <TimeRangePicker noCompare />
+          </>
+        }
+      />
+      <search className="ask">
+        <Streams chosen={chosen} names={names} onChoose={(next) => change({ indices: next, doc: '' })} />
+        <Suspense fallback={<div className="query-bar">{draft}</div>}>
+          <QueryBar
+            text={draft}
+            indices={indices}
+            span={span}
+            wrong={error !== null && q !== ''}
+            onChange={setDraft}
+            onRun={() => (draft.trim() === q ? range.renew() : query(draft.trim()))}
+          />
+        </Suspense>
+        <Button variant="primary" onClick={() => (draft.trim() === q ? range.renew() : query(draft.trim()))}>
+          {t('discover.search')}
+        </Button>
+        <FollowBar follow={follow} tail={tail} paused={paused} onTurn={turn} />
+      </search>
+      <div className="found">
+        <Fields
+          indices={indices}
+          q={q}
+          span={span}
+          columns={columns}
+          onColumns={(next) => change({ columns: next })}
+          onFilter={filter}
+        />
+        <div className="found-main">
+          <TimeChart
+            title={t('discover.overTime')}
+            unit="count"
+            series={series}
+            height={CHART_HEIGHT}
+            range={chart}
+            stacked
+            bars
+            onZoom={range.zoom}
+            onBack={range.back}
+            empty={<span className="quiet">{loading ? '' : t('discover.none')}</span>}
+          />
+          <Facets aggregations={overTime.data?.aggregations} q={q} onQuery={query} />
+          <PartialData answers={[...pages.answers, overTime.data]} />
+          <div className="card listed">
+            {failed ? (
+              <Refused
+                error={failed}
+                title={t('discover.failed')}
+                retry={() => void (asks ? pages.query.refetch() : streams.refetch())}
+              />
+            ) : null}
+            {tail.error ? <Refused error={tail.error} title={t('discover.follow.failed')} /> : null}
+            {loading ? <Loading lines={12} /> : null}
+            {!loading && !failed && hits.length === 0 ? (
+              asks ? (
+                <DataNone
+                  indices={indices}
+                  title={t('discover.none')}
+                  onShow={range.zoom}
+                  {...(q ? { filter: [queryString(q)] } : {})}
+                />
+              ) : (
+                <Empty title={t('discover.streams.never')}>{t('discover.streams.never.about')}</Empty>
+              )
+            ) : null}
+            {hits.length > 0 ? (
+              <Documents
+                box={box}
+                hits={hits}
+                columns={columns}
+                open={state.doc}
+                more={pages.query.hasNextPage}
+                fetching={pages.query.isFetchingNextPage}
+                onMore={more}
+                onOpen={(hit) => change({ doc: hit._id }, state.doc !== '')}
+                onColumns={(next) => change({ columns: next })}
+                onScroll={(top) => setPaused(follow && top > AT_TOP)}
+                end={
+                  pages.query.hasNextPage ? (
+                    <p className="quiet list-end">{t('state.loading')}</p>
+                  ) : (
+                    <p className="quiet list-end">
+                      {t('discover.end', { count: format.number(hits.length) })}
+                    </p>
+                  )
+                }
+              />
+            ) : null}
+            {follow && paused ? (
+              <Button className="resume" variant="primary" size="sm" onClick={resume}>
+                {tail.held > 0
+                  ? t('discover.follow.resume', { count: format.number(tail.held) })
+                  : t('discover.follow.resumeNone')}
+              </Button>
+            ) : null}
+          </div>
+        </div>
+      </div>
+      {state.doc ? (
+        <DocumentFlyout
+          deployment={deployment}
+          indices={indices}
+          id={state.doc}
+          columns={columns}
+          previous={step(-1)}
+          next={step(1)}
+          onFilter={filter}
+          onExists={(field) => query(joined(q, `${fieldName(field)}:*`, `NOT ${fieldName(field)}:*`))}
+          onColumn={(field) => change({ columns: toggled(columns, field) })}
+          onClose={() => change({ doc: '' })}
+        />
+      ) : null}
+    </div>
+  );
+}

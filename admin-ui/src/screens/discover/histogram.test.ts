@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { seriesOf } from './histogram';
+
+const words = { bad: 'Bad', warn: 'Warn', note: 'Info', off: 'Debug', none: 'None', all: 'Documents' };
+const bucket = (key: number, doc_count: number, levels: Record<string, number>) => ({
+  key,
+  doc_count,
+  levels: { buckets: Object.entries(levels).map(([level, count]) => ({ key: level, doc_count: count })) },
+});
+
+test('documents are stacked by how bad their level is, and the rest is told apart', () => {
+  const series = seriesOf([bucket(0, 10, { error: 2, fatal: 1, info: 4 }), bucket(60, 1, { odd: 1 })], words);
+  expect(series.map((one) => [one.label, one.points])).toEqual([
+    [
+      'Bad',
+      [
+        [0, 3],
+        [60, 0],
+      ],
+    ],
+    [
+      'Info',
+      [
+        [0, 4],
+        [60, 0],
+      ],
+    ],
+    [
+      'None',
+      [
+        [0, 3],
+        [60, 1],
+      ],
+    ],
+  ]);
+});
+
+test('without any level there is one series, without documents none', () => {
+  expect(seriesOf([bucket(0, 5, {})], words).map((one) => one.label)).toEqual(['Documents']);
+  expect(seriesOf([bucket(0, 0, {})], words)).toEqual([]);
+});
