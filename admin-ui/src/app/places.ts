@@ -16,6 +16,7 @@ export const PLACES: { title: MessageKey; places: Place[] }[] = [
     places: [
       { path: '/', label: 'nav.overview', key: 'o', platform: false },
       { path: '/hosts', label: 'nav.hosts', key: 'h', platform: true },
+      { path: '/placement', label: 'nav.placement', key: 'm', platform: true },
       { path: '/containers', label: 'nav.containers', key: 'c', platform: true },
       { path: '/control-plane', label: 'nav.controlPlane', key: 'k', platform: true },
       { path: '/changes', label: 'nav.changes', key: 'e', platform: true },
@@ -26,6 +27,16 @@ export const PLACES: { title: MessageKey; places: Place[] }[] = [
     places: [
       { path: '/deployments', label: 'nav.deployments', key: 'd', platform: false },
       { path: '/plans', label: 'nav.plans', key: 'p', platform: false },
+    ],
+  },
+  {
+    title: 'nav.observe',
+    places: [
+      { path: '/discover?index=logs-*', label: 'nav.logs', key: 'l', platform: false },
+      { path: '/discover', label: 'nav.discover', key: 'f', platform: false },
+      { path: '/dashboards', label: 'nav.dashboards', key: 'b', platform: false },
+      { path: '/services', label: 'nav.services', key: 'v', platform: false },
+      { path: '/alerts', label: 'nav.alerts', key: 'r', platform: false },
     ],
   },
   {
@@ -43,4 +54,17 @@ export function placesFor(rights: Rights): { title: MessageKey; places: Place[] 
     ...group,
     places: group.places.filter((place) => rights.seesPlatform || !place.platform),
   }));
+}
+
+/** The entry of the page that is shown. Of two with one path it is the one whose parameters the URL has. */
+export function isCurrent(place: Place, location: { pathname: string; search: string }): boolean {
+  const [path = '', search = ''] = place.path.split('?');
+  const here = location.pathname === path || (path !== '/' && location.pathname.startsWith(`${path}/`));
+  if (!here) return false;
+  const asked = new URLSearchParams(location.search);
+  const has = (text: string) =>
+    [...new URLSearchParams(text)].every(([name, value]) => asked.get(name) === value);
+  if (search) return has(search);
+  const others = PLACES.flatMap((group) => group.places).filter((one) => one.path.startsWith(`${path}?`));
+  return !others.some((one) => has(one.path.slice(path.length + 1)));
 }

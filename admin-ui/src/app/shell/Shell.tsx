@@ -1,11 +1,11 @@
 // What stands around every screen: header, navigation, palette, keys, and the live stream.
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
-import { NavLink, Outlet, useLocation } from 'react-router';
+import { Link, Outlet, useLocation } from 'react-router';
 import { startLive } from '../../api/live';
 import { useRights } from '../../api/session';
 import { useT } from '../../i18n/i18n';
-import { placesFor } from '../places';
+import { isCurrent, placesFor } from '../places';
 import { Header } from './Header';
 import { Keys } from './Keys';
 import { Palette } from './Palette';
@@ -15,7 +15,8 @@ export function Shell() {
   const t = useT();
   const queries = useQueryClient();
   const rights = useRights();
-  const { pathname } = useLocation();
+  const location = useLocation();
+  const { pathname } = location;
   const [palette, setPalette] = useState(false);
   const [keys, setKeys] = useState(false);
   useEffect(() => startLive(queries), [queries]);
@@ -42,9 +43,9 @@ export function Shell() {
             <ul>
               {group.places.map((place) => (
                 <li key={place.path}>
-                  <NavLink to={place.path} end={place.path === '/'}>
+                  <Link to={place.path} aria-current={isCurrent(place, location) ? 'page' : undefined}>
                     {t(place.label)}
-                  </NavLink>
+                  </Link>
                 </li>
               ))}
             </ul>
