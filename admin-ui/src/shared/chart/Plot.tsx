@@ -5,7 +5,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { useI18n } from '../../i18n/i18n';
 import { momentTexts, stepsOf, valueText } from './axis';
-import { PREVIOUS, type SeriesLook } from './colours';
+import { faint, PREVIOUS, type SeriesLook } from './colours';
 import { type Frame, lonely, stackedValues, type Values } from './frame';
 import type { Unit } from './types';
 import { useLook } from './use-look';
@@ -49,10 +49,6 @@ const STEPS = [
 
 function token(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-function faint(colour: string, part: number): string {
-  return `color-mix(in srgb, ${colour} ${part}%, transparent)`;
 }
 
 function dataOf(frame: Frame, stacked: boolean, bars: boolean): uPlot.AlignedData {
@@ -220,6 +216,7 @@ export default function Plot(props: PlotProps) {
         made.setCursor({ left, top: at === undefined ? -10 : made.over.clientHeight / 2 });
       },
       select: (from, to) => {
+        if (from === to) return made.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
         const left = made.valToPos(from, 'x');
         const width = made.valToPos(to, 'x') - left;
         made.setSelect({ left, top: 0, width, height: made.over.clientHeight }, false);

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { colourOf, forgetColours, looksOf } from './colours';
+import { colourOf, faint, forgetColours, looksOf } from './colours';
 
 const ids = (count: number) => Array.from({ length: count }, (_, at) => `container-${at}`);
 
@@ -23,4 +23,10 @@ test('the order of the series does not matter', () => {
   const one = looksOf(ids(5), 'light');
   forgetColours();
   expect(looksOf(ids(5).reverse(), 'light')).toEqual(one);
+});
+
+test('a colour is made faint', () => {
+  expect(faint('#014b8b', 20)).toBe('#014b8b33');
+  expect(faint('#fff', 100)).toBe('#ffffffff');
+  expect(faint('red', 20)).toBe('red');
 });

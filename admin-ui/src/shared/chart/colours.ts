@@ -84,3 +84,18 @@ export function looksOf(ids: readonly string[], look: Look = lookNow()): Map<str
 export function forgetColours(): void {
   slots.clear();
 }
+
+/** The same colour with so many percent of it; canvases take no mixtures. */
+export function faint(colour: string, percent: number): string {
+  const short = /^#([0-9a-f])([0-9a-f])([0-9a-f])$/i.exec(colour);
+  const whole = short
+    ? `#${short
+        .slice(1)
+        .map((digit) => digit + digit)
+        .join('')}`
+    : colour;
+  if (!/^#[0-9a-f]{6}$/i.test(whole)) return colour;
+  return `${whole}${Math.round((percent / 100) * 255)
+    .toString(16)
+    .padStart(2, '0')}`;
+}
