@@ -29,7 +29,7 @@ interface ShowQueryProps {
 
 type Form = 'console' | 'curl';
 
-function Query({ indices, body, deployment, close }: ShowQueryProps & { close: () => void }) {
+export function Query({ indices, body, deployment, close }: ShowQueryProps & { close: () => void }) {
   const t = useT();
   const inUrl = useDeployment();
   const [form, setForm] = useState<Form>('console');

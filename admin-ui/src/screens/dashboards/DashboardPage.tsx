@@ -1,0 +1,471 @@
+// One dashboard: looked at, and changed. What is changed is a draft in this browser until it is saved.
+import { Alert, Button, Dropdown, DropdownItem, DropdownList, MenuToggle } from '@patternfly/react-core';
+import MoreIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useNavigate, useParams, useSearchParams } from 'react-router';
+import { SYSTEM, useDeployment, useMonitorCall } from '../../api/monitor';
+import { useRights } from '../../api/session';
+import { clock } from '../../format/format';
+import { type Dashboard, Dashboards as Service } from '../../generated/wharf/monitor/v1/dashboards_pb';
+import { Origin } from '../../generated/wharf/monitor/v1/watches_pb';
+import { useI18n } from '../../i18n/i18n';
+import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
+import { Confirm } from '../../shared/Confirm';
+import { DataState } from '../../shared/DataState';
+import { Empty } from '../../shared/Empty';
+import { PageHead } from '../../shared/PageHead';
+import { Refused } from '../../shared/Refused';
+import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
+import { useTimeRange } from '../../shared/time/useTimeRange';
+import { Conflict, Differences } from './Conflict';
+import { asPut, isConflict, useDeleteDashboard, usePutDashboard } from './changes';
+import './dashboards.css';
+import { DocumentDialog } from './DocumentDialog';
+import { freshId, type Panel, readDocument, titleIn, writeDocument } from './document';
+import { type Content, type Draft, differences, dropDraft, keepDraft, keptDraft, sameContent } from './draft';
+import { Editor, newPanel } from './Editor';
+import { Grid, heightOf } from './Grid';
+import { compact, put, roomFor, step } from './layout';
+import { Faults, NewDashboard } from './NewDashboard';
+import { SHIPPED_WORDS } from './names';
+import { PanelBox, saveFile } from './PanelBox';
+import { titled } from './query';
+import { useChosen, Variables } from './Variables';
+
+const REFRESH = 30;
+
+interface Edited {
+  panel: Panel;
+  isNew: boolean;
+}
+
+function useDraft(deployment: string, name: string, saved: Dashboard, loaded: Content) {
+  const [draft, setDraft] = useState<Draft | undefined>(() => keptDraft(deployment, name));
+  const keep = useCallback(
+    (content: Content) => {
+      setDraft((before) => {
+        const next = { ...content, version: before?.version ?? saved.version, at: Date.now() };
+        keepDraft(deployment, name, next);
+        return next;
+      });
+    },
+    [deployment, name, saved.version],
+  );
+  const drop = useCallback(() => {
+    dropDraft(deployment, name);
+    setDraft(undefined);
+  }, [deployment, name]);
+  // What has become the same as the saved one is no draft any more.
+  const same = draft !== undefined && sameContent(draft, loaded);
+  return { draft: same ? undefined : draft, keep, drop };
+}
+
+interface BoardProps {
+  name: string;
+  deployment: string;
+  saved: Dashboard;
+  loaded: Content;
+  refetch: () => void;
+}
+
+function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
+  const { t, language, locale } = useI18n();
+  const navigate = useNavigate();
+  const rights = useRights();
+  const [params, setParams] = useSearchParams();
+  const shipped = saved.origin === Origin.SHIPPED;
+  const whyNot = !rights.manages ? t('why.manager') : shipped ? t('dashboards.why.shipped') : undefined;
+  const editing = params.get('edit') === '1' && !whyNot;
+  const { draft, keep, drop } = useDraft(deployment, name, saved, loaded);
+  const shown: Content = editing && draft ? draft : loaded;
+  const { document } = shown;
+
+  const defaults = {
+    refresh: document.refresh ?? REFRESH,
+    ...(document.time ?? {}),
+  };
+  const range = useTimeRange(defaults);
+  const chosen = useChosen(document.variables);
+  const where = useMemo(() => ({ deployment, range, chosen }), [deployment, range, chosen]);
+
+  const [edited, setEdited] = useState<Edited>();
+  const [dialog, setDialog] = useState<'copy' | 'delete' | 'document' | 'discard'>();
+  const [menu, setMenu] = useState(false);
+  const [closed, setClosed] = useState(false);
+  /** What was to be saved last. */
+  const [attempt, setAttempt] = useState<Content>();
+
+  const setEditing = useCallback(
+    (on: boolean) =>
+      setParams(
+        (now) => {
+          const next = new URLSearchParams(now);
+          if (on) next.set('edit', '1');
+          else next.delete('edit');
+          return next;
+        },
+        { replace: true },
+      ),
+    [setParams],
+  );
+
+  const save = usePutDashboard(deployment, () => {
+    drop();
+    setEdited(undefined);
+    setEditing(false);
+  });
+  const conflict = isConflict(save.error);
+  const store = (content: Content, version: string) => {
+    setAttempt(content);
+    save.mutate(asPut(name, content, version));
+  };
+  useEffect(() => {
+    if (!conflict) return;
+    setEdited(undefined);
+    refetch();
+  }, [conflict, refetch]);
+  const remove = useDeleteDashboard(deployment, () => {
+    dropDraft(deployment, name);
+    void navigate(deployment === SYSTEM ? '/dashboards' : `/dashboards?in=${deployment}`);
+  });
+
+  const setPanels = (panels: readonly Panel[]) =>
+    keep({ ...shown, document: { ...document, panels: [...panels] } });
+  const changed = (panel: Panel, isNew: boolean): Panel[] => {
+    const { panels } = document;
+    if (!isNew) return panels.map((one) => (one.id === panel.id ? panel : one));
+    const id = freshId(document, panel.title || panel.kind);
+    return compact([...panels, { ...panel, id, at: roomFor(panels, panel.at.w, panel.at.h) }]);
+  };
+  const take = (panel: Panel) => {
+    if (!edited) return;
+    const panels = changed(panel, edited.isNew);
+    if (editing) {
+      setPanels(panels);
+      setEdited(undefined);
+    } else {
+      // Outside of the editing a new chart is saved at once: there is nothing else to be saved with it.
+      store({ ...shown, document: { ...document, panels } }, saved.version);
+    }
+  };
+  const titleOf = (panel: Panel) => titled(titleIn(panel, language), chosen, t('list.all'));
+  const word = shipped ? SHIPPED_WORDS[name] : undefined;
+  const title = word ? t(word) : shown.title || name;
+
+  return (
+    <>
+      <PageHead
+        title={title}
+        trail={[
+          {
+            to: deployment === SYSTEM ? '/dashboards' : `/dashboards?in=${encodeURIComponent(deployment)}`,
+            label: t('nav.dashboards'),
+          },
+        ]}
+        note={shipped ? t('dashboards.origin.shipped') : undefined}
+        actions={
+          <>
+            <TimeRangePicker defaults={defaults} />
+            <ActionButton
+              variant={editing ? 'secondary' : 'primary'}
+              whyNot={whyNot}
+              onClick={() => setEdited({ panel: newPanel(), isNew: true })}
+            >
+              {t('dashboards.add')}
+            </ActionButton>
+            {editing ? (
+              <>
+                <ActionButton
+                  variant="primary"
+                  isLoading={save.isPending}
+                  whyNot={draft ? undefined : t('dashboards.why.same')}
+                  onClick={() => draft && store(draft, draft.version)}
+                >
+                  {t('save')}
+                </ActionButton>
+                <Button variant="link" onClick={() => (draft ? setDialog('discard') : setEditing(false))}>
+                  {t('dashboards.end')}
+                </Button>
+              </>
+            ) : shipped ? (
+              <ActionButton
+                variant="secondary"
+                whyNot={rights.manages ? undefined : t('why.manager')}
+                onClick={() => setDialog('copy')}
+              >
+                {t('dashboards.copy')}
+              </ActionButton>
+            ) : (
+              <ActionButton variant="secondary" whyNot={whyNot} onClick={() => setEditing(true)}>
+                {t('edit')}
+              </ActionButton>
+            )}
+            <Dropdown
+              isOpen={menu}
+              onOpenChange={setMenu}
+              onSelect={() => setMenu(false)}
+              popperProps={{ position: 'right', appendTo: 'inline' }}
+              toggle={(ref) => (
+                <MenuToggle
+                  ref={ref}
+                  variant="plain"
+                  isExpanded={menu}
+                  onClick={() => setMenu(!menu)}
+                  aria-label={t('dashboards.more.actions')}
+                  icon={<MoreIcon />}
+                />
+              )}
+            >
+              <DropdownList>
+                <DropdownItem
+                  onClick={() =>
+                    saveFile(
+                      `${name}.json`,
+                      `${JSON.stringify(
+                        {
+                          title: shown.title,
+                          description: shown.description,
+                          ...(JSON.parse(writeDocument(document)) as object),
+                        },
+                        null,
+                        2,
+                      )}\n`,
+                      'application/json',
+                    )
+                  }
+                >
+                  {t('dashboards.export')}
+                </DropdownItem>
+                {rights.manages ? (
+                  <DropdownItem onClick={() => setDialog('copy')}>{t('dashboards.copy')}</DropdownItem>
+                ) : null}
+                {whyNot ? null : (
+                  <>
+                    <DropdownItem
+                      onClick={() => {
+                        setEditing(true);
+                        setDialog('document');
+                      }}
+                    >
+                      {t('dashboards.settings')}
+                    </DropdownItem>
+                    <DropdownItem isDanger onClick={() => setDialog('delete')}>
+                      {t('dashboards.delete')}
+                    </DropdownItem>
+                  </>
+                )}
+              </DropdownList>
+            </Dropdown>
+            <ApiRequest plain method={Service.method.getDashboard} input={{ name }} deployment={deployment} />
+          </>
+        }
+      />
+      {draft && !editing && !whyNot ? (
+        <Alert
+          isInline
+          variant="info"
+          title={t('dashboards.draft', { at: clock(new Date(draft.at), locale, new Date()) })}
+          actionLinks={
+            <>
+              <Button variant="link" isInline onClick={() => setEditing(true)}>
+                {t('dashboards.draft.continue')}
+              </Button>
+              <Button variant="link" isInline onClick={() => setDialog('discard')}>
+                {t('dashboards.discard')}
+              </Button>
+            </>
+          }
+        >
+          <Differences of={differences(loaded, draft)} />
+        </Alert>
+      ) : null}
+      {draft && editing && draft.version !== saved.version ? (
+        <Alert isInline variant="warning" title={t('dashboards.changedMeanwhile')} />
+      ) : null}
+      {save.error && !conflict && !edited ? <Refused error={save.error} /> : null}
+      <Variables variables={document.variables} chosen={chosen} deployment={deployment} range={range} />
+      {document.panels.length === 0 ? (
+        <section className="card">
+          <Empty title={t('dashboards.empty')}>
+            {whyNot ?? (
+              <Button variant="link" isInline onClick={() => setEdited({ panel: newPanel(), isNew: true })}>
+                {t('dashboards.add')}
+              </Button>
+            )}
+          </Empty>
+        </section>
+      ) : (
+        <Grid panels={document.panels} editing={editing} titleOf={titleOf} onChange={setPanels}>
+          {(panel, handle) => (
+            <PanelBox
+              panel={panel}
+              title={titleOf(panel)}
+              where={where}
+              height={heightOf(panel.at.h)}
+              editing={editing}
+              handle={handle}
+              changes={
+                whyNot
+                  ? undefined
+                  : {
+                      edit: () => setEdited({ panel, isNew: false }),
+                      duplicate: () => {
+                        const copy = { ...panel, id: freshId(document, panel.id) };
+                        const at = roomFor(document.panels, panel.at.w, panel.at.h);
+                        setPanels(put([...document.panels, { ...copy, at }], copy.id, at));
+                      },
+                      remove: () => setPanels(compact(document.panels.filter((one) => one.id !== panel.id))),
+                      step: (by) => setPanels(step(document.panels, panel.id, by)),
+                    }
+              }
+            />
+          )}
+        </Grid>
+      )}
+      {edited ? (
+        <Editor
+          panel={edited.panel}
+          isNew={edited.isNew}
+          where={where}
+          action={editing ? t('dashboards.apply') : t('save')}
+          busy={save.isPending}
+          error={conflict ? null : save.error}
+          onSave={take}
+          onClose={() => {
+            save.reset();
+            setEdited(undefined);
+          }}
+        />
+      ) : null}
+      {conflict && attempt && !closed ? (
+        <Conflict
+          draft={attempt}
+          saved={saved}
+          busy={save.isPending}
+          onOver={() => store(attempt, saved.version)}
+          onTake={() => {
+            save.reset();
+            drop();
+            setEditing(false);
+          }}
+          onCopy={() => {
+            setClosed(true);
+            setDialog('copy');
+          }}
+          onClose={() => save.reset()}
+        />
+      ) : null}
+      {dialog === 'copy' ? (
+        <NewDashboard
+          deployment={deployment}
+          from={conflict && attempt ? attempt : { ...shown, title }}
+          onMade={() => {
+            if (conflict) drop();
+          }}
+          onClose={() => {
+            setDialog(undefined);
+            setClosed(false);
+          }}
+        />
+      ) : null}
+      {dialog === 'document' ? (
+        <DocumentDialog
+          content={shown}
+          onTake={(content) => {
+            keep(content);
+            setDialog(undefined);
+          }}
+          onClose={() => setDialog(undefined)}
+        />
+      ) : null}
+      {dialog === 'discard' && draft ? (
+        <Confirm
+          title={t('dashboards.discard')}
+          action={t('dashboards.discard')}
+          danger
+          busy={false}
+          error={null}
+          onConfirm={() => {
+            drop();
+            setEditing(false);
+            setDialog(undefined);
+          }}
+          onClose={() => setDialog(undefined)}
+          extra={
+            editing ? (
+              <Button
+                variant="link"
+                onClick={() => {
+                  setEditing(false);
+                  setDialog(undefined);
+                }}
+              >
+                {t('dashboards.keep')}
+              </Button>
+            ) : null
+          }
+        >
+          <p>{t('dashboards.discard.about')}</p>
+          <Differences of={differences(loaded, draft)} />
+        </Confirm>
+      ) : null}
+      {dialog === 'delete' ? (
+        <Confirm
+          title={t('dashboards.delete')}
+          action={t('dashboards.delete')}
+          name={name}
+          danger
+          busy={remove.isPending}
+          error={remove.error}
+          onConfirm={() => remove.mutate({ name, expectedVersion: saved.version })}
+          onClose={() => setDialog(undefined)}
+        >
+          <p>{t('dashboards.delete.about', { title })}</p>
+        </Confirm>
+      ) : null}
+    </>
+  );
+}
+
+export default function DashboardPage() {
+  const { t } = useI18n();
+  const { name = '' } = useParams();
+  const deployment = useDeployment();
+  const query = useMonitorCall(Service.method.getDashboard, { name }, { deployment });
+  const { refetch } = query;
+  const again = useCallback(() => void refetch(), [refetch]);
+  const text = query.data?.documentJson;
+  const read = useMemo(() => (text === undefined ? undefined : readDocument(text)), [text]);
+  const { title = '', description = '' } = query.data ?? {};
+  const loaded = useMemo<Content | undefined>(
+    () => (read?.document ? { title, description, document: read.document } : undefined),
+    [read, title, description],
+  );
+  if (query.data && loaded) {
+    return (
+      <Board
+        key={`${deployment} ${name}`}
+        name={name}
+        deployment={deployment}
+        saved={query.data}
+        loaded={loaded}
+        refetch={again}
+      />
+    );
+  }
+  return (
+    <>
+      <PageHead title={name} trail={[{ to: '/dashboards', label: t('nav.dashboards') }]} />
+      <section className="card">
+        <DataState query={query} lines={8}>
+          {() => (
+            <Empty title={t('dashboards.unreadable')}>
+              <Faults faults={read?.faults ?? []} />
+            </Empty>
+          )}
+        </DataState>
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,505 @@
+// What a panel shows, with the panel itself beside it while it is being made.
+import {
+  Button,
+  Checkbox,
+  ExpandableSection,
+  FormGroup,
+  FormSelect,
+  FormSelectOption,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+  TextArea,
+  TextInput,
+} from '@patternfly/react-core';
+import CloseIcon from '@patternfly/react-icons/dist/esm/icons/times-icon';
+import { useDeferredValue, useEffect, useState } from 'react';
+import { useSearch } from '../../api/monitor';
+import type { Field } from '../../generated/wharf/monitor/v1/search_pb';
+import { useT } from '../../i18n/i18n';
+import { ActionButton } from '../../shared/ActionButton';
+import type { Unit } from '../../shared/chart/types';
+import { Refused } from '../../shared/Refused';
+import { all, bucketsOf, exists, rangeOf, terms } from '../../shared/search/build';
+import { KINDS, type Kind, type Metric, OFS, type Of, type Panel, UNITS } from './document';
+import { FieldInput, StreamInput, useFields } from './FieldInput';
+import { guess } from './guess';
+import { KIND_WORDS, OF_WORDS, UNIT_WORDS } from './names';
+import { PanelBox } from './PanelBox';
+import type { PanelWhere } from './use-panel';
+
+/** Where a field is looked for before it is known which stream has it. */
+const ANYWHERE = ['metrics-*', 'logs-*'];
+const DAY_MS = 86_400_000;
+const MOST_METRICS = 4;
+const PREVIEW = 300;
+
+interface EditorProps {
+  panel: Panel;
+  isNew: boolean;
+  where: PanelWhere;
+  /** The word of the button that takes it over. */
+  action: string;
+  busy: boolean;
+  error: unknown;
+  onSave: (panel: Panel) => void;
+  onClose: () => void;
+}
+
+export function newPanel(): Panel {
+  return {
+    id: '',
+    kind: 'line',
+    title: '',
+    at: { x: 0, y: 0, w: 6, h: 6 },
+    index: ANYWHERE,
+    metrics: [{ of: 'avg', field: '' }],
+  };
+}
+
+function isAnywhere(panel: Panel): boolean {
+  return panel.index?.join() === ANYWHERE.join();
+}
+
+/** Without what is empty: a document says nothing about what it does not need. */
+export function tidied(panel: Panel): Panel {
+  const kept = Object.entries(panel).filter(
+    ([name, value]) =>
+      name === 'title' ||
+      (value !== undefined && value !== '' && !(Array.isArray(value) && value.length === 0)),
+  );
+  const tidy = Object.fromEntries(kept) as unknown as Panel;
+  if (tidy.kind !== 'markdown') return tidy;
+  const { id, kind, title, titles, at, text } = tidy;
+  return { id, kind, title, at, ...(titles ? { titles } : {}), text: text ?? '' };
+}
+
+function without<T extends object, K extends keyof T>(value: T, ...names: K[]): T {
+  const rest = { ...value };
+  for (const name of names) delete rest[name];
+  return rest;
+}
+
+interface NumberInputProps {
+  id: string;
+  label: string;
+  value: number | undefined;
+  onChange: (value: number | undefined) => void;
+}
+
+function NumberInput({ id, label, value, onChange }: NumberInputProps) {
+  const [text, setText] = useState(value === undefined ? '' : String(value));
+  return (
+    <FormGroup label={label} fieldId={id}>
+      <TextInput
+        id={id}
+        inputMode="decimal"
+        value={text}
+        validated={text.trim() !== '' && !Number.isFinite(Number(text)) ? 'error' : 'default'}
+        onChange={(_, next) => {
+          setText(next);
+          const number = Number(next);
+          onChange(next.trim() === '' || !Number.isFinite(number) ? undefined : number);
+        }}
+      />
+    </FormGroup>
+  );
+}
+
+interface MetricRowProps {
+  metric: Metric;
+  at: number;
+  panel: Panel;
+  deployment: string;
+  first: boolean;
+  onChange: (metric: Metric, field?: Field) => void;
+  onRemove: (() => void) | undefined;
+}
+
+function MetricRow({ metric, at, panel, deployment, first, onChange, onRemove }: MetricRowProps) {
+  const t = useT();
+  return (
+    <div className="metric-row">
+      <FormSelect
+        aria-label={t('dashboards.of')}
+        value={metric.of}
+        onChange={(_, of) => {
+          const next: Metric = { ...metric, of: of as Of };
+          onChange(of === 'percentile' ? { ...next, percentile: next.percentile ?? 95 } : next);
+        }}
+      >
+        {OFS.map((of) => (
+          <FormSelectOption key={of} value={of} label={t(OF_WORDS[of])} />
+        ))}
+      </FormSelect>
+      {metric.of === 'percentile' ? (
+        <TextInput
+          className="percentile"
+          aria-label={t('dashboards.percentile')}
+          inputMode="decimal"
+          value={metric.percentile ?? ''}
+          onChange={(_, text) => {
+            const percentile = Number(text);
+            if (percentile >= 0 && percentile <= 100) onChange({ ...metric, percentile });
+          }}
+        />
+      ) : null}
+      <FieldInput
+        id={`panel-field-${at}`}
+        label={t('dashboards.field')}
+        placeholder="docker.cpu.total.pct"
+        autoFocus={first}
+        value={metric.field ?? ''}
+        indices={panel.index ?? []}
+        deployment={deployment}
+        aggregatable
+        onChange={(field, known) => onChange({ ...metric, field }, known)}
+      />
+      {onRemove ? (
+        <Button
+          variant="plain"
+          size="sm"
+          icon={<CloseIcon />}
+          aria-label={t('dashboards.metric.remove')}
+          onClick={onRemove}
+        />
+      ) : null}
+    </div>
+  );
+}
+
+/** The stream that has the field, once one is named that could be in any. */
+function useStreamOf(deployment: string, panel: Panel, now: number): string | undefined {
+  const field = panel.metrics?.[0]?.field || panel.split?.[0] || '';
+  const looks = isAnywhere(panel) && field !== '';
+  const fields = useFields(deployment, ANYWHERE, field);
+  const known = fields.data?.fields.some((one) => one.name === field) ?? false;
+  const found = useSearch(
+    {
+      deployment,
+      indices: ANYWHERE,
+      body: {
+        size: 0,
+        track_total_hits: false,
+        query: all([exists(field || '@timestamp'), rangeOf({ from: now - DAY_MS, to: now })]),
+        aggs: { type: terms('data_stream.type', 2, { set: terms('data_stream.dataset', 1) }) },
+      },
+    },
+    { enabled: looks && known },
+  );
+  if (!looks || !known) return undefined;
+  const [type] = bucketsOf(found.data?.aggregations, 'type');
+  const [set] = bucketsOf(type, 'set');
+  return type && set ? `${type.key}-${set.key}-*` : undefined;
+}
+
+function ChartForm({
+  panel,
+  change,
+  where,
+  isNew,
+}: {
+  panel: Panel;
+  change: (panel: Panel) => void;
+  where: PanelWhere;
+  isNew: boolean;
+}) {
+  const t = useT();
+  const { deployment, range } = where;
+  const [touched, setTouched] = useState(!isNew);
+  const [more, setMore] = useState(false);
+  const metrics = panel.metrics ?? [];
+  const stream = useStreamOf(deployment, panel, range.to);
+  useEffect(() => {
+    if (stream) change({ ...panel, index: [stream] });
+  }, [stream, panel, change]);
+
+  const setMetric = (at: number, metric: Metric, field?: Field) => {
+    const next = metrics.map((one, place) => (place === at ? metric : one));
+    if (field && at === 0 && !touched) {
+      const best = guess(field.name, field.type);
+      change({
+        ...without(panel, 'split'),
+        ...(best.unit ? { unit: best.unit } : {}),
+        kind: best.kind,
+        title: best.title,
+        metrics: [best.metric],
+        ...(best.split ? { split: best.split } : {}),
+      });
+    } else change({ ...panel, metrics: next });
+  };
+  const touch = (next: Panel) => {
+    setTouched(true);
+    change(next);
+  };
+  const list = (text: string) =>
+    text
+      .split(',')
+      .map((one) => one.trim())
+      .filter(Boolean);
+
+  return (
+    <>
+      <FormGroup label={t('dashboards.shows')} role="group">
+        {metrics.map((metric, at) => (
+          <MetricRow
+            // biome-ignore lint/suspicious/noArrayIndexKey: a metric has no other name than its place
+            key={at}
+            metric={metric}
+            at={at}
+            panel={panel}
+            deployment={deployment}
+            first={at === 0}
+            onChange={(next, field) => setMetric(at, next, field)}
+            onRemove={
+              metrics.length > 1
+                ? () => touch({ ...panel, metrics: metrics.filter((_, place) => place !== at) })
+                : undefined
+            }
+          />
+        ))}
+        {metrics.length < MOST_METRICS ? (
+          <Button
+            variant="link"
+            size="sm"
+            isInline
+            onClick={() => touch({ ...panel, metrics: [...metrics, { of: 'avg', field: '' }] })}
+          >
+            {t('dashboards.metric.add')}
+          </Button>
+        ) : null}
+      </FormGroup>
+      <FormGroup label={t('dashboards.stream')} fieldId="panel-stream">
+        <StreamInput
+          id="panel-stream"
+          value={panel.index?.join(', ') ?? ''}
+          deployment={deployment}
+          onChange={(text) => change({ ...panel, index: list(text) })}
+        />
+      </FormGroup>
+      <div className="pair">
+        <FormGroup label={t('dashboards.split')} fieldId="panel-split">
+          <FieldInput
+            id="panel-split"
+            placeholder="host.name"
+            value={panel.split?.[0] ?? ''}
+            indices={panel.index ?? []}
+            deployment={deployment}
+            aggregatable
+            onChange={(field) => {
+              const second = panel.split?.slice(1) ?? [];
+              touch(field ? { ...panel, split: [field, ...second] } : without(panel, 'split'));
+            }}
+          />
+        </FormGroup>
+        <FormGroup label={t('dashboards.unit')} fieldId="panel-unit">
+          <FormSelect
+            id="panel-unit"
+            value={panel.unit ?? 'count'}
+            onChange={(_, unit) => touch({ ...panel, unit: unit as Unit })}
+          >
+            {UNITS.map((unit) => (
+              <FormSelectOption key={unit} value={unit} label={t(UNIT_WORDS[unit])} />
+            ))}
+          </FormSelect>
+        </FormGroup>
+      </div>
+      <FormGroup label={t('dashboards.filter')} fieldId="panel-filter">
+        <TextInput
+          id="panel-filter"
+          placeholder="log.level:error AND NOT container.name:test*"
+          value={panel.filter ?? ''}
+          spellCheck={false}
+          onChange={(_, filter) => change({ ...panel, filter })}
+        />
+      </FormGroup>
+      <ExpandableSection
+        toggleText={t('dashboards.further')}
+        isExpanded={more}
+        onToggle={(_, open) => setMore(open)}
+      >
+        <div className="stack">
+          {panel.split?.length ? (
+            <FormGroup label={t('dashboards.split.second')} fieldId="panel-split-second">
+              <FieldInput
+                id="panel-split-second"
+                value={panel.split[1] ?? ''}
+                indices={panel.index ?? []}
+                deployment={deployment}
+                aggregatable
+                onChange={(field) =>
+                  change({ ...panel, split: [panel.split?.[0] ?? '', field].filter(Boolean) })
+                }
+              />
+            </FormGroup>
+          ) : null}
+          <FormGroup label={t('dashboards.each')} fieldId="panel-each">
+            <FieldInput
+              id="panel-each"
+              placeholder="container.name"
+              value={panel.each?.join(',') ?? ''}
+              indices={panel.index ?? []}
+              deployment={deployment}
+              aggregatable
+              onChange={(text) => change({ ...panel, each: list(text) })}
+            />
+          </FormGroup>
+          <div className="pair">
+            <NumberInput
+              id="panel-size"
+              label={t('dashboards.size')}
+              value={panel.size}
+              onChange={(size) => change(size === undefined ? without(panel, 'size') : { ...panel, size })}
+            />
+            <NumberInput
+              id="panel-period"
+              label={t('dashboards.period')}
+              value={panel.period}
+              onChange={(period) =>
+                change(period === undefined ? without(panel, 'period') : { ...panel, period })
+              }
+            />
+          </div>
+          <div className="pair">
+            <NumberInput
+              id="panel-warn"
+              label={t('dashboards.warn')}
+              value={panel.limits?.warn}
+              onChange={(warn) => {
+                const limits =
+                  warn === undefined ? without(panel.limits ?? {}, 'warn') : { ...panel.limits, warn };
+                change({ ...panel, limits });
+              }}
+            />
+            <NumberInput
+              id="panel-bad"
+              label={t('dashboards.bad')}
+              value={panel.limits?.bad}
+              onChange={(bad) => {
+                const limits =
+                  bad === undefined ? without(panel.limits ?? {}, 'bad') : { ...panel.limits, bad };
+                change({ ...panel, limits });
+              }}
+            />
+          </div>
+          <div className="pair">
+            <NumberInput
+              id="panel-scale"
+              label={t('dashboards.scale')}
+              value={metrics[0]?.scale}
+              onChange={(scale) =>
+                change({
+                  ...panel,
+                  metrics: metrics.map((one) =>
+                    scale === undefined ? without(one, 'scale') : { ...one, scale },
+                  ),
+                })
+              }
+            />
+            {panel.kind === 'gauge' ? (
+              <NumberInput
+                id="panel-max"
+                label={t('dashboards.max')}
+                value={panel.max}
+                onChange={(max) => change(max === undefined ? without(panel, 'max') : { ...panel, max })}
+              />
+            ) : null}
+          </div>
+          {panel.kind === 'line' || panel.kind === 'area' || panel.kind === 'bar' ? (
+            <Checkbox
+              id="panel-stacked"
+              label={t('dashboards.stacked')}
+              isChecked={panel.stacked ?? panel.kind === 'area'}
+              onChange={(_, stacked) => change({ ...panel, stacked })}
+            />
+          ) : null}
+        </div>
+      </ExpandableSection>
+    </>
+  );
+}
+
+export function Editor(props: EditorProps) {
+  const t = useT();
+  const { where, isNew } = props;
+  const [panel, setPanel] = useState(props.panel);
+  const shown = useDeferredValue(panel);
+  const drawn = panel.kind !== 'markdown';
+  const missing = () => {
+    if (!drawn) return panel.text?.trim() ? undefined : t('dashboards.why.text');
+    if (!panel.index?.length) return t('dashboards.why.stream');
+    if (panel.metrics?.some((one) => one.of !== 'count' && !one.field)) return t('dashboards.why.field');
+    return undefined;
+  };
+  const setKind = (kind: Kind) => {
+    if (kind === 'markdown') setPanel({ ...panel, kind });
+    else {
+      const { index = ANYWHERE, metrics = [{ of: 'avg', field: '' } as Metric] } = panel;
+      setPanel({ ...panel, kind, index, metrics });
+    }
+  };
+  return (
+    <Modal isOpen variant="large" onClose={props.onClose} aria-labelledby="panel-editor">
+      <ModalHeader title={isNew ? t('dashboards.add') : t('dashboards.edit.panel')} labelId="panel-editor" />
+      <ModalBody>
+        <div className="panel-editor">
+          <form
+            className="stack"
+            id="panel-form"
+            onSubmit={(event) => {
+              event.preventDefault();
+              if (!missing()) props.onSave(tidied(panel));
+            }}
+          >
+            {drawn ? <ChartForm panel={panel} change={setPanel} where={where} isNew={isNew} /> : null}
+            {drawn ? null : (
+              <FormGroup label={t('dashboards.text')} fieldId="panel-text">
+                <TextArea
+                  id="panel-text"
+                  rows={10}
+                  value={panel.text ?? ''}
+                  onChange={(_, text) => setPanel({ ...panel, text })}
+                />
+              </FormGroup>
+            )}
+            <div className="pair">
+              <FormGroup label={t('dashboards.kind')} fieldId="panel-kind">
+                <FormSelect id="panel-kind" value={panel.kind} onChange={(_, kind) => setKind(kind as Kind)}>
+                  {KINDS.map((kind) => (
+                    <FormSelectOption key={kind} value={kind} label={t(KIND_WORDS[kind])} />
+                  ))}
+                </FormSelect>
+              </FormGroup>
+              <FormGroup label={t('dashboards.title')} fieldId="panel-title">
+                <TextInput
+                  id="panel-title"
+                  value={panel.title}
+                  onChange={(_, title) => setPanel({ ...panel, title })}
+                />
+              </FormGroup>
+            </div>
+            {props.error ? <Refused error={props.error} /> : null}
+          </form>
+          <div className="preview">
+            <PanelBox panel={shown} title={shown.title} where={where} height={PREVIEW} />
+          </div>
+        </div>
+      </ModalBody>
+      <ModalFooter>
+        <ActionButton
+          type="submit"
+          form="panel-form"
+          variant="primary"
+          isLoading={props.busy}
+          whyNot={missing()}
+        >
+          {props.action}
+        </ActionButton>
+        <Button variant="link" onClick={props.onClose}>
+          {t('close')}
+        </Button>
+      </ModalFooter>
+    </Modal>
+  );
+}

@@ -1,0 +1,165 @@
+// A new dashboard: empty, from a file, or a copy of another one.
+import {
+  Button,
+  FormGroup,
+  Modal,
+  ModalBody,
+  ModalFooter,
+  ModalHeader,
+  TextArea,
+  TextInput,
+} from '@patternfly/react-core';
+import { useState } from 'react';
+import { useNavigate } from 'react-router';
+import { SYSTEM } from '../../api/monitor';
+import { type MessageKey, useT } from '../../i18n/i18n';
+import { ActionButton } from '../../shared/ActionButton';
+import { Refused } from '../../shared/Refused';
+import { asPut, usePutDashboard } from './changes';
+import { emptyDocument, type Fault, NAME, nameOf, readDocument } from './document';
+import type { Content } from './draft';
+
+const FAULTS: Record<Fault['fault'], MessageKey> = {
+  type: 'dashboards.fault.type',
+  missing: 'dashboards.fault.missing',
+  choice: 'dashboards.fault.choice',
+  range: 'dashboards.fault.range',
+  twice: 'dashboards.fault.twice',
+  schema: 'dashboards.fault.schema',
+  json: 'dashboards.fault.json',
+};
+const MOST_SHOWN = 5;
+
+export function Faults({ faults }: { faults: readonly Fault[] }) {
+  const t = useT();
+  return (
+    <ul className="faults" role="alert">
+      {faults.slice(0, MOST_SHOWN).map((one) => (
+        <li key={`${one.path} ${one.fault} ${one.takes}`}>
+          {one.path ? <code>{one.path}</code> : null} {t(FAULTS[one.fault], { takes: one.takes })}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function dashboardPath(name: string, deployment: string, more: Record<string, string> = {}): string {
+  const params = new URLSearchParams({ ...(deployment === SYSTEM ? {} : { in: deployment }), ...more });
+  return `/dashboards/${encodeURIComponent(name)}${params.size > 0 ? `?${params}` : ''}`;
+}
+
+interface NewDashboardProps {
+  deployment: string;
+  /** What it is a copy of. */
+  from?: Content;
+  /** From the text of a file. */
+  file?: boolean;
+  onClose: () => void;
+  /** Told before the page goes to what was made. */
+  onMade?: () => void;
+}
+
+export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDashboardProps) {
+  const t = useT();
+  const navigate = useNavigate();
+  const [title, setTitle] = useState(from ? t('dashboards.copyOf', { title: from.title }) : '');
+  const [name, setName] = useState<string>();
+  const [text, setText] = useState('');
+  const put = usePutDashboard(deployment, (saved) => {
+    onMade?.();
+    onClose();
+    void navigate(dashboardPath(saved.name, deployment, from || file ? {} : { edit: '1' }));
+  });
+  const own = name ?? nameOf(title);
+  const read = file ? readDocument(text) : undefined;
+  const document = file ? read?.document : (from?.document ?? emptyDocument());
+  const whyNot = () => {
+    if (file && (text.trim() === '' || !document)) return t('dashboards.why.file');
+    if (!title.trim()) return t('dashboards.why.title');
+    if (!NAME.test(own)) return t('dashboards.why.name');
+    return undefined;
+  };
+  const take = (content: string, called: string) => {
+    setText(content);
+    if (!title) setTitle(titleOf(content) || called.replace(/\.json$/i, ''));
+  };
+  return (
+    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="new-dashboard">
+      <ModalHeader
+        title={from ? t('dashboards.copy') : file ? t('dashboards.import') : t('dashboards.new')}
+        labelId="new-dashboard"
+      />
+      <ModalBody>
+        <form
+          id="new-dashboard-form"
+          className="stack"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (whyNot() || !document) return;
+            const description = from?.description ?? '';
+            put.mutate(asPut(own, { title: title.trim(), description, document }, '', true));
+          }}
+        >
+          {file ? (
+            <FormGroup label={t('dashboards.file')} fieldId="dashboard-text">
+              <input
+                type="file"
+                accept=".json,application/json"
+                aria-label={t('dashboards.file.choose')}
+                onChange={(event) => {
+                  const [chosen] = event.target.files ?? [];
+                  if (chosen) void chosen.text().then((content) => take(content, chosen.name));
+                }}
+              />
+              <TextArea
+                id="dashboard-text"
+                className="mono"
+                rows={8}
+                spellCheck={false}
+                value={text}
+                onChange={(_, content) => take(content, '')}
+              />
+              {text.trim() !== '' && read && !read.document ? <Faults faults={read.faults} /> : null}
+            </FormGroup>
+          ) : null}
+          <FormGroup label={t('dashboards.title')} fieldId="dashboard-title">
+            <TextInput id="dashboard-title" value={title} onChange={(_, next) => setTitle(next)} />
+          </FormGroup>
+          <FormGroup label={t('dashboards.name')} fieldId="dashboard-name">
+            <TextInput
+              id="dashboard-name"
+              value={own}
+              spellCheck={false}
+              onChange={(_, next) => setName(next)}
+            />
+          </FormGroup>
+          {put.error ? <Refused error={put.error} /> : null}
+        </form>
+      </ModalBody>
+      <ModalFooter>
+        <ActionButton
+          type="submit"
+          form="new-dashboard-form"
+          variant="primary"
+          isLoading={put.isPending}
+          whyNot={whyNot()}
+        >
+          {t('create')}
+        </ActionButton>
+        <Button variant="link" onClick={onClose}>
+          {t('close')}
+        </Button>
+      </ModalFooter>
+    </Modal>
+  );
+}
+
+/** An exported file says how its dashboard is called. */
+function titleOf(text: string): string {
+  try {
+    const { title } = JSON.parse(text) as { title?: unknown };
+    return typeof title === 'string' ? title : '';
+  } catch {
+    return '';
+  }
+}

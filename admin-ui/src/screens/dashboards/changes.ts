@@ -1,0 +1,56 @@
+// Calls that change dashboards.
+import { useQueryClient } from '@tanstack/react-query';
+import { refusalOf } from '../../api/errors';
+import { useMonitorChange } from '../../api/monitor';
+import { type Dashboard, Dashboards } from '../../generated/wharf/monitor/v1/dashboards_pb';
+import { writeDocument } from './document';
+import type { Content } from './draft';
+
+/** The dashboard was changed meanwhile, or there is one of this name. */
+const CONFLICT = 'MON0008';
+
+export function isConflict(error: unknown): boolean {
+  return error !== null && error !== undefined && refusalOf(error).code === CONFLICT;
+}
+
+export function asPut(name: string, content: Content, version: string, create = false) {
+  return {
+    dashboard: {
+      name,
+      title: content.title,
+      description: content.description,
+      documentJson: writeDocument(content.document),
+    },
+    expectedVersion: version,
+    create,
+  };
+}
+
+export function usePutDashboard(deployment: string, done: (saved: Dashboard) => void) {
+  const queries = useQueryClient();
+  return useMonitorChange(Dashboards.method.putDashboard, {
+    deployment,
+    done: (saved) => {
+      const { typeName } = Dashboards;
+      queries.setQueryData(
+        [typeName, Dashboards.method.getDashboard.name, deployment, { name: saved.name }],
+        saved,
+      );
+      void queries.invalidateQueries({ queryKey: [typeName, Dashboards.method.listDashboards.name] });
+      done(saved);
+    },
+  });
+}
+
+export function useDeleteDashboard(deployment: string, done: () => void) {
+  const queries = useQueryClient();
+  return useMonitorChange(Dashboards.method.deleteDashboard, {
+    deployment,
+    done: () => {
+      void queries.invalidateQueries({
+        queryKey: [Dashboards.typeName, Dashboards.method.listDashboards.name],
+      });
+      done();
+    },
+  });
+}

@@ -1,0 +1,87 @@
+// Pie, treemap, heat map, gauge: those that ECharts draws.
+import { useMemo } from 'react';
+import { clock } from '../../../format/format';
+import { useI18n } from '../../../i18n/i18n';
+import { valueText } from '../../../shared/chart/axis';
+import { looksOf } from '../../../shared/chart/colours';
+import { useLook } from '../../../shared/chart/use-look';
+import { EChart } from '../../../shared/echart/EChart';
+import type { Row } from '../frame';
+import { useLevelMark } from './FigurePanel';
+import {
+  gaugeOption,
+  heatmapOption,
+  levelOf,
+  numberOf,
+  pieOption,
+  treemapOption,
+  type Words,
+} from './options';
+import type { RendererProps } from './renderer';
+
+const HEAD = 36;
+const NAME = 22;
+const MOST_GAUGES = 6;
+
+function useWords(unit: RendererProps['panel']['unit']): Words {
+  const { t, locale } = useI18n();
+  return useMemo(
+    () => ({
+      value: (value) => valueText(value, unit ?? 'count', locale),
+      time: (ms) => clock(new Date(ms), locale, new Date()),
+      rest: t('dashboards.more'),
+    }),
+    [unit, locale, t],
+  );
+}
+
+function Gauge({
+  panel,
+  title,
+  row,
+  height,
+}: Pick<RendererProps, 'panel' | 'title' | 'height'> & { row: Row }) {
+  const words = useWords(panel.unit);
+  const mark = useLevelMark();
+  const option = useMemo(() => gaugeOption(panel, row, words), [panel, row, words]);
+  const value = numberOf(row.values[0]);
+  return (
+    <div className="gauge">
+      <EChart option={option} label={`${title}: ${row.label} ${words.value(value)}`} height={height} />
+      <div className="gauge-name">
+        {row.keys.length > 0 ? <span>{row.label}</span> : null} {mark(levelOf(value, panel.limits))}
+      </div>
+    </div>
+  );
+}
+
+export function EPanel({ panel, title, frame, height }: RendererProps) {
+  const look = useLook();
+  const words = useWords(panel.unit);
+  const option = useMemo(() => {
+    if (!frame) return undefined;
+    if (frame.over === 'time') return heatmapOption(frame.series, words);
+    const ids = frame.rows.map((row) => (panel.kind === 'treemap' ? (row.keys[0] ?? row.id) : row.id));
+    const looks = looksOf(ids, look);
+    const colours = (id: string) => looks.get(id)?.colour ?? '#888';
+    return panel.kind === 'treemap'
+      ? treemapOption(frame.rows, colours, words)
+      : pieOption(frame.rows, colours, words);
+  }, [frame, panel.kind, words, look]);
+  const inner = height - HEAD;
+  if (!frame || !option) return null;
+  if (panel.kind === 'gauge' && frame.over === 'rows') {
+    return (
+      <div className="gauges">
+        {frame.rows.slice(0, MOST_GAUGES).map((row) => (
+          <Gauge key={row.id} panel={panel} title={title} row={row} height={inner - NAME} />
+        ))}
+      </div>
+    );
+  }
+  const parts =
+    frame.over === 'rows'
+      ? frame.rows.map((row) => `${row.label} ${words.value(numberOf(row.values[0]))}`)
+      : frame.series.map((one) => one.label);
+  return <EChart option={option} label={`${title}: ${parts.slice(0, 10).join(', ')}`} height={inner} />;
+}
