@@ -13,13 +13,12 @@ import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
 import { ShowQuery } from '../../shared/query/ShowQuery';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
-import { useTimeRange } from '../../shared/time/useTimeRange';
+import { type TimeDefaults, useTimeRange } from '../../shared/time/useTimeRange';
 import { Usage } from '../../shared/Usage';
 import { STREAM, zoneBody, zoneSeries } from './zone-memory';
 
 /** A page that is looked at: it renews itself, and compares with the day before. */
-const TIMES = { from: 'now-3h', to: 'now', refresh: 60 };
-const DAY_MS = 24 * 3_600_000;
+const TIMES: TimeDefaults = { from: 'now-4h', to: 'now', refresh: 60, compare: 'day' };
 
 export const ZONES = { options: { pageSize: 100, orderBy: 'name' } };
 
@@ -78,16 +77,19 @@ function ZoneChart() {
   const t = useT();
   const range = useTimeRange(TIMES);
   const { from, to, bucketMs } = range;
-  const previous = range.previous ?? { from: from - DAY_MS, to: to - DAY_MS };
+  const { previous } = range;
   const indices = [STREAM];
   const body = zoneBody(range);
   const now = useSearch({ deployment: SYSTEM, indices, body }, { keep: true });
   const before = useSearch(
-    { deployment: SYSTEM, indices, body: zoneBody({ ...previous, bucketMs }) },
-    { keep: true },
+    { deployment: SYSTEM, indices, body: previous ? zoneBody({ ...previous, bucketMs }) : {} },
+    { keep: true, enabled: previous !== undefined },
   );
-  const moved = from - previous.from;
-  const series = useMemo(() => zoneSeries(now.data, before.data, moved), [now.data, before.data, moved]);
+  const moved = previous ? from - previous.from : 0;
+  const series = useMemo(
+    () => zoneSeries(now.data, moved > 0 ? before.data : undefined, moved),
+    [now.data, before.data, moved],
+  );
   return (
     <Card flush>
       <DataState query={now} lines={6}>
@@ -95,7 +97,6 @@ function ZoneChart() {
           <TimeChart
             bare
             title={t('zones.chart')}
-            note={range.compare ? undefined : t('zones.chart.compared')}
             unit="bytes"
             series={series}
             range={{ from, to }}
@@ -121,12 +122,12 @@ export function MemoryByZone({ storageAway }: { storageAway: boolean }) {
   const zones = useZones();
   return (
     <>
-      <div className="half">
+      <div className="third">
         <Card flush title={t('zones.title')}>
           <DataState query={zones}>{(data) => <ZoneTable data={data} />}</DataState>
         </Card>
       </div>
-      <div className="half">
+      <div className="two-thirds">
         {storageAway ? (
           <Card title={t('zones.chart')}>
             <Empty title={t('overview.lacks')} />

@@ -3,7 +3,7 @@ export const en = {
   'findings.erring.hint': 'Its page has the requests that failed and what was logged around them.',
   'findings.erring.text':
     '{name} answers {share} of its requests with errors: {errors} of {requests} in 15 min',
-  'findings.erring.although': 'although nothing is wrong with its hosts {hosts}',
+  'findings.erring.although': 'although nothing is wrong with where it runs: {hosts}',
   'findings.more': '{count} more are not shown',
   'findings.pile': 'Placement',
   'findings.pile.hint': 'The map shows what lies there and how much memory it uses.',
@@ -20,7 +20,6 @@ export const en = {
   'overview.lacks.about':
     'What is here comes from the directors. Services that answer errors, alerts and memory over time cannot be told until it answers again.',
   'zones.chart': 'Memory in use by zone',
-  'zones.chart.compared': 'dashed: a day before',
 } as const;
 
 export const ko: Record<keyof typeof en, string> = {
@@ -28,7 +27,7 @@ export const ko: Record<keyof typeof en, string> = {
   'findings.erring.hint': '서비스 페이지에서 실패한 요청과 그 앞뒤 로그를 볼 수 있습니다.',
   'findings.erring.text':
     '{name}이(가) 요청의 {share}에 오류로 응답합니다. 15분 동안 {requests}건 중 {errors}건',
-  'findings.erring.although': '호스트 {hosts}에는 이상이 없습니다',
+  'findings.erring.although': '실행 중인 호스트({hosts})에는 이상이 없습니다',
   'findings.more': '{count}건은 표시하지 않았습니다',
   'findings.pile': '배치',
   'findings.pile.hint': '지도에서 그곳의 컨테이너와 메모리 사용량을 볼 수 있습니다.',
@@ -45,5 +44,4 @@ export const ko: Record<keyof typeof en, string> = {
   'overview.lacks.about':
     '여기 보이는 것은 디렉터가 제공합니다. 저장소가 다시 응답할 때까지 오류로 응답하는 서비스, 경보, 시간별 메모리는 알 수 없습니다.',
   'zones.chart': '영역별 사용 중인 메모리',
-  'zones.chart.compared': '점선: 하루 전',
 };

@@ -21,11 +21,12 @@ import { DeploymentLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
-import { ErrorShare, HostNames } from './columns';
+import { ErrorShare, HostNames, rateText } from './columns';
 import { ErrorLines } from './ErrorLines';
 import { FailedRequests } from './FailedRequests';
 import { KindName, kindOf } from './kinds';
 import { LineChart } from './LineChart';
+import { Paths } from './Paths';
 import { ofService, usageOf } from './queries';
 import { spanOf, TIMES } from './Services';
 import { servicesInput, windowOf } from './summary';
@@ -39,7 +40,7 @@ function Summary({ one, windowMs }: { one: ServiceSummary; windowMs: number }) {
     one.requests === undefined
       ? []
       : [
-          [t('services.rate'), valueText((Number(one.requests) * 1_000) / windowMs, 'per second', locale)],
+          [t('services.rate'), rateText((Number(one.requests) * 1_000) / windowMs, locale)],
           [t('services.errorShare'), <ErrorShare key="errors" one={one} />],
           [
             `${t('services.latency')} p50 / p95 / p99`,
@@ -127,7 +128,7 @@ export default function ServicePage() {
       ) : (
         <Traffic {...of} />
       )}
-      <div className="charts">
+      <div className="charts three">
         <LineChart {...of} />
         <MetricChart
           title={t('services.cpu.container')}
@@ -145,7 +146,16 @@ export default function ServicePage() {
           deployment={deployment}
         />
       </div>
-      {kind === ServiceKind.APPLICATION ? null : <FailedRequests {...of} />}
+      {kind === ServiceKind.APPLICATION ? null : (
+        <div className="columns">
+          <div className="two-thirds">
+            <FailedRequests {...of} />
+          </div>
+          <div className="third">
+            <Paths {...of} />
+          </div>
+        </div>
+      )}
       <ErrorLines {...of} />
     </>
   );

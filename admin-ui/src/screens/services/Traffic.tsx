@@ -4,14 +4,13 @@ import { useSearch } from '../../api/monitor';
 import type { ServiceKind } from '../../generated/wharf/monitor/v1/services_pb';
 import { useI18n } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
-import { valueText } from '../../shared/chart/axis';
 import { TimeChart } from '../../shared/chart/TimeChart';
 import { DataNone, PartialData } from '../../shared/DataNone';
 import { DataState } from '../../shared/DataState';
 import { ShowQuery } from '../../shared/query/ShowQuery';
 import { termFilter } from '../../shared/search/build';
 import type { TimeRange } from '../../shared/time/useTimeRange';
-import { ACCESS, prefixesOf, trafficBody, trafficSeries } from './queries';
+import { ACCESS, isOfNothing, trafficBody, trafficSeries } from './queries';
 
 export interface OfService {
   service: string;
@@ -21,7 +20,7 @@ export interface OfService {
 }
 
 export function Traffic({ service, deployment, range }: OfService) {
-  const { t, locale } = useI18n();
+  const { t } = useI18n();
   const { from, to, bucketMs, previous } = range;
   const indices = [ACCESS];
   const body = trafficBody(service, range);
@@ -64,61 +63,28 @@ export function Traffic({ service, deployment, range }: OfService) {
       />
     ),
   };
-  const prefixes = prefixesOf(now.data);
   return (
     <DataState query={now} lines={6}>
-      {() => (
-        <>
-          <PartialData answers={[now.data, before.data]} />
-          <div className="charts" aria-busy={now.isPlaceholderData}>
-            <TimeChart {...chart} title={t('services.rate')} unit="per second" series={series.requests} />
-            <TimeChart {...chart} title={t('services.errorShare')} unit="percent" series={series.errors} />
-            <TimeChart
-              {...chart}
-              title={t('services.latency')}
-              note={t('services.latency.note')}
-              unit="ms"
-              series={series.latency}
-            />
-            {prefixes.length > 0 ? (
-              <Card flush title={t('services.paths')}>
-                <div className="rows">
-                  <table className="grid" aria-label={t('services.paths')}>
-                    <thead>
-                      <tr>
-                        <th scope="col">{t('services.path')}</th>
-                        <th scope="col" className="right">
-                          {t('services.rate')}
-                        </th>
-                        <th scope="col" className="right">
-                          {t('services.failed.line')}
-                        </th>
-                        <th scope="col" className="right">
-                          p95
-                        </th>
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {prefixes.map((one) => (
-                        <tr key={one.prefix}>
-                          <td className="mono" title={one.prefix}>
-                            {one.prefix}
-                          </td>
-                          <td className="right tight">{valueText(one.requests, 'count', locale)}</td>
-                          <td className={`right tight ${one.failed > 0 ? 'bad-text' : 'quiet'}`}>
-                            {valueText(one.failed, 'count', locale)}
-                          </td>
-                          <td className="right tight">{valueText(one.p95Ms, 'ms', locale)}</td>
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </div>
-              </Card>
-            ) : null}
-          </div>
-        </>
-      )}
+      {(data) =>
+        isOfNothing(data) && !now.isPlaceholderData ? (
+          <Card title={t('services.rate')}>{chart.empty}</Card>
+        ) : (
+          <>
+            <PartialData answers={[now.data, before.data]} />
+            <div className="charts three" aria-busy={now.isPlaceholderData}>
+              <TimeChart {...chart} title={t('services.rate')} unit="per second" series={series.requests} />
+              <TimeChart {...chart} title={t('services.errorShare')} unit="percent" series={series.errors} />
+              <TimeChart
+                {...chart}
+                title={t('services.latency')}
+                note={t('services.latency.note')}
+                unit="ms"
+                series={series.latency}
+              />
+            </div>
+          </>
+        )
+      }
     </DataState>
   );
 }

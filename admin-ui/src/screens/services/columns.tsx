@@ -26,6 +26,13 @@ export function ErrorShare({ one }: ErrorShareProps) {
   return <span className={one.errors === 0n ? 'quiet' : undefined}>{text}</span>;
 }
 
+/** Of so few requests the digits say nothing. */
+export function rateText(perSecond: number, locale: string): string {
+  const least = 0.01;
+  if (perSecond > 0 && perSecond < least) return `< ${valueText(least, 'per second', locale)}`;
+  return valueText(perSecond, 'per second', locale);
+}
+
 /** The parts of the URL that say of which span a service is shown. */
 export function useServiceColumns(windowMs: number, span: string): Column<ServiceSummary>[] {
   const { t, locale } = useI18n();
@@ -34,7 +41,7 @@ export function useServiceColumns(windowMs: number, span: string): Column<Servic
   return [
     {
       id: 'name',
-      head: t('services.list'),
+      head: t('services.service'),
       sort: 'name',
       cell: (one) => <Link to={servicePath(one, span)}>{one.name}</Link>,
     },
@@ -49,7 +56,9 @@ export function useServiceColumns(windowMs: number, span: string): Column<Servic
         one.requests === undefined ? (
           <span className="quiet">–</span>
         ) : (
-          valueText((Number(one.requests) * 1_000) / windowMs, 'per second', locale)
+          <span title={format.number(one.requests)}>
+            {rateText((Number(one.requests) * 1_000) / windowMs, locale)}
+          </span>
         ),
     },
     {

@@ -153,7 +153,8 @@ export default function Plot(props: PlotProps) {
           {
             stroke: quiet,
             font,
-            size: 34,
+            // The second line is of days.
+            size: (_: uPlot, texts: string[] | null) => (texts?.some((one) => one?.includes('\n')) ? 36 : 24),
             gap: 3,
             space: 70,
             incrs: STEPS,

@@ -147,9 +147,15 @@ export function TimeChart(props: TimeChartProps) {
   const head = (
     <header className="chart-head">
       <h3 id={id}>{title}</h3>
-      {props.note ? <span className="quiet">{props.note}</span> : null}
+      {props.note ? (
+        <span className="quiet" title={typeof props.note === 'string' ? props.note : undefined}>
+          {props.note}
+        </span>
+      ) : null}
       <span className="spacer" />
-      {time !== undefined ? <span className="quiet">{momentText(time, locale, Date.now())}</span> : null}
+      {time !== undefined ? (
+        <span className="quiet chart-time">{momentText(time, locale, Date.now())}</span>
+      ) : null}
       {props.actions}
       <Button
         variant="plain"

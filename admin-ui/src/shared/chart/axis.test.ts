@@ -5,8 +5,10 @@ test('values have their unit and as many digits as matter', () => {
   expect(valueText(1536, 'bytes', 'en')).toBe('1.5 KiB');
   expect(valueText(2048, 'bytes/s', 'en')).toBe('2.0 KiB/s'.replace('2.0', '2'));
   expect(valueText(12.345, 'percent', 'en')).toBe('12.3 %');
+  expect(valueText(0.0264, 'percent', 'en')).toBe('0.03 %');
   expect(valueText(0.0123, 'per second', 'en')).toBe('0.012/s');
   expect(valueText(12_345, 'ms', 'en')).toBe('12.3 s');
+  expect(valueText(1_419, 'ms', 'en')).toBe('1.42 s');
   expect(valueText(1234, 'count', 'en')).toBe('1,234');
   expect(valueText(null, 'count', 'en')).toBe('–');
 });

@@ -10,12 +10,12 @@ export function valueText(value: number | null, unit: Unit, locale: string): str
     case 'bytes/s':
       return `${bytes(value, locale)}/s`;
     case 'percent':
-      return `${number(value, locale, digitsOf(value))} %`;
+      return `${number(value, locale, Math.abs(value) >= 1 ? 1 : 2)} %`;
     case 'per second':
       return `${number(value, locale, digitsOf(value))}/s`;
     case 'ms':
-      return Math.abs(value) >= 10_000
-        ? `${number(value / 1_000, locale, 1)} s`
+      return Math.abs(value) >= 1_000
+        ? `${number(value / 1_000, locale, Math.abs(value) >= 10_000 ? 1 : 2)} s`
         : `${number(value, locale, digitsOf(value))} ms`;
     case 'count':
       return number(value, locale, digitsOf(value));

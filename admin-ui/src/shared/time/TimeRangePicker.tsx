@@ -147,7 +147,7 @@ export function TimeRangePicker({ defaults = {}, noCompare, noRefresh }: TimeRan
         <FormSelect
           aria-label={t('time.compare')}
           value={range.compare ?? ''}
-          onChange={(_, value) => range.set({ compare: COMPARES.find((one) => one === value) ?? '' })}
+          onChange={(_, value) => range.set({ compare: COMPARES.find((one) => one === value) ?? 'none' })}
         >
           <FormSelectOption value="" label={`${t('time.compare')}: ${t('time.compare.none')}`} />
           {COMPARES.map((one) => (

@@ -21,13 +21,15 @@ export interface TimeDefaults {
   to?: string;
   /** Seconds; 0: never by itself. */
   refresh?: number;
+  compare?: Compare;
 }
 
 export interface TimeChange {
   from?: string;
   to?: string;
   refresh?: number;
-  compare?: Compare | '';
+  /** `none` also where the page compares of itself. */
+  compare?: Compare | 'none';
 }
 
 export interface TimeRange extends Instants {
@@ -62,6 +64,7 @@ export function useTimeRange(defaults: TimeDefaults = {}): TimeRange {
   const location = useLocation();
   const now = useSyncExternalStore(subscribeNow, pageNow);
   const { from: usualFrom = 'now-1h', to: usualTo = 'now', refresh: usualRefresh = 0 } = defaults;
+  const usualCompare = defaults.compare;
   const text = params.toString();
   return useMemo<TimeRange>(() => {
     const asked = new URLSearchParams(text);
@@ -69,7 +72,9 @@ export function useTimeRange(defaults: TimeDefaults = {}): TimeRange {
     const wanted = { from: asked.get('from') ?? usual.from, to: asked.get('to') ?? usual.to };
     const { from, to, raw } = rangeFrom(wanted, now, usual);
     const span = to - from;
-    const compare = COMPARES.find((one) => one === asked.get('compare'));
+    const compare = asked.has('compare')
+      ? COMPARES.find((one) => one === asked.get('compare'))
+      : usualCompare;
     const seconds = asked.has('refresh') ? Number(asked.get('refresh')) : usualRefresh;
     // What has ended does not change any more.
     const moves = isRelative(raw.from) || isRelative(raw.to);
@@ -78,7 +83,8 @@ export function useTimeRange(defaults: TimeDefaults = {}): TimeRange {
     const go = (change: TimeChange, before: RawRange[], replace = false) => {
       const next = new URLSearchParams(text);
       for (const [name, value] of Object.entries(change)) {
-        if (value === '' || value === undefined) next.delete(name);
+        const usually = name === 'compare' && value === (usualCompare ?? 'none');
+        if (value === undefined || usually) next.delete(name);
         else next.set(name, String(value));
       }
       // Another span has pages of its own.
@@ -106,5 +112,5 @@ export function useTimeRange(defaults: TimeDefaults = {}): TimeRange {
       set: (change) => go(change, 'from' in change ? [] : kept, !('from' in change)),
       renew: renewNow,
     };
-  }, [text, now, usualFrom, usualTo, usualRefresh, location.state, navigate]);
+  }, [text, now, usualFrom, usualTo, usualRefresh, usualCompare, location.state, navigate]);
 }
