@@ -50,14 +50,6 @@ export function ContainerCharts({ filter, range, container }: ContainerChartsPro
         note={t('container.cpu.note')}
       />
       <MetricChart
-        title={t('container.throttled')}
-        unit="percent"
-        metric={metrics.throttling}
-        range={range}
-        note={t('container.throttled.note')}
-        because={t('container.throttled.none')}
-      />
-      <MetricChart
         title={t('container.network')}
         unit="bytes/s"
         metric={metrics.network}
@@ -65,6 +57,14 @@ export function ContainerCharts({ filter, range, container }: ContainerChartsPro
         because={ofHost}
       />
       <MetricChart title={t('disk')} unit="bytes/s" metric={metrics.disk} range={range} />
+      <MetricChart
+        title={t('container.throttled')}
+        unit="percent"
+        metric={metrics.throttling}
+        range={range}
+        note={t('container.throttled.note')}
+        because={t('container.throttled.none')}
+      />
     </div>
   );
 }

@@ -1,18 +1,30 @@
 // What a container is and how it is now, from the directors: there while the storage is away.
-import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { SYSTEM, useSearch } from '../../api/monitor';
+import { clock } from '../../format/format';
 import { useFormat } from '../../format/use-format';
 import type { Container } from '../../generated/wharf/v1/containers_pb';
-import { useT } from '../../i18n/i18n';
+import { useI18n, useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { Facts } from '../../shared/Facts';
+import { plain } from '../../shared/logs/lines';
 import { DeploymentLink, HostLink } from '../../shared/names/links';
 import { Refused } from '../../shared/Refused';
 import { Mark } from '../../shared/status/Mark';
 import type { TimeRange } from '../../shared/time/useTimeRange';
 import { Usage } from '../../shared/Usage';
 import { Age, Clock } from '../../shared/When';
-import { EVENTS, endsBody, endsOf, LINES, lastLinesBody, ofContainer } from './queries';
+import {
+  EVENTS,
+  endsBody,
+  endsOf,
+  engineEvents,
+  LINES,
+  lastEndBody,
+  lastLinesBody,
+  ofContainer,
+} from './queries';
+
+const LAST_LINES = 12;
 
 interface ContainerFactsProps {
   container: Container;
@@ -120,51 +132,51 @@ export function ContainerFacts({ container, range }: ContainerFactsProps) {
   );
 }
 
-/** How it ended, and what it said last. */
-export function ContainerEnd({ container }: { container: Container }) {
-  const t = useT();
-  const ended = container.state === 'exited' || container.state === 'dead';
-  const failed = ended && (container.exitCode !== 0n || container.outOfMemory);
-  // To the minute: what is asked would be another question each second.
-  const until = Math.ceil(Date.now() / 60_000) * 60_000;
+/** How it ended last in the span that the page shows, and what it had said until then. */
+export function ContainerEnd({ container, range }: ContainerFactsProps) {
+  const { t, locale } = useI18n();
+  const { host, name } = container;
+  const ends = useSearch(
+    { deployment: SYSTEM, indices: [EVENTS], body: lastEndBody(host, name, range) },
+    { keep: true },
+  );
+  const end = ends.data ? engineEvents(ends.data)[0] : undefined;
+  const failed = end !== undefined && (end.exitCode !== '0' || container.outOfMemory);
   const lines = useSearch(
     {
       deployment: SYSTEM,
       indices: LINES,
-      body: lastLinesBody(ofContainer(container.host, container.name), until, 20),
+      body: lastLinesBody(ofContainer(host, name), end?.at ?? 0, LAST_LINES),
     },
     { enabled: failed, keep: true },
   );
   if (!failed) return null;
-  const said = lines.data?.hits.hits.map((hit) => String(hit._source.message ?? '')).reverse() ?? [];
+  const said = lines.data?.hits.hits.map((hit) => plain(String(hit._source.message ?? ''))).reverse() ?? [];
+  const killed = container.outOfMemory ? t('instance.exit.oom') : t('instance.exit', { code: end.exitCode });
   return (
-    <Card title={t('container.end')}>
-      <div className="stack">
-        <div className="line">
-          <Mark
-            tone="bad"
-            word={
-              container.outOfMemory
-                ? t('instance.exit.oom')
-                : t('instance.exit', { code: container.exitCode })
-            }
-          />
-          {container.startedAt ? (
-            <span className="quiet">
-              {t('container.end.began', { at: timestampDate(container.startedAt).toISOString() })}
-            </span>
-          ) : null}
-        </div>
-        {lines.error ? <Refused error={lines.error} title={t('logs.failed')} /> : null}
-        {said.length > 0 ? (
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-          <pre className="log" tabIndex={0}>
-            {said.join('\n')}
-          </pre>
-        ) : lines.data ? (
-          <span className="quiet">{t('logs.empty')}</span>
-        ) : null}
-      </div>
+    <Card
+      title={
+        <span className="line">
+          {t('container.end')} <Mark tone="bad" word={killed} />
+          <time
+            className="quiet"
+            dateTime={new Date(end.at).toISOString()}
+            title={new Date(end.at).toISOString()}
+          >
+            {clock(new Date(end.at), locale, new Date())}
+          </time>
+        </span>
+      }
+    >
+      {lines.error ? <Refused error={lines.error} title={t('logs.failed')} /> : null}
+      {said.length > 0 ? (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+        <pre className="log flat" tabIndex={0}>
+          {said.join('\n')}
+        </pre>
+      ) : lines.data ? (
+        <span className="quiet">{t('logs.empty')}</span>
+      ) : null}
     </Card>
   );
 }

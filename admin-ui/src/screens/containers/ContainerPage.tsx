@@ -97,7 +97,7 @@ export default function ContainerPage() {
                 {() =>
                   container ? (
                     <>
-                      <ContainerEnd container={container} />
+                      <ContainerEnd container={container} range={range} />
                       <Card title={t('container.now')}>
                         <ContainerFacts container={container} range={range} />
                       </Card>

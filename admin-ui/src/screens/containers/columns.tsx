@@ -120,12 +120,6 @@ export function useContainerColumns({ withoutHost }: { withoutHost?: boolean } =
       right: true,
       cell: (one) => rate(one.sample?.networkOutBytesPerSecond),
     },
-    {
-      id: 'processes',
-      head: t('processes'),
-      right: true,
-      cell: (one) => (one.sample ? format.number(one.sample.processes) : '–'),
-    },
     { id: 'age', head: t('age'), sort: 'created', right: true, cell: (one) => <Age at={one.createdAt} /> },
   );
   return columns;

@@ -101,6 +101,15 @@ const NAME = 'docker.event.actor.attributes.name';
 const ACTION = 'docker.event.action';
 const EXIT = 'docker.event.actor.attributes.exitCode';
 
+const EVENT_FIELDS = [
+  TIME,
+  ACTION,
+  'docker.event.from',
+  'docker.event.id',
+  EXIT,
+  'docker.event.actor.attributes.signal',
+];
+
 function eventsOf(host: string, name: string): JsonObject[] {
   return [
     termFilter('host.name', host),
@@ -114,15 +123,19 @@ export function eventsBody(host: string, name: string, span: Span): JsonObject {
   return {
     size: 200,
     track_total_hits: true,
-    _source: [
-      TIME,
-      ACTION,
-      'docker.event.from',
-      'docker.event.id',
-      EXIT,
-      'docker.event.actor.attributes.signal',
-    ],
+    _source: EVENT_FIELDS,
     query: all([...eventsOf(host, name), rangeOf(span)]),
+    sort: [{ [TIME]: { order: 'desc' } }],
+  };
+}
+
+/** The last time that it ended in that span. */
+export function lastEndBody(host: string, name: string, span: Span): JsonObject {
+  return {
+    size: 1,
+    track_total_hits: false,
+    _source: EVENT_FIELDS,
+    query: all([...eventsOf(host, name), termFilter(ACTION, 'die'), rangeOf(span)]),
     sort: [{ [TIME]: { order: 'desc' } }],
   };
 }

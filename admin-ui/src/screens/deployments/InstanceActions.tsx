@@ -2,25 +2,38 @@
 // foretold by the director.
 import type { DescMessage, DescMethodUnary, MessageInitShape } from '@bufbuild/protobuf';
 import { FormGroup, FormSelect, FormSelectOption } from '@patternfly/react-core';
-import { useQueryClient } from '@tanstack/react-query';
+import { type UseQueryResult, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { mutation, useCall, useChange, useDryRun } from '../../api/call';
 import { useRights } from '../../api/session';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
-import type { ChangeDeploymentResponseSchema, Deployment } from '../../generated/wharf/v1/deployments_pb';
+import type {
+  ChangeDeploymentResponse,
+  ChangeDeploymentResponseSchema,
+  Deployment,
+} from '../../generated/wharf/v1/deployments_pb';
 import { Instances, type PlacedInstance } from '../../generated/wharf/v1/instances_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
-import { DataState } from '../../shared/DataState';
+import { Loading } from '../../shared/DataState';
 import { ALL_HOSTS } from '../../shared/names/hosts';
 import { Preview } from '../../shared/plan/Preview';
+import { Refused } from '../../shared/Refused';
 
 interface DialogProps {
   placed: PlacedInstance;
   onClose: () => void;
+}
+
+/** What the plan would do, or why the director would refuse it. */
+function Foretold({ query }: { query: UseQueryResult<ChangeDeploymentResponse> }) {
+  const t = useT();
+  if (query.error) return <Refused error={query.error} title={t('create.refused')} />;
+  if (!query.data) return <Loading lines={3} />;
+  return query.data.preview ? <Preview preview={query.data.preview} /> : null;
 }
 
 /** To the plan that does it. */
@@ -67,9 +80,7 @@ function MoveDialog({ placed, onClose }: DialogProps) {
               ))}
           </FormSelect>
         </FormGroup>
-        <DataState query={preview} lines={3}>
-          {(answer) => (answer.preview ? <Preview preview={answer.preview} /> : null)}
-        </DataState>
+        <Foretold query={preview} />
       </div>
     </Confirm>
   );
@@ -103,9 +114,7 @@ function PauseDialog<I extends DescMessage>({ placed, method, wish, onClose }: P
     >
       <div className="stack">
         <p>{placed.paused ? t('instance.resume.about') : t('instance.pause.about')}</p>
-        <DataState query={preview} lines={3}>
-          {(answer) => (answer.preview ? <Preview preview={answer.preview} /> : null)}
-        </DataState>
+        <Foretold query={preview} />
       </div>
     </Confirm>
   );

@@ -136,9 +136,9 @@ export function networkMetrics(
       stream: 'metrics-system.socket_summary-default',
       filter: ofHost(host),
       measures: [
-        { id: 'established', label: words.established, field: `${sockets}.established`, as: 'level' },
-        { id: 'listening', label: words.listening, field: `${sockets}.listening`, as: 'level' },
-        { id: 'waiting', label: words.waiting, field: `${sockets}.time_wait`, as: 'level' },
+        { id: 'established', label: words.established, field: `${sockets}.established`, as: 'highest' },
+        { id: 'listening', label: words.listening, field: `${sockets}.listening`, as: 'highest' },
+        { id: 'waiting', label: words.waiting, field: `${sockets}.time_wait`, as: 'highest' },
       ],
     },
   };
@@ -222,7 +222,8 @@ export function processMetrics(
   host: string,
   words: { cpu: string; memory: string },
 ): Record<ProcessOrder, Metric> {
-  const split = { field: 'process.name', most: 8 };
+  // Only those are measured that are among the first at that moment.
+  const split = { field: 'process.name', most: 8, inAll: true };
   return {
     cpu: {
       stream: PROCESSES,

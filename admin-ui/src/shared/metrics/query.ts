@@ -38,7 +38,13 @@ export interface Metric {
   filter: readonly JsonObject[];
   measures: readonly Measure[];
   /** Points of their own for each value of a field, or the sum of all of them. */
-  split?: { field: string; most: number; together?: boolean };
+  split?: {
+    field: string;
+    most: number;
+    together?: boolean;
+    /** Those with the most in all come first, also when they were measured seldom; else those with the most at a time. */
+    inAll?: boolean;
+  };
   /** How often it is measured: shorter buckets would be empty in between. */
   periodMs?: number;
 }
@@ -81,7 +87,7 @@ export function bodyOf(asked: Metric, range: Buckets): JsonObject {
       ? terms(
           split.field,
           split.most,
-          { over, size: metric(AGGREGATION[first.as], first.field) },
+          { over, size: metric(split.inAll ? 'sum' : AGGREGATION[first.as], first.field) },
           { size: 'desc' },
         )
       : undefined;

@@ -109,7 +109,15 @@ export function MoveMark({ state }: { state: string }) {
 }
 export function ContainerMark({ state, health }: { state: string; health: string }) {
   const tone: Tone =
-    health === 'unhealthy' ? 'bad' : health === 'starting' ? 'busy' : state === 'running' ? 'good' : 'off';
+    health === 'unhealthy'
+      ? 'bad'
+      : state === 'restarting'
+        ? 'warn'
+        : health === 'starting'
+          ? 'busy'
+          : state === 'running'
+            ? 'good'
+            : 'off';
   return <Mark tone={tone} word={health && health !== 'healthy' ? `${state}, ${health}` : state} />;
 }
 
