@@ -23,6 +23,7 @@ const ALL = [
   'live',
   'viewer',
   'services',
+  'discover',
   'screens',
 ];
 const chosen = process.argv.slice(2);

@@ -20,6 +20,15 @@ const one =
     return new URL(await link.getAttribute('href'), page.url()).pathname + more;
   };
 
+// The newest line of a container, opened.
+async function document() {
+  const path = '/discover?index=logs-docker.container-default';
+  await page.goto(path);
+  await settled(page);
+  const row = page.getByRole('table', { name: 'Documents' }).locator('tbody tr[data-document]').first();
+  return `${path}&doc=${encodeURIComponent(await row.getAttribute('data-document'))}`;
+}
+
 const routes = [
   ['overview', '/'],
   ['hosts', '/hosts'],
@@ -39,6 +48,9 @@ const routes = [
   ['deployments', '/deployments'],
   ['deployment', one('/deployments', 'Deployments')],
   ['deployment-new', '/deployments/create'],
+  ['logs', '/discover?index=logs-*'],
+  ['discover', '/discover?index=logs-*,metrics-*'],
+  ['discover-document', document],
   ['services', '/services'],
   ['service', '/services/system'],
   ['plans', '/plans'],

@@ -17,7 +17,8 @@ test('one entry is that of the page', () => {
 test('of two entries with one path it is the one whose parameters the page has', () => {
   expect(current('/discover')).toEqual(['/discover']);
   expect(current('/discover?index=logs-*&q=x')).toEqual(['/discover?index=logs-*']);
-  expect(current('/discover?index=metrics-*')).toEqual(['/discover']);
+  expect(current('/discover?index=logs-a-default,logs-b-default')).toEqual(['/discover?index=logs-*']);
+  expect(current('/discover?index=logs-a-default,metrics-*')).toEqual(['/discover']);
 });
 
 test('every entry has a key of its own', () => {

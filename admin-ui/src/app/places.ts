@@ -62,8 +62,13 @@ export function isCurrent(place: Place, location: { pathname: string; search: st
   const here = location.pathname === path || (path !== '/' && location.pathname.startsWith(`${path}/`));
   if (!here) return false;
   const asked = new URLSearchParams(location.search);
+  // `logs-*` has `logs-docker.container-default`, and lists of such.
+  const like = (value: string, wanted: string) =>
+    wanted.endsWith('*')
+      ? value.split(',').every((one) => one.startsWith(wanted.slice(0, -1)))
+      : value === wanted;
   const has = (text: string) =>
-    [...new URLSearchParams(text)].every(([name, value]) => asked.get(name) === value);
+    [...new URLSearchParams(text)].every(([name, wanted]) => like(asked.get(name) ?? '', wanted));
   if (search) return has(search);
   const others = PLACES.flatMap((group) => group.places).filter((one) => one.path.startsWith(`${path}?`));
   return !others.some((one) => has(one.path.slice(path.length + 1)));

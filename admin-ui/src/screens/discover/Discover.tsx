@@ -46,6 +46,7 @@ import {
   lastingLink,
   readView,
   toggled,
+  USUAL,
   type ViewState,
   withClause,
   writeView,
@@ -86,7 +87,10 @@ export default function Discover() {
     { options: { pageSize: 1000, orderBy: 'name' }, withIndices: true },
     { every: 60_000 },
   );
-  const names = useMemo(() => streams.data?.dataStreams.map((one) => one.name) ?? [], [streams.data]);
+  const names = useMemo(
+    () => streams.data?.dataStreams.map((one) => one.name) ?? (streams.error ? [...USUAL] : []),
+    [streams.data, streams.error],
+  );
   const { indices: chosen, columns: wanted } = state;
   const indices = useMemo(() => (chosen.length > 0 ? chosen : everything(names)), [chosen, names]);
   const columns = useMemo(() => (wanted.length > 0 ? wanted : columnsFor(indices)), [wanted, indices]);
@@ -160,7 +164,6 @@ export default function Discover() {
   const { error } = pages.query;
   const isLogs = areLogs(chosen);
   const loading = pages.query.isPending && (asks || streams.isPending);
-  const failed = streams.error && !asks ? streams.error : error;
   return (
     <div className="discover" aria-busy={loading || pages.query.isPlaceholderData}>
       <PageHead
@@ -238,16 +241,12 @@ export default function Discover() {
           <Facets aggregations={overTime.data?.aggregations} q={q} onQuery={query} />
           <PartialData answers={[...pages.answers, overTime.data]} />
           <div className="card listed">
-            {failed ? (
-              <Refused
-                error={failed}
-                title={t('discover.failed')}
-                retry={() => void (asks ? pages.query.refetch() : streams.refetch())}
-              />
+            {error ? (
+              <Refused error={error} title={t('discover.failed')} retry={() => void pages.query.refetch()} />
             ) : null}
             {tail.error ? <Refused error={tail.error} title={t('discover.follow.failed')} /> : null}
             {loading ? <Loading lines={12} /> : null}
-            {!loading && !failed && hits.length === 0 ? (
+            {!loading && !error && hits.length === 0 ? (
               asks ? (
                 <DataNone
                   indices={indices}

@@ -74,7 +74,7 @@ function FieldRow({
   const what = { field: path, value: clipped(one ?? '', 60).text };
   return (
     <tr>
-      <td className="acts">
+      <td>
         {simple ? (
           <>
             {act(t('discover.filter.for', what), <PlusIcon />, () => props.onFilter(path, one, false))}
@@ -118,6 +118,11 @@ function FieldTable({ source, props }: { source: JsonObject; props: DocumentFlyo
         onClear={() => setText('')}
       />
       <table className="document-fields" aria-label={t('discover.document.fields')}>
+        <colgroup>
+          <col className="acts" />
+          <col className="name" />
+          <col />
+        </colgroup>
         <thead className="sr-only">
           <tr>
             <th scope="col">{t('list.actions')}</th>

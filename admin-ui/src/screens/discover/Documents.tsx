@@ -51,7 +51,7 @@ export function useStamp(): (ms: number) => string {
 
 export function Level({ level }: { level: string }) {
   if (!level) return <span className="quiet">–</span>;
-  return <span className={`level ${toneOf(level) ?? 'off'}`}>{level}</span>;
+  return <span className={`level tone-${toneOf(level) ?? 'off'}`}>{level}</span>;
 }
 
 function Cell({ hit, column }: { hit: Hit; column: string }) {
@@ -186,7 +186,7 @@ export function Documents(props: DocumentsProps) {
                 key={keyOfHit(hit)}
                 data-document={hit._id}
                 aria-rowindex={item.index + 2}
-                className={`${tone} ${item.index === at ? 'open' : ''}`}
+                className={`${tone ? `tone-${tone}` : ''} ${item.index === at ? 'open' : ''}`}
                 onClick={() => onOpen(hit)}
               >
                 <td>

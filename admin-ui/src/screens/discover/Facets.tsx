@@ -43,7 +43,7 @@ export function Facets({ aggregations, q, onQuery }: FacetsProps) {
               aria-pressed={on}
               onClick={() => onQuery(on ? withoutClause(q, clause) : joined(q, clause, `NOT ${clause}`))}
             >
-              <span className={`level ${toneOf(level) ?? 'off'}`}>{level}</span> {format.number(count)}
+              <span className={`level tone-${toneOf(level) ?? 'off'}`}>{level}</span> {format.number(count)}
             </button>
           );
         })}
@@ -69,7 +69,7 @@ export function Facets({ aggregations, q, onQuery }: FacetsProps) {
                   )
                 }
               >
-                {bucket.key} <span className="level bad">{format.number(bucket.doc_count)}</span>
+                {bucket.key} <span className="level tone-bad">{format.number(bucket.doc_count)}</span>
               </button>
             );
           })}

@@ -35,7 +35,7 @@ export function FollowBar({ follow, paused, tail, onTurn }: FollowBarProps) {
         <span className="rate" title={t('discover.follow.about')}>
           {word}
           {tail.skipped > 0 ? (
-            <span className="level warn">
+            <span className="level tone-warn">
               {' '}
               {t('discover.follow.skipped', { count: format.number(tail.skipped) })}
             </span>

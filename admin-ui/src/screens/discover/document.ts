@@ -116,7 +116,8 @@ export function cellText(source: JsonObject, column: string): string {
 }
 
 // What every document has says nothing about this one.
-const EVERYWHERE = /^(@timestamp|message|log\.level|ecs\.|agent\.|data_stream\.|event\.(module|dataset)$)/;
+const EVERYWHERE =
+  /^(@timestamp|message|log\.level|ecs\.|agent\.|data_stream\.|metricset\.|event\.(module|dataset)$)/;
 
 /** The message, else the fields that are its own, as far as a row can show them. */
 export function summaryOf(source: JsonObject): { message: string; pairs: [string, string][] } {
@@ -129,7 +130,10 @@ export function summaryOf(source: JsonObject): { message: string; pairs: [string
   const first = own.filter(([, value]) => typeof value === 'number');
   for (const [path, value] of [...first, ...own.filter(([, one]) => typeof one !== 'number')]) {
     if (length > IN_A_ROW) break;
-    const text = clipped(shown(value), 120).text.replace(/\s+/g, ' ');
+    const figure = typeof value === 'number' && !Number.isInteger(value);
+    const text = figure
+      ? String(Number(value.toPrecision(4)))
+      : clipped(shown(value), 120).text.replace(/\s+/g, ' ');
     if (text) pairs.push([path, text]);
     length += path.length + text.length + 3;
   }

@@ -67,6 +67,9 @@ export function lastingLink(
   return link.toString();
 }
 
+/** What is asked for while nobody tells which data streams there are. */
+export const USUAL: readonly string[] = ['logs-*', 'metrics-*'];
+
 /** Streams that say what kind they are are asked for by it; names may not begin with `*`. */
 export function everything(names: readonly string[]): string[] {
   const kinds = new Set(names.map((name) => name.replace(/-.*$/s, '')));
