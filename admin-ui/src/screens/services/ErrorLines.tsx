@@ -8,7 +8,7 @@ import { momentText } from '../../shared/chart/axis';
 import { PartialData } from '../../shared/DataNone';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
-import { HostLink } from '../../shared/names/links';
+import { ContainerLink, HostLink } from '../../shared/names/links';
 import { ShowQuery } from '../../shared/query/ShowQuery';
 import { allOf, discoverLink, LEVEL_IS_ERROR } from '../../shared/search/discover-link';
 import { errorLines, errorLinesBody, LINES, ofService, totalOf, wordsOf } from './queries';
@@ -68,7 +68,9 @@ export function ErrorLines({ service, kind, deployment, range }: OfService) {
                       <tr key={one.id}>
                         <td className="tight">{momentText(one.at, locale, Date.now())}</td>
                         <td className="tight bad-text">{one.level}</td>
-                        <td title={one.container}>{one.container}</td>
+                        <td>
+                          <ContainerLink host={one.host} name={one.container} />
+                        </td>
                         <td className="tight">
                           <HostLink host={one.host} />
                         </td>

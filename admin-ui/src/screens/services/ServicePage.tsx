@@ -14,7 +14,6 @@ import { Card } from '../../shared/Card';
 import { valueText } from '../../shared/chart/axis';
 import { DataState } from '../../shared/DataState';
 import { DeploymentChoice } from '../../shared/DeploymentChoice';
-import { Empty } from '../../shared/Empty';
 import { Facts } from '../../shared/Facts';
 import { MetricChart } from '../../shared/metrics/MetricChart';
 import { DeploymentLink } from '../../shared/names/links';
@@ -114,20 +113,21 @@ export default function ServicePage() {
         <DataState query={list} lines={3}>
           {() =>
             one ? (
-              <Summary one={one} windowMs={windowMs} />
+              <>
+                <Summary one={one} windowMs={windowMs} />
+                {kind === ServiceKind.APPLICATION ? (
+                  <p className="quiet services-note">
+                    {t('services.noTraffic')}: {t('services.noTraffic.about')}
+                  </p>
+                ) : null}
+              </>
             ) : (
               <span className="quiet">{t('services.unseen')}</span>
             )
           }
         </DataState>
       </Card>
-      {kind === ServiceKind.APPLICATION ? (
-        <Card>
-          <Empty title={t('services.noTraffic')}>{t('services.noTraffic.about')}</Empty>
-        </Card>
-      ) : (
-        <Traffic {...of} />
-      )}
+      {kind === ServiceKind.APPLICATION ? null : <Traffic {...of} />}
       <div className="charts three">
         <LineChart {...of} />
         <MetricChart

@@ -36,9 +36,8 @@ export const en = {
   'services.memory.container': 'Memory by container',
   'services.message': 'Line',
   'services.mostADay': 'The list is of the last 24 hours at most.',
-  'services.noTraffic': 'Requests are not measured',
-  'services.noTraffic.about':
-    'Only requests to deployments go through the proxy, which writes them down. Of an application its lines and its use are known.',
+  'services.noTraffic': 'Its requests are not measured',
+  'services.noTraffic.about': 'only those to deployments go through the proxy, which writes them down.',
   'services.path': 'Path',
   'services.paths': 'By the beginning of the path',
   'services.rate': 'Requests',
@@ -92,8 +91,7 @@ export const ko: Record<keyof typeof en, string> = {
   'services.message': '내용',
   'services.mostADay': '목록은 최대 최근 24시간을 집계합니다.',
   'services.noTraffic': '요청은 측정되지 않습니다',
-  'services.noTraffic.about':
-    '배포로 가는 요청만 프록시를 거치며 기록됩니다. 애플리케이션은 로그와 사용량만 알 수 있습니다.',
+  'services.noTraffic.about': '배포로 가는 요청만 프록시를 거치며 기록됩니다.',
   'services.path': '경로',
   'services.paths': '경로 앞부분별',
   'services.rate': '요청',

@@ -213,8 +213,9 @@ export default function Plot(props: PlotProps) {
     control.current = {
       cursorTo: (index) => {
         const at = index === null ? undefined : made.data[0][index];
-        const left = at === undefined ? -10 : made.valToPos(at, 'x');
-        made.setCursor({ left, top: at === undefined ? -10 : made.over.clientHeight / 2 });
+        // A bucket may begin before the span does. The page knows where the cursor is.
+        const left = at === undefined ? -10 : Math.max(0, made.valToPos(at, 'x'));
+        made.setCursor({ left, top: at === undefined ? -10 : made.over.clientHeight / 2 }, false);
       },
       select: (from, to) => {
         if (from === to) return made.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
