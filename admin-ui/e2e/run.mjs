@@ -24,6 +24,8 @@ const ALL = [
   'viewer',
   'services',
   'discover',
+  'alerts',
+  'placement',
   'screens',
 ];
 const chosen = process.argv.slice(2);

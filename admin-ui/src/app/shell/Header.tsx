@@ -11,7 +11,7 @@ import {
 } from '@patternfly/react-core';
 import SearchIcon from '@patternfly/react-icons/dist/esm/icons/search-icon';
 import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { useCall, useChange } from '../../api/call';
 import { type LiveState, useLiveState } from '../../api/live';
@@ -20,6 +20,10 @@ import { Platform } from '../../generated/wharf/v1/platform_pb';
 import { Sessions } from '../../generated/wharf/v1/sessions_pb';
 import { type MessageKey, useI18n } from '../../i18n/i18n';
 import { setTheme, type Theme, useTheme } from '../../theme/theme';
+
+// Not part of the first page: it asks another node, which may be away.
+// Without it the page goes on.
+const Bell = lazy(() => import('./Bell').catch(() => ({ default: () => null })));
 
 const LIVE: Record<LiveState, { word: MessageKey; about: MessageKey; look: string }> = {
   connecting: { word: 'live.connecting', about: 'live.connecting.about', look: '' },
@@ -120,6 +124,9 @@ export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: (
       <span className="spacer" />
       <Live />
       {running > 0 ? <Link to="/plans?f.status=running">{t('header.plans', { count: running })}</Link> : null}
+      <Suspense fallback={null}>
+        <Bell />
+      </Suspense>
       <Button variant="plain" size="sm" aria-label={t('keys.title')} title={t('keys.title')} onClick={onKeys}>
         ?
       </Button>

@@ -6,7 +6,7 @@ import { useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { type Alert, AlertState, Alerts } from '../../generated/wharf/monitor/v1/alerts_pb';
 import { Watches } from '../../generated/wharf/monitor/v1/watches_pb';
-import { type MessageKey, useT } from '../../i18n/i18n';
+import { type MessageKey, useI18n, useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { DataState } from '../../shared/DataState';
@@ -17,7 +17,7 @@ import { Age, Clock, useNow } from '../../shared/When';
 import { AlertTimeline } from './AlertTimeline';
 import { useHandle } from './api';
 import { discoverPath, documentsBehind, linesBehind } from './evidence';
-import { figure } from './figures';
+import { type Measured, measuredBy, thresholdText, valueText } from './figures';
 import { AlertMark, isSilenced, SeverityMark } from './marks';
 import { watchPath } from './paths';
 
@@ -107,8 +107,8 @@ function Handle({ alert, now }: { alert: Alert; now: number }) {
   );
 }
 
-function Known({ alert, now }: { alert: Alert; now: number }) {
-  const t = useT();
+function Known({ alert, now, measured }: { alert: Alert; now: number; measured: Measured }) {
+  const { t, locale } = useI18n();
   const handled: [string, ReactNode][] = [];
   if (isSilenced(alert, now)) {
     handled.push([t('alerts.silencedUntil'), <Clock key="until" at={alert.silencedUntil} />]);
@@ -120,8 +120,8 @@ function Known({ alert, now }: { alert: Alert; now: number }) {
       facts={[
         [t('state'), <AlertMark key="state" alert={alert} now={now} />],
         [t('alerts.severity'), <SeverityMark key="severity" severity={alert.severity} />],
-        [t('alerts.value'), <strong key="value">{figure(alert.value) || '–'}</strong>],
-        [t('alerts.threshold'), figure(alert.threshold) || '–'],
+        [t('alerts.value'), <strong key="value">{valueText(alert.value, measured, locale) || '–'}</strong>],
+        [t('alerts.threshold'), thresholdText(alert.threshold, measured, locale) || '–'],
         ...alert.group.map((part): [string, string] => [
           t('alerts.group.part', { name: part.name }),
           part.value,
@@ -190,13 +190,14 @@ export function AlertFlyout({ id, deployment, onClose }: AlertFlyoutProps) {
       <DataState query={query} lines={8}>
         {(one) => (
           <>
-            <Known alert={one} now={now} />
+            <Known alert={one} now={now} measured={measuredBy(spec)} />
             {documents && !documents.whole ? <p className="quiet">{t('alerts.lines.partly')}</p> : null}
             <Handle alert={one} now={now} />
             <AlertTimeline
               alert={one}
               deployment={deployment}
               windowMs={Number(spec?.search?.windowMs ?? 0n)}
+              measured={measuredBy(spec)}
             />
           </>
         )}

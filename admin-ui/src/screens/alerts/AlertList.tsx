@@ -5,7 +5,7 @@ import { useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { type Alert, AlertState, Alerts } from '../../generated/wharf/monitor/v1/alerts_pb';
 import { Watches, type WatchSpec } from '../../generated/wharf/monitor/v1/watches_pb';
-import { useT } from '../../i18n/i18n';
+import { useI18n } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import { Card } from '../../shared/Card';
 import { ListTable } from '../../shared/list/ListTable';
@@ -15,7 +15,7 @@ import { Refused } from '../../shared/Refused';
 import { Age, useNow } from '../../shared/When';
 import { useHandle } from './api';
 import { discoverPath, linesBehind } from './evidence';
-import { figure } from './figures';
+import { measuredBy, thresholdText, valueText } from './figures';
 import { AlertMark, SeverityMark } from './marks';
 import { watchPath } from './paths';
 import { groupText } from './spans';
@@ -40,7 +40,7 @@ interface AlertListProps {
 }
 
 export function AlertList({ deployment, onOpen }: AlertListProps) {
-  const t = useT();
+  const { t, locale } = useI18n();
   const rights = useRights();
   const [params, setParams] = useSearchParams();
   const recovered = params.get('recovered') === '1';
@@ -96,11 +96,15 @@ export function AlertList({ deployment, onOpen }: AlertListProps) {
       id: 'value',
       head: t('alerts.value'),
       right: true,
-      cell: (one) => (
-        <span title={`${one.value} ${one.threshold}`}>
-          <strong>{figure(one.value)}</strong> <span className="quiet">{figure(one.threshold)}</span>
-        </span>
-      ),
+      cell: (one) => {
+        const measured = measuredBy(specs.get(one.watch));
+        return (
+          <span title={`${one.value} ${one.threshold}`}>
+            <strong>{valueText(one.value, measured, locale)}</strong>{' '}
+            <span className="quiet">{thresholdText(one.threshold, measured, locale)}</span>
+          </span>
+        );
+      },
     },
     {
       id: 'since',

@@ -4,24 +4,30 @@ import { useState } from 'react';
 import { useMonitorCall } from '../../api/monitor';
 import type { Alert } from '../../generated/wharf/monitor/v1/alerts_pb';
 import { DeliveryState, Watches } from '../../generated/wharf/monitor/v1/watches_pb';
-import { useT } from '../../i18n/i18n';
+import { useI18n, useT } from '../../i18n/i18n';
 import { TimeChart } from '../../shared/chart/TimeChart';
 import { DataState } from '../../shared/DataState';
-import { Empty } from '../../shared/Empty';
 import { Clock } from '../../shared/When';
 import { timeOf } from './evidence';
-import { figure, limitOf } from './figures';
+import { limitOf, type Measured, thresholdText, UNITS } from './figures';
 import { DeliveryMark } from './marks';
 import { groupText } from './spans';
-import { type Told, toldOf, valuesOf } from './timeline';
+import { type Told, toldOf, type ValuePoint, valuesOf } from './timeline';
 
 /** Each run carries what it found of up to a hundred groups. */
 const MOST_RUNS = 120;
 const MOST_TOLD = 30;
 
-export function Messages({ told, label }: { told: readonly Told[]; label: string }) {
+interface MessagesProps {
+  told: readonly Told[];
+  label: string;
+  /** Told when there are none. */
+  none?: string;
+}
+
+export function Messages({ told, label, none }: MessagesProps) {
   const t = useT();
-  if (told.length === 0) return <Empty title={t('alerts.messages.none')} />;
+  if (told.length === 0) return <p className="quiet">{none ?? t('alerts.messages.none')}</p>;
   return (
     <ul className="messages" aria-label={label}>
       {told.slice(0, MOST_TOLD).map(({ run, delivery, times }) => (
@@ -57,10 +63,11 @@ interface AlertTimelineProps {
   alert: Alert;
   deployment: string;
   windowMs: number;
+  measured: Measured;
 }
 
-export function AlertTimeline({ alert, deployment, windowMs }: AlertTimelineProps) {
-  const t = useT();
+export function AlertTimeline({ alert, deployment, windowMs, measured }: AlertTimelineProps) {
+  const { t, locale } = useI18n();
   // The span that the flyout was opened for: a later look renews what is within it.
   const [from] = useState(() => timeOf(alert, windowMs, Date.now()).from);
   const runs = useMonitorCall(
@@ -78,23 +85,34 @@ export function AlertTimeline({ alert, deployment, windowMs }: AlertTimelineProp
       <section className="stack">
         <DataState query={runs} lines={4}>
           {(answer) => {
-            const points = valuesOf(answer.runs, alert.group);
+            // The chart's percent is of 100.
+            const times = measured === 'percent' ? 100 : 1;
+            const points = valuesOf(answer.runs, alert.group).map(
+              ([at, value]): ValuePoint => [at, value === null ? null : value * times],
+            );
             return (
               <TimeChart
                 bare
                 title={t('alerts.value.overTime')}
-                unit="count"
+                unit={UNITS[measured]}
                 height={150}
                 series={[
-                  { id: `alert ${alert.id}`, label: groupText(alert.group) || alert.watch, points },
+                  {
+                    id: `alert ${alert.id}`,
+                    label: groupText(alert.group) || alert.watch,
+                    colour: 'var(--bar)',
+                    points,
+                  },
                   ...(limit === null
                     ? []
                     : [
                         {
                           id: 'threshold',
-                          label: t('alerts.threshold.is', { threshold: figure(alert.threshold) }),
+                          label: t('alerts.threshold.is', {
+                            threshold: thresholdText(alert.threshold, measured, locale),
+                          }),
                           colour: 'var(--bad)',
-                          points: points.map(([at]): [number, number] => [at, limit]),
+                          points: points.map(([at]): [number, number] => [at, limit * times]),
                         },
                       ]),
                 ]}

@@ -103,7 +103,7 @@ export default function Alerts() {
       {alert ? (
         <AlertFlyout key={alert} id={alert} deployment={deployment} onClose={() => show(null)} />
       ) : run ? (
-        <RunFlyout run={run} onClose={() => setRun(null)} />
+        <RunFlyout run={run} deployment={deployment} onClose={() => setRun(null)} />
       ) : null}
     </>
   );

@@ -16,6 +16,8 @@ import { CAUSES, OutcomeMark } from './marks';
 import { watchPath } from './paths';
 import { deliveriesText, firingOf } from './runs';
 
+const DEFAULTS = { from: 'now-1h', to: 'now', refresh: 30 };
+
 interface HistoryProps {
   deployment: string;
   onOpen: (run: WatchRun) => void;
@@ -24,7 +26,7 @@ interface HistoryProps {
 export function History({ deployment, onOpen }: HistoryProps) {
   const t = useT();
   const format = useFormat();
-  const range = useTimeRange({ from: 'now-1h', to: 'now', refresh: 30 });
+  const range = useTimeRange(DEFAULTS);
   const columns: Column<WatchRun>[] = [
     {
       id: 'at',
@@ -111,7 +113,7 @@ export function History({ deployment, onOpen }: HistoryProps) {
             ],
           },
         ]}
-        tools={<TimeRangePicker />}
+        tools={<TimeRangePicker defaults={DEFAULTS} noCompare />}
         empty={{ title: t('alerts.history.empty'), hint: t('alerts.history.empty.hint') }}
       />
     </Card>

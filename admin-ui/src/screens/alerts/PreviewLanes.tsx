@@ -1,13 +1,12 @@
 // When a watch would have fired, a lane for each group: bars while it fires, marks where something
 // would have been said. The table below says the same.
 import { timestampMs } from '@bufbuild/protobuf/wkt';
-import { duration } from '../../format/format';
 import { useFormat } from '../../format/use-format';
 import type { PreviewWatchResponse } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useI18n } from '../../i18n/i18n';
 import { Mark } from '../../shared/status/Mark';
 import { Clock } from '../../shared/When';
-import { figure } from './figures';
+import { type Measured, valueText } from './figures';
 import { groupText, stretchesOf } from './spans';
 
 const MOST_LANES = 12;
@@ -19,9 +18,10 @@ interface PreviewLanesProps {
   from: number;
   to: number;
   answer: PreviewWatchResponse;
+  measured: Measured;
 }
 
-export function PreviewLanes({ from, to, answer }: PreviewLanesProps) {
+export function PreviewLanes({ from, to, answer, measured }: PreviewLanesProps) {
   const { t, locale } = useI18n();
   const format = useFormat();
   const lanes = stretchesOf(answer.events);
@@ -124,7 +124,7 @@ export function PreviewLanes({ from, to, answer }: PreviewLanesProps) {
                       </td>
                       <td>{groupText(event.group) || t('alerts.group.all')}</td>
                       <td>{event.transition}</td>
-                      <td className="right">{figure(event.value)}</td>
+                      <td className="right">{valueText(event.value, measured, locale)}</td>
                       <td className="right">{event.messages.length}</td>
                     </tr>
                   ))}
@@ -134,7 +134,6 @@ export function PreviewLanes({ from, to, answer }: PreviewLanesProps) {
           </details>
         </>
       ) : null}
-      <p className="quiet">{t('alerts.preview.span', { span: duration(to - from) })}</p>
     </div>
   );
 }

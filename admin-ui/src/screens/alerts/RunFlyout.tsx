@@ -1,12 +1,14 @@
 // One run of a watch: the search as it was sent, what it found of each group, what was said.
+import { useMonitorCall } from '../../api/monitor';
 import { duration } from '../../format/format';
 import { useFormat } from '../../format/use-format';
-import type { WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
+import { Watches, type WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useT } from '../../i18n/i18n';
 import { Facts } from '../../shared/Facts';
 import { Flyout } from '../../shared/Flyout';
 import { Clock } from '../../shared/When';
 import { Messages } from './AlertTimeline';
+import { measuredBy } from './figures';
 import { CAUSES, OutcomeMark } from './marks';
 import { RunGroups } from './RunGroups';
 
@@ -18,9 +20,16 @@ function pretty(json: string): string {
   }
 }
 
-export function RunFlyout({ run, onClose }: { run: WatchRun; onClose: () => void }) {
+interface RunFlyoutProps {
+  run: WatchRun;
+  deployment: string;
+  onClose: () => void;
+}
+
+export function RunFlyout({ run, deployment, onClose }: RunFlyoutProps) {
   const t = useT();
   const format = useFormat();
+  const watch = useMonitorCall(Watches.method.getWatch, { name: run.watch }, { deployment });
   return (
     <Flyout title={t('alerts.run.of', { watch: run.watch })} label={t('alerts.run')} onClose={onClose}>
       <Facts
@@ -41,7 +50,7 @@ export function RunFlyout({ run, onClose }: { run: WatchRun; onClose: () => void
       ) : null}
       <section className="stack">
         <h3>{t('alerts.groups')}</h3>
-        <RunGroups run={run} />
+        <RunGroups run={run} measured={measuredBy(watch.data?.spec)} />
       </section>
       <section className="stack">
         <h3>{t('alerts.messages')}</h3>

@@ -1,15 +1,15 @@
 // What a run found of each group: those that fire first.
 import type { WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
-import { useT } from '../../i18n/i18n';
+import { useI18n } from '../../i18n/i18n';
 import { Empty } from '../../shared/Empty';
-import { figure } from './figures';
+import { type Measured, valueText } from './figures';
 import { GroupMark } from './marks';
 import { groupText } from './spans';
 
 const MOST = 20;
 
-export function RunGroups({ run }: { run: WatchRun }) {
-  const t = useT();
+export function RunGroups({ run, measured }: { run: WatchRun; measured: Measured }) {
+  const { t, locale } = useI18n();
   if (run.groups.length === 0) return <Empty title={t('alerts.groups.none')} />;
   return (
     <div className="rows">
@@ -31,7 +31,7 @@ export function RunGroups({ run }: { run: WatchRun }) {
                 <GroupMark state={one.state} />
               </td>
               <td className="right tight" title={one.evidenceJson}>
-                {figure(one.value) || '–'}
+                {valueText(one.value, measured, locale) || '–'}
               </td>
             </tr>
           ))}

@@ -17,9 +17,9 @@ import { type MessageKey, useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
-import { Empty } from '../../shared/Empty';
 import { Refused } from '../../shared/Refused';
 import { Messages } from './AlertTimeline';
+import type { Measured } from './figures';
 import { OutcomeMark } from './marks';
 import { PreviewLanes } from './PreviewLanes';
 import { RunGroups } from './RunGroups';
@@ -36,12 +36,13 @@ export type WatchGiven = NonNullable<MessageInitShape<typeof PutWatchRequestSche
 
 interface TrialProps {
   given: WatchGiven;
+  measured: Measured;
   /** Why it cannot be asked yet. */
   fault: string | undefined;
   deployment: string;
 }
 
-function Tested({ run }: { run: WatchRun }) {
+function Tested({ run, measured }: { run: WatchRun; measured: Measured }) {
   const t = useT();
   const format = useFormat();
   return (
@@ -57,10 +58,11 @@ function Tested({ run }: { run: WatchRun }) {
         </span>
       </div>
       {run.error ? <p className="bad-text">{run.error}</p> : null}
-      <RunGroups run={run} />
+      <RunGroups run={run} measured={measured} />
       <h3>{t('alerts.test.messages')}</h3>
       <Messages
         label={t('alerts.test.messages')}
+        none={t('alerts.test.silent')}
         told={run.deliveries.map((delivery) => ({ run: delivery.alertId, delivery, times: 1 }))}
       />
     </div>
@@ -73,7 +75,7 @@ interface Asked {
   answer: PreviewWatchResponse;
 }
 
-function Preview({ given, fault, deployment }: TrialProps) {
+function Preview({ given, measured, fault, deployment }: TrialProps) {
   const t = useT();
   const rights = useRights();
   const [hours, setHours] = useState('24');
@@ -111,9 +113,9 @@ function Preview({ given, fault, deployment }: TrialProps) {
     >
       {preview.error ? <Refused error={preview.error} retry={ask} /> : null}
       {asked ? (
-        <PreviewLanes {...asked} />
+        <PreviewLanes {...asked} measured={measured} />
       ) : preview.error ? null : (
-        <Empty title={preview.isPending ? t('alerts.preview.runs') : t('alerts.preview.about')} />
+        <p className="quiet">{preview.isPending ? t('alerts.preview.runs') : t('alerts.preview.about')}</p>
       )}
     </Card>
   );
@@ -151,9 +153,9 @@ export function Trial(props: TrialProps) {
       >
         {test.error ? <Refused error={test.error} /> : null}
         {test.data ? (
-          <Tested run={test.data} />
+          <Tested run={test.data} measured={props.measured} />
         ) : test.error ? null : (
-          <Empty title={t('alerts.test.about')} />
+          <p className="quiet">{t('alerts.test.about')}</p>
         )}
       </Card>
     </div>

@@ -14,12 +14,15 @@ import { useHandle } from './api';
 import './alerts.css';
 import { Conflict } from './Conflict';
 import { documentOf } from './document';
+import { measuredBy } from './figures';
 import { alertsPath } from './paths';
 import { Trial, type WatchGiven } from './Trial';
 import { WatchFields } from './WatchFields';
 import { type Faults, faultsOf, formOf, NEW_FORM, specOf, type WatchForm } from './watch-form';
 
 type Mode = 'form' | 'text';
+
+const UNNAMED = 'unnamed';
 
 interface EditorProps {
   /** None: a new one. */
@@ -53,6 +56,10 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
   const shownText = changed && !written ? documentOf(specOf(form)) : text;
   const given: WatchGiven =
     mode === 'form' ? { case: 'spec', value: specOf(form) } : { case: 'document', value: shownText };
+  // What has no name yet can be tried out.
+  const trial: WatchGiven =
+    mode === 'form' ? { case: 'spec', value: specOf({ ...form, name: form.name || UNNAMED }) } : given;
+  const trialFault = mode === 'form' ? firstFault(faultsOf({ ...form, name: UNNAMED })) : undefined;
   const request = {
     watch: given,
     expectedVersion: watch?.version ?? '',
@@ -66,7 +73,7 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
     <div className="columns watch-editor">
       <div className="seven">
         <Card
-          title={watch ? t('alerts.form.title') : t('alerts.watch.create')}
+          title={t('alerts.form.title')}
           actions={
             <ToggleGroup aria-label={t('alerts.form.as')} isCompact>
               <ToggleGroupItem
@@ -80,7 +87,7 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
                 buttonId="as-text"
                 text={t('alerts.form.text')}
                 isSelected={mode === 'text'}
-                isDisabled={mode === 'form' && changed && fault !== undefined}
+                isDisabled={mode === 'form' && faults.body !== undefined}
                 onChange={() => setMode('text')}
               />
             </ToggleGroup>
@@ -157,7 +164,12 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
         </Card>
       </div>
       <div className="five">
-        <Trial given={given} fault={fault ? t(fault) : undefined} deployment={deployment} />
+        <Trial
+          given={trial}
+          measured={measuredBy(mode === 'form' ? specOf(form) : watch?.spec)}
+          fault={trialFault ? t(trialFault) : undefined}
+          deployment={deployment}
+        />
       </div>
     </div>
   );

@@ -248,8 +248,6 @@ function WrongWhen(props: FieldsProps) {
             {text('whole', 'alerts.whole', { help: t('alerts.whole.help') })}
           </>
         )}
-      </div>
-      <div className="form-row">
         <Field id="watch-comparison" label={t('alerts.comparison')}>
           <FormSelect
             id="watch-comparison"
@@ -264,6 +262,8 @@ function WrongWhen(props: FieldsProps) {
           </FormSelect>
         </Field>
         {text('threshold', 'alerts.threshold', { required: true })}
+      </div>
+      <div className="form-row">
         {text('minCount', 'alerts.minCount', { help: t('alerts.minCount.help') })}
         <Field id="watch-missing" label={t('alerts.missing')}>
           <FormSelect

@@ -9,10 +9,8 @@ import type { PlacedInstance } from '../../generated/wharf/v1/instances_pb';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
-import { Empty } from '../../shared/Empty';
 import { DeploymentLink, HostLink } from '../../shared/names/links';
 import { Mark } from '../../shared/status/Mark';
-import { MoveTable } from '../hosts/MoveTable';
 import { type Loss, lossOf, type MapContainer } from './model';
 
 interface WhatIfProps {
@@ -78,7 +76,37 @@ function Moves({ host }: { host: Allocator }) {
         <HostLink host={host.host} />
       </p>
       <DataState query={preview} lines={3}>
-        {(answer) => <MoveTable moves={answer.vacate?.moves ?? []} label={t('placement.whatIf.moves')} />}
+        {(answer) => (
+          <div className="rows">
+            <table className="grid" aria-label={t('placement.whatIf.moves')}>
+              <thead>
+                <tr>
+                  <th scope="col">{t('instance')}</th>
+                  <th scope="col">{t('vacate.to')}</th>
+                  <th scope="col">{t('reason')}</th>
+                </tr>
+              </thead>
+              <tbody>
+                {(answer.vacate?.moves ?? []).map((move) => (
+                  <tr key={move.instanceId}>
+                    <td className="tight">
+                      <DeploymentLink id={move.deploymentId} name={move.deploymentName} /> /{' '}
+                      {move.instanceName}
+                    </td>
+                    <td className="tight">
+                      {move.toHost ? (
+                        <HostLink host={move.toHost} />
+                      ) : (
+                        <Mark tone="bad" word={t('placement.whatIf.nowhere')} />
+                      )}
+                    </td>
+                    <td className="wrap">{move.reason}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
       </DataState>
     </>
   );
@@ -172,7 +200,7 @@ export function WhatIf({ hosts, instances, containers }: WhatIfProps) {
           ) : null}
         </div>
       ) : (
-        <Empty title={t('placement.whatIf.about')} />
+        <p className="quiet">{t('placement.whatIf.about')}</p>
       )}
     </Card>
   );

@@ -24,7 +24,6 @@ export interface Leaf {
 
 /** So that a container that uses nearly nothing is still seen. */
 const LEAST_BYTES = 4 * 1024 * 1024;
-const FADED = 0.28;
 
 export function isOf(container: MapContainer, deployment: string): boolean {
   return container.deployment === deployment || container.deploymentId === deployment;
@@ -39,10 +38,9 @@ function leafOf(container: MapContainer, wish: TreeWish, tokens: Tokens) {
     value: Math.max(container.memory, LEAST_BYTES),
     container,
     itemStyle: {
-      color: tint.fill,
-      opacity: faded && !chosen ? FADED : 1,
-      borderColor: chosen ? tokens.text : tokens.surface,
-      borderWidth: chosen ? 3 : 1,
+      color: faded ? tokens.track : tint.fill,
+      borderColor: chosen ? tokens.text : wish.deployment !== '' && !faded ? tokens.bar : tokens.surface,
+      borderWidth: chosen || (wish.deployment !== '' && !faded) ? 3 : 1,
       ...(container.own
         ? {}
         : {
@@ -55,7 +53,7 @@ function leafOf(container: MapContainer, wish: TreeWish, tokens: Tokens) {
             },
           }),
     },
-    label: { color: faded ? tokens.text : tint.text },
+    label: { color: faded ? tokens.quiet : tint.text },
   };
 }
 
@@ -67,6 +65,8 @@ export function treeOption(zones: readonly MapZone[], wish: TreeWish, tokens: To
     fontSize: 12,
     fontWeight: bold ? 600 : 500,
     overflow: 'truncate',
+    formatter: '{b}',
+    padding: [0, 6],
   });
   return {
     tooltip: {

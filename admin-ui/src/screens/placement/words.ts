@@ -23,7 +23,7 @@ export const en = {
   'placement.loss.memory': 'They need {memory}; the other hosts have {free} to hand out.',
   'placement.loss.noRoom': 'Not enough room',
   'placement.loss.nothing': 'nothing',
-  'placement.loss.others': 'Containers that are not the platform’s and would be gone: {count}.',
+  'placement.loss.others': "Containers that are not the platform's and would be gone: {count}.",
   'placement.loss.room': 'Enough room',
   'placement.loss.some': '{count} left',
   'placement.loss.sum': 'With {name} go {instances} instances of {deployments} deployments.',
@@ -56,6 +56,7 @@ export const en = {
   'placement.whatIf.host': 'Lose host {name}',
   'placement.whatIf.moves': 'Where its instances would go',
   'placement.whatIf.none': 'Nothing is lost',
+  'placement.whatIf.nowhere': 'nowhere',
   'placement.whatIf.silent': 'As the directors would replace them now. The host is silent:',
   'placement.whatIf.zone': 'Lose zone {name}',
   'placement.whatIf.zone.about':
@@ -118,6 +119,7 @@ export const ko: Record<keyof typeof en, string> = {
   'placement.whatIf.host': '호스트 {name}을(를) 잃음',
   'placement.whatIf.moves': '인스턴스가 갈 곳',
   'placement.whatIf.none': '아무것도 잃지 않음',
+  'placement.whatIf.nowhere': '갈 곳 없음',
   'placement.whatIf.silent': '디렉터가 지금 교체한다면 다음과 같습니다. 응답 없는 호스트:',
   'placement.whatIf.zone': '영역 {name}을(를) 잃음',
   'placement.whatIf.zone.about':
