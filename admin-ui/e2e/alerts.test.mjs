@@ -26,7 +26,6 @@ const rowOf = (watch) =>
 
 test('a watch is made by the form, after a look at what it says now and at the past', async () => {
   await go('/alerts/create-watch');
-  await page.getByLabel('Every', { exact: true }).fill('5s');
   await page.getByLabel('Looks back', { exact: true }).fill('10m');
   await page.getByLabel('Query', { exact: true }).fill('');
   await page.getByLabel('An alert for each', { exact: true }).fill('host.name');
@@ -49,6 +48,7 @@ test('a watch is made by the form, after a look at what it says now and at the p
     .first()
     .waitFor();
   await shoot(page, 'watch-preview-light');
+  await page.getByLabel('Every', { exact: true }).fill('5s');
   await page.getByLabel('Name', { exact: false }).first().fill(name);
   await page.getByRole('button', { name: 'Create watch' }).click();
   await page.waitForURL('**/alerts?tab=watches');
