@@ -52,6 +52,7 @@ test('logs are listed newest first, with their level by word, and over time', as
   await page.waitForURL('**/discover?index=logs-*');
   await settled(page);
   await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
+  await rows().first().waitFor();
   const times = await rows()
     .locator('time')
     .evaluateAll((all) => all.map((one) => Date.parse(one.dateTime)));
@@ -136,10 +137,13 @@ test('a document opens with its fields, its JSON and the lines around it, and le
   const panel = page.getByLabel('Document', { exact: true }).first();
   await panel.getByRole('rowheader', { name: 'container.id' }).waitFor();
   const third = param('doc');
+  // The row that is marked tells which one is shown, and so where its neighbours are.
+  const marked = () => page.locator('tr.open').getAttribute('data-document');
   await panel.getByRole('button', { name: 'Next' }).click();
-  await eventually(() => assert.notEqual(param('doc'), third));
+  await eventually(async () => assert.notEqual(await marked(), third));
   await panel.getByRole('button', { name: 'Previous' }).click();
-  await eventually(() => assert.equal(param('doc'), third));
+  await eventually(async () => assert.equal(await marked(), third));
+  assert.equal(param('doc'), third, 'the document that is open is in the URL');
   await panel.getByRole('button', { name: 'Copy as JSON' }).click();
   await panel.getByText('Copied').waitFor();
   const json = JSON.parse(await copied());
