@@ -62,7 +62,7 @@ export function PartialData({ answers }: { answers: readonly (SearchAnswer | und
   const partial = partialOf(answers.filter((one) => one !== undefined));
   if (!partial) return null;
   return (
-    <Alert variant="warning" isInline className="refused" title={t('data.partial')}>
+    <Alert variant="warning" isInline component="h2" className="refused" title={t('data.partial')}>
       {partial.timedOut ? t('data.partial.late') : null}{' '}
       {partial.failed > 0 ? t('data.partial.shards', { failed: partial.failed, total: partial.total }) : null}
     </Alert>

@@ -18,6 +18,7 @@ export function Refused({ error, title, about, retry }: RefusedProps) {
     <Alert
       variant="danger"
       isInline
+      component="h2"
       className="refused"
       title={title ?? t('refused.title')}
       {...(retry

@@ -31,7 +31,12 @@ function ZoneTable({ data }: { data: ListZonesResponse }) {
   const format = useFormat();
   if (data.zones.length === 0) return <Empty title={t('hosts.empty')}>{t('hosts.empty.hint')}</Empty>;
   return (
-    <div className="rows">
+    <section
+      className="rows"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      tabIndex={0}
+      aria-label={t('zones.title')}
+    >
       <table className="grid" aria-label={t('zones.title')}>
         <thead>
           <tr>
@@ -69,7 +74,7 @@ function ZoneTable({ data }: { data: ListZonesResponse }) {
           })}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
 

@@ -52,7 +52,12 @@ export function ErrorLines({ service, kind, deployment, range }: OfService) {
           return (
             <>
               <PartialData answers={[answer]} />
-              <div className="rows">
+              <section
+                className="rows"
+                // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+                tabIndex={0}
+                aria-label={title}
+              >
                 <table className="grid error-lines" aria-label={title}>
                   <thead>
                     <tr>
@@ -81,7 +86,7 @@ export function ErrorLines({ service, kind, deployment, range }: OfService) {
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </section>
             </>
           );
         }}

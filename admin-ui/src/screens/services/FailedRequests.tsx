@@ -63,7 +63,12 @@ export function FailedRequests({ service, kind, deployment, range }: OfService) 
           return (
             <>
               <PartialData answers={[answer]} />
-              <div className="rows">
+              <section
+                className="rows"
+                // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+                tabIndex={0}
+                aria-label={title}
+              >
                 <table className="grid" aria-label={title}>
                   <thead>
                     <tr>
@@ -98,7 +103,7 @@ export function FailedRequests({ service, kind, deployment, range }: OfService) 
                     ))}
                   </tbody>
                 </table>
-              </div>
+              </section>
             </>
           );
         }}

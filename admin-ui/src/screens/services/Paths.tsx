@@ -22,7 +22,12 @@ export function Paths({ service, deployment, range }: OfService) {
           const prefixes = prefixesOf(answer);
           if (prefixes.length === 0) return <Empty title={t('data.none')} />;
           return (
-            <div className="rows">
+            <section
+              className="rows"
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+              tabIndex={0}
+              aria-label={t('services.paths')}
+            >
               <table className="grid" aria-label={t('services.paths')}>
                 <thead>
                   <tr>
@@ -53,7 +58,7 @@ export function Paths({ service, deployment, range }: OfService) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </section>
           );
         }}
       </DataState>

@@ -50,7 +50,7 @@ export default function Services() {
         }
       />
       {remarks.length > 0 ? (
-        <Alert variant="info" isInline title={t('services.remarks')}>
+        <Alert variant="info" isInline component="h2" title={t('services.remarks')}>
           {remarks.map((remark) => (
             <div key={remark}>{remark}</div>
           ))}

@@ -144,9 +144,11 @@ export function TimeChart(props: TimeChartProps) {
     say(next);
   };
 
+  // In a card of its own it is a part of the page, else of that card.
+  const Heading = props.bare ? 'h3' : 'h2';
   const head = (
     <header className="chart-head">
-      <h3 id={id}>{title}</h3>
+      <Heading id={id}>{title}</Heading>
       {props.note ? (
         <span className="quiet" title={typeof props.note === 'string' ? props.note : undefined}>
           {props.note}
