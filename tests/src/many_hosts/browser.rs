@@ -14,6 +14,8 @@ use tonic::{body::Body, transport::Channel};
 use tower::{Service as _, ServiceExt as _};
 use wharf_proto::methods::{Method, methods};
 
+use super::{LOOK_EVERY, PATIENCE};
+
 /// Bytes of a frame before its message.
 const FRAME: usize = 5;
 /// The flag of the frame that has the end's headers.
@@ -62,7 +64,15 @@ impl Browser {
         };
         let ask = json!({ "username": username, "password": password });
         let method = "wharf.v1.Sessions/LogIn";
-        let (head, _) = browser.send(method, browser.encode(method, &ask)).await;
+        let began = Instant::now();
+        let head = loop {
+            match browser.send(method, browser.encode(method, &ask)).await {
+                Ok((head, _)) => break head,
+                // On busy cores a connection may come too late.
+                Err(refused) => assert!(began.elapsed() < PATIENCE, "no log-in: {refused:?}"),
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
         let cookie = head.headers().get(header::SET_COOKIE);
         let cookie = cookie.unwrap_or_else(|| panic!("the log-in gives no cookie: {head:?}"));
         let text = cookie.to_str().expect("a cookie is text");
@@ -113,7 +123,7 @@ impl Browser {
     /// When it is refused.
     pub async fn ask(&self, method: &str, request: Bytes) -> Result<Answer, Refused> {
         let began = Instant::now();
-        let (head, body) = self.send(method, request).await;
+        let (head, body) = self.send(method, request).await?;
         let took = began.elapsed();
         let (message, trailers) = frames(&body);
         let header =
@@ -131,17 +141,17 @@ impl Browser {
         }
     }
 
-    async fn send(&self, method: &str, request: Bytes) -> (Response<()>, Bytes) {
-        let (head, body) = self.open(method, request).await.into_parts();
-        let body = body.collect().await.expect("the whole answer comes");
-        (Response::from_parts(head, ()), body.to_bytes())
+    async fn send(&self, method: &str, request: Bytes) -> Result<(Response<()>, Bytes), Refused> {
+        let (head, body) = self.open(method, request).await?.into_parts();
+        let body = body.collect().await.map_err(|error| unavailable(&error))?;
+        Ok((Response::from_parts(head, ()), body.to_bytes()))
     }
 
     /// Opens a call and gives what comes as it comes.
     ///
-    /// # Panics
+    /// # Errors
     /// When the director does not answer.
-    pub async fn open(&self, method: &str, request: Bytes) -> Response<Body> {
+    pub async fn open(&self, method: &str, request: Bytes) -> Result<Response<Body>, Refused> {
         let mut framed = BytesMut::with_capacity(FRAME + request.len());
         framed.put_u8(0);
         framed.put_u32(u32::try_from(request.len()).expect("a request is short"));
@@ -155,8 +165,15 @@ impl Browser {
             asked.headers_mut().insert(header::COOKIE, cookie.clone());
         }
         let mut channel = self.channel.clone();
-        let ready = channel.ready().await.expect("the director can be reached");
-        ready.call(asked).await.expect("the director answers")
+        let ready = channel.ready().await.map_err(|error| unavailable(&error))?;
+        ready.call(asked).await.map_err(|error| unavailable(&error))
+    }
+}
+
+fn unavailable(error: &impl std::fmt::Debug) -> Refused {
+    Refused {
+        status: "14".to_owned(),
+        message: format!("{error:?}"),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Hosts join as `wharf install` makes them join: by a token, with keys of their own, knowing the director by
 //! what the token says of the authority alone. Not here: their sessions (`host`, `proxy`).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use futures::{StreamExt as _, stream};
 use serde_json::json;
+use tonic::{Code, transport::Channel};
 use wharf_proto::{
     join_token::JoinToken,
     v1::{self, EnrollResponse},
@@ -19,7 +20,9 @@ use wharf_runtime::{
 };
 use wharf_services::v1::enrollment_client::EnrollmentClient;
 
-use super::{browser::Browser, generator::HostPlan, host::Host, proxy::Proxy};
+use super::{
+    LOOK_EVERY, PATIENCE, browser::Browser, generator::HostPlan, host::Host, proxy::Proxy,
+};
 
 /// Hosts that join at a time.
 const AT_ONCE: usize = 16;
@@ -102,11 +105,7 @@ async fn join(people: &str, authority: &CaCerts, secret: &str, plan: HostPlan) -
             .unwrap_or_default(),
         ..Default::default()
     };
-    let enrolled = EnrollmentClient::new(channel).enroll(request).await;
-    let enrolled: EnrollResponse = match enrolled {
-        Ok(enrolled) => enrolled.into_inner(),
-        Err(status) => panic!("{} cannot join: {status}", plan.name),
-    };
+    let enrolled = enroll(channel, request).await;
     let config = |keys: SigningRequest, certificate: &str| {
         let own: KeyedCert = keys
             .complete(certificate)
@@ -122,5 +121,22 @@ async fn join(people: &str, authority: &CaCerts, secret: &str, plan: HostPlan) -
     Joined {
         host: Host::new(plan, enrolled.allocator_id, Arc::clone(&own)),
         proxy,
+    }
+}
+
+/// The same request again gets the same answer: on busy cores a connection may come too late.
+async fn enroll(channel: Channel, request: v1::EnrollRequest) -> EnrollResponse {
+    let began = Instant::now();
+    let mut client = EnrollmentClient::new(channel);
+    loop {
+        match client.enroll(request.clone()).await {
+            Ok(enrolled) => return enrolled.into_inner(),
+            Err(status) => assert!(
+                status.code() == Code::Unavailable && began.elapsed() < PATIENCE,
+                "{} cannot join: {status}",
+                request.host
+            ),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -285,7 +285,7 @@ impl ManyHosts {
             "only_topics": only_topics,
         });
         let opened = browser.open(method, browser.encode(method, &ask)).await;
-        let mut body = opened.into_body();
+        let mut body = opened.expect("the stream is opened").into_body();
         let (began, before) = (Instant::now(), self.cpu_seconds());
         let (mut first, mut later) = (0, 0);
         while let Ok(frame) =
