@@ -367,6 +367,7 @@ async fn a_watch_shows_what_is_there_what_changes_and_what_it_is_told_to_show() 
         stream_id: stream_id.clone(),
         topics: vec![v1::Topic::Deployments as i32],
         resume_version: 40,
+        only_topics: false,
     };
     let mut events = streams.watch(call(watch)).await.unwrap().into_inner();
     let first = events.message().await.unwrap().unwrap();

@@ -480,6 +480,7 @@ async fn a_reader_that_falls_behind_is_told_so_and_gets_all_again() {
         stream_id: stream_id.clone(),
         topics: vec![],
         resume_version: 0,
+        only_topics: false,
     };
     let mut request = tonic::Request::new(watch);
     *request.extensions_mut() = of_admin(v1::SubscribeRequest::default())

@@ -308,6 +308,7 @@ async fn a_token_does_what_its_roles_admit_until_it_is_taken_back() {
         stream_id: "a".repeat(32),
         topics: vec![v1::Topic::Deployments as i32],
         resume_version: 0,
+        only_topics: false,
     };
     let mut stream = StreamsClient::new(channel.clone())
         .watch(bearer(&made.secret, watch))
@@ -353,6 +354,7 @@ async fn an_open_stream_ends_when_its_user_is_changed_disabled_or_deleted() {
             stream_id: format!("{number:032x}"),
             topics: vec![v1::Topic::Status as i32],
             resume_version: 0,
+            only_topics: false,
         };
         let mut stream = StreamsClient::new(channel.clone())
             .watch(call_as(&name, &format!("password of {name}"), watch))
@@ -501,6 +503,7 @@ async fn settings_are_checked_shown_and_act_and_refused_logins_are_events() {
         stream_id: format!("{number:032x}"),
         topics: vec![v1::Topic::Status as i32],
         resume_version: 0,
+        only_topics: false,
     };
     let first = streams.watch(call(watch(1))).await.unwrap();
     let second = streams.watch(call(watch(2))).await.unwrap_err();

@@ -279,49 +279,60 @@ impl ListQuery {
         field: impl Fn(&T, &str) -> Value,
         id: impl Fn(&T) -> String,
     ) -> Page<T> {
-        let mut matching: Vec<(Value, String, T)> = rows
+        let mut matching: Vec<(Value, T)> = rows
             .into_iter()
             .filter(|row| {
                 self.terms
                     .iter()
                     .all(|term| term.matches(&field(row, &term.field)))
             })
-            .map(|row| (field(&row, &self.order), id(&row), row))
+            .map(|row| (field(&row, &self.order), row))
             .collect();
         let total = matching.len() as u64;
         if let Some((key, last)) = &self.after {
-            matching.retain(|row| self.compare((&row.0, &row.1), (key, last)).is_gt());
+            matching.retain(|(value, row)| {
+                let order = self.by_key(value, key);
+                order.then_with(|| id(row).cmp(last)).is_gt()
+            });
         }
-        let order = |a: &(Value, String, T), b: &(Value, String, T)| {
-            self.compare((&a.0, &a.1), (&b.0, &b.1))
-        };
         let more = matching.len() > self.page_size;
         if more {
-            // Of a long list only the page is put in order.
-            matching.select_nth_unstable_by(self.page_size, order);
-            matching.truncate(self.page_size);
+            // Of a long list only the page is put in order, and only rows that may be on it get an id.
+            matching.select_nth_unstable_by(self.page_size, |a, b| self.by_key(&a.0, &b.0));
+            let (beyond, _) = &matching[self.page_size];
+            let beyond = beyond.clone();
+            matching.retain(|(value, _)| self.by_key(value, &beyond).is_le());
         }
-        matching.sort_unstable_by(order);
-        let next_page_token = match matching.last() {
+        let mut page: Vec<(Value, String, T)> = matching
+            .into_iter()
+            .map(|(value, row)| (value, id(&row), row))
+            .collect();
+        let order = |a: &(Value, String, T), b: &(Value, String, T)| {
+            self.by_key(&a.0, &b.0).then_with(|| a.1.cmp(&b.1))
+        };
+        if page.len() > self.page_size {
+            page.select_nth_unstable_by(self.page_size, order);
+            page.truncate(self.page_size);
+        }
+        page.sort_unstable_by(order);
+        let next_page_token = match page.last() {
             Some((key, last, _)) if more => make_token(&self.digest, key, last),
             _ => String::new(),
         };
-        let rows = matching.into_iter().map(|(_, _, row)| row).collect();
         Page {
-            rows,
+            rows: page.into_iter().map(|(_, _, row)| row).collect(),
             next_page_token,
             total,
         }
     }
 
-    fn compare(&self, a: (&Value, &str), b: (&Value, &str)) -> Ordering {
-        let order = a.0.compare(b.0);
-        let order = if self.descending {
+    fn by_key(&self, a: &Value, b: &Value) -> Ordering {
+        let order = a.compare(b);
+        if self.descending {
             order.reverse()
         } else {
             order
-        };
-        order.then_with(|| a.1.cmp(b.1))
+        }
     }
 }
 

@@ -295,7 +295,7 @@ fn exit(exit: &InstanceExit) -> v1::InstanceExit {
     }
 }
 
-/// An allocator; the shell adds the host's facts.
+/// An allocator; the shell adds how many containers run there, and gives the host's facts.
 #[must_use]
 pub fn allocator(
     state: &State,
@@ -342,6 +342,7 @@ pub fn allocator(
             .find(|one| one.status == VacateStatus::Running && one.allocator_id == record.id)
             .map(|one| one.id.clone())
             .unwrap_or_default(),
+        containers: 0,
     }
 }
 

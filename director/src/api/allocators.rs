@@ -196,7 +196,7 @@ fn percent(part: u64, whole: u64) -> f64 {
 
 /// What a host has in a field. What it uses is in percent of what there is, as people compare hosts.
 fn field(view: &View, seen: &Observatory, row: &AllocatorRecord, field: &str) -> Value {
-    let told = |of: fn(&HostSeen, &v1::HostFacts) -> f64| {
+    let told = |of: fn(&HostSeen, &v1::HostFacts) -> f64| -> Value {
         let of_host = |host: &HostSeen| host.facts.as_ref().map_or(0.0, |facts| of(host, facts));
         seen.of_host(&row.id, of_host).unwrap_or(0.0).into()
     };

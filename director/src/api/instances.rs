@@ -149,7 +149,7 @@ fn field(view: &View, row: &InstanceRecord, field: &str) -> Value {
         "host" => messages::host_of(state, row).into(),
         "paused" => row.paused.into(),
         "plan" => messages::plan_of(state, row)
-            .map_or("", |id| id.as_str())
+            .map_or("", PlanId::as_str)
             .into(),
         "id" => row.id.as_str().into(),
         "zone" => {
