@@ -69,14 +69,22 @@ test('the table says the same, and no container is offered a move', async () => 
 
 test('colour and deployment are kept in the URL', async () => {
   await go('/placement');
-  await page.getByLabel('Colour').selectOption({ label: 'Colour: CPU' });
+  await page.getByLabel('Colour', { exact: true }).selectOption({ label: 'Colour: CPU' });
   await page.waitForURL('**colour=cpu*');
-  await page.getByLabel('Deployment').selectOption({ label: 'Deployment: system' });
+  await page.getByLabel('Deployment', { exact: true }).selectOption({ label: 'Deployment: system' });
   await page.waitForURL('**deployment=system*');
   await page.reload();
   await settled(page);
-  assert.equal(await page.getByLabel('Colour').inputValue(), 'cpu', 'a reload keeps the colour');
-  assert.equal(await page.getByLabel('Deployment').inputValue(), 'system', 'a reload keeps the deployment');
+  assert.equal(
+    await page.getByLabel('Colour', { exact: true }).inputValue(),
+    'cpu',
+    'a reload keeps the colour',
+  );
+  assert.equal(
+    await page.getByLabel('Deployment', { exact: true }).inputValue(),
+    'system',
+    'a reload keeps the deployment',
+  );
   clean(tab);
 });
 

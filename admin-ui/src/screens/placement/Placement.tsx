@@ -13,7 +13,7 @@ import { Events } from '../../generated/wharf/v1/events_pb';
 import { type MessageKey, useT } from '../../i18n/i18n';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
-import { DataState } from '../../shared/DataState';
+import { DataState, Loading } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
 import { PageHead } from '../../shared/PageHead';
 import { useNow } from '../../shared/When';
@@ -131,91 +131,97 @@ export default function Placement() {
           />
         }
       />
-      <DataState query={placed} lines={12}>
-        {(answer) => (
-          <>
-            <Card flush title={t('placement.conclusions')}>
-              <DataState query={zones} lines={2}>
-                {(all) => (
-                  <Conclusions
-                    zones={all.zones}
-                    hosts={answer.hosts.rows}
-                    instances={answer.instances.rows}
-                  />
-                )}
-              </DataState>
-            </Card>
-            <Card
-              flush
-              title={t('placement.map')}
-              actions={
-                <>
-                  <FormSelect
-                    aria-label={t('placement.colour')}
-                    value={metric}
-                    onChange={(_, value) => put('colour', value === 'memory' ? '' : value)}
-                  >
-                    {METRICS.map((one) => (
-                      <FormSelectOption
-                        key={one}
-                        value={one}
-                        label={`${t('placement.colour')}: ${t(COLOURS[one])}`}
+      {placed.isPending ? (
+        <Card>
+          <Loading lines={12} />
+        </Card>
+      ) : (
+        <DataState query={placed}>
+          {(answer) => (
+            <>
+              <Card flush title={t('placement.conclusions')}>
+                <DataState query={zones} lines={2}>
+                  {(all) => (
+                    <Conclusions
+                      zones={all.zones}
+                      hosts={answer.hosts.rows}
+                      instances={answer.instances.rows}
+                    />
+                  )}
+                </DataState>
+              </Card>
+              <Card
+                flush
+                title={t('placement.map')}
+                actions={
+                  <>
+                    <FormSelect
+                      aria-label={t('placement.colour')}
+                      value={metric}
+                      onChange={(_, value) => put('colour', value === 'memory' ? '' : value)}
+                    >
+                      {METRICS.map((one) => (
+                        <FormSelectOption
+                          key={one}
+                          value={one}
+                          label={`${t('placement.colour')}: ${t(COLOURS[one])}`}
+                        />
+                      ))}
+                    </FormSelect>
+                    <FormSelect
+                      aria-label={t('deployment')}
+                      value={deployment}
+                      onChange={(_, value) => put('deployment', value)}
+                    >
+                      <FormSelectOption value="" label={`${t('deployment')}: ${t('list.all')}`} />
+                      {names.map((name) => (
+                        <FormSelectOption key={name} value={name} label={`${t('deployment')}: ${name}`} />
+                      ))}
+                    </FormSelect>
+                    <ToggleGroup aria-label={t('placement.as')} isCompact>
+                      <ToggleGroupItem
+                        text={t('placement.as.map')}
+                        buttonId="as-map"
+                        isSelected={!asTable}
+                        onChange={() => put('as', '')}
                       />
-                    ))}
-                  </FormSelect>
-                  <FormSelect
-                    aria-label={t('deployment')}
-                    value={deployment}
-                    onChange={(_, value) => put('deployment', value)}
-                  >
-                    <FormSelectOption value="" label={`${t('deployment')}: ${t('list.all')}`} />
-                    {names.map((name) => (
-                      <FormSelectOption key={name} value={name} label={`${t('deployment')}: ${name}`} />
-                    ))}
-                  </FormSelect>
-                  <ToggleGroup aria-label={t('placement.as')} isCompact>
-                    <ToggleGroupItem
-                      text={t('placement.as.map')}
-                      buttonId="as-map"
-                      isSelected={!asTable}
-                      onChange={() => put('as', '')}
-                    />
-                    <ToggleGroupItem
-                      text={t('placement.as.table')}
-                      buttonId="as-table"
-                      isSelected={asTable}
-                      onChange={() => put('as', 'table')}
-                    />
-                  </ToggleGroup>
-                </>
-              }
-            >
-              {order.length === 0 ? (
-                <Empty title={t('containers.empty')}>{t('containers.empty.hint')}</Empty>
-              ) : asTable ? (
-                <PlacementTable containers={order} />
-              ) : (
-                <>
-                  <Legend metric={metric} />
-                  <PlacementMap zones={map} metric={metric} deployment={deployment} />
-                </>
-              )}
-              {quiet.length > 0 ? (
-                <p className="quiet note">
-                  {t('placement.quiet', {
-                    hosts: quiet
-                      .slice(0, 20)
-                      .map((host) => host.host)
-                      .join(', '),
-                  })}
-                </p>
-              ) : null}
-              <LeftOut placed={answer} />
-            </Card>
-            <WhatIf hosts={answer.hosts.rows} instances={answer.instances.rows} containers={order} />
-          </>
-        )}
-      </DataState>
+                      <ToggleGroupItem
+                        text={t('placement.as.table')}
+                        buttonId="as-table"
+                        isSelected={asTable}
+                        onChange={() => put('as', 'table')}
+                      />
+                    </ToggleGroup>
+                  </>
+                }
+              >
+                {order.length === 0 ? (
+                  <Empty title={t('containers.empty')}>{t('containers.empty.hint')}</Empty>
+                ) : asTable ? (
+                  <PlacementTable containers={order} />
+                ) : (
+                  <>
+                    <Legend metric={metric} />
+                    <PlacementMap zones={map} metric={metric} deployment={deployment} />
+                  </>
+                )}
+                {quiet.length > 0 ? (
+                  <p className="quiet note">
+                    {t('placement.quiet', {
+                      hosts: quiet
+                        .slice(0, 20)
+                        .map((host) => host.host)
+                        .join(', '),
+                    })}
+                  </p>
+                ) : null}
+                <LeftOut placed={answer} />
+              </Card>
+              <WhatIf hosts={answer.hosts.rows} instances={answer.instances.rows} containers={order} />
+            </>
+          )}
+        </DataState>
+      )}
     </>
   );
 }

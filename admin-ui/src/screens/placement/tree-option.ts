@@ -22,6 +22,8 @@ export interface Leaf {
   container?: MapContainer;
 }
 
+/** Hosts that have a head each. */
+const MOST_HEADS = 60;
 /** So that a container that uses nearly nothing is still seen. */
 const LEAST_BYTES = 4 * 1024 * 1024;
 
@@ -58,6 +60,7 @@ function leafOf(container: MapContainer, wish: TreeWish, tokens: Tokens) {
 }
 
 export function treeOption(zones: readonly MapZone[], wish: TreeWish, tokens: Tokens): EChartsCoreOption {
+  const hosts = zones.reduce((sum, zone) => sum + zone.hosts.length, 0);
   const head = (height: number, bold: boolean) => ({
     show: true,
     height,
@@ -107,12 +110,13 @@ export function treeOption(zones: readonly MapZone[], wish: TreeWish, tokens: To
         levels: [
           { itemStyle: { borderWidth: 0, gapWidth: 8 }, upperLabel: { show: false } },
           {
-            itemStyle: { borderColor: tokens.track, borderWidth: 2, gapWidth: 4, borderRadius: 4 },
+            itemStyle: { borderColor: tokens.track, borderWidth: 2, gapWidth: 4 },
             upperLabel: head(22, true),
           },
           {
             itemStyle: { borderColor: tokens.raised, borderWidth: 2, gapWidth: 1 },
-            upperLabel: head(20, false),
+            // Heads of very many hosts would leave no room for what lies on them: the tooltip names them.
+            upperLabel: hosts <= MOST_HEADS ? head(20, false) : { show: false },
           },
         ],
       },
