@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import {
   atOf,
+  cellText,
   clipped,
   flattened,
   messageOf,
@@ -43,6 +44,13 @@ test('a row shows the message, else the figures first', () => {
     ['docker.cpu.total.pct', '0.5'],
     ['host.name', 'h'],
   ]);
+});
+
+test('a fraction in a row has the digits that matter, and is whole elsewhere', () => {
+  const source = { a: 0.00011470428284, big: 1234567 };
+  expect(cellText(source, 'a')).toBe('0.0001147');
+  expect(cellText(source, 'big')).toBe('1234567');
+  expect(shown(source.a)).toBe('0.00011470428284');
 });
 
 test('levels have a tone whatever their letters', () => {

@@ -109,10 +109,15 @@ export function messageOf(source: JsonObject): string {
   return [method, path, status, ms, code].filter(Boolean).join(' ');
 }
 
-/** A line of a cell: no breaks, not longer than anybody sees. */
+/** A value in a row: no breaks, not longer than anybody sees, fractions with four digits that matter. */
+function inRow(value: Json | undefined, most: number): string {
+  const fraction = typeof value === 'number' && !Number.isInteger(value);
+  const text = fraction ? String(Number(value.toPrecision(4))) : shown(value);
+  return clipped(text, most).text.replace(/\s+/g, ' ');
+}
+
 export function cellText(source: JsonObject, column: string): string {
-  const text = column === 'message' ? messageOf(source) : shown(fieldOf(source, column));
-  return clipped(text, IN_A_ROW).text.replace(/\s+/g, ' ');
+  return inRow(column === 'message' ? messageOf(source) : fieldOf(source, column), IN_A_ROW);
 }
 
 // What every document has says nothing about this one.
@@ -121,7 +126,7 @@ const EVERYWHERE =
 
 /** The message, else the fields that are its own, as far as a row can show them. */
 export function summaryOf(source: JsonObject): { message: string; pairs: [string, string][] } {
-  const message = clipped(messageOf(source), IN_A_ROW).text.replace(/\s+/g, ' ');
+  const message = inRow(messageOf(source), IN_A_ROW);
   if (message) return { message, pairs: [] };
   const pairs: [string, string][] = [];
   let length = 0;
@@ -130,10 +135,7 @@ export function summaryOf(source: JsonObject): { message: string; pairs: [string
   const first = own.filter(([, value]) => typeof value === 'number');
   for (const [path, value] of [...first, ...own.filter(([, one]) => typeof one !== 'number')]) {
     if (length > IN_A_ROW) break;
-    const figure = typeof value === 'number' && !Number.isInteger(value);
-    const text = figure
-      ? String(Number(value.toPrecision(4)))
-      : clipped(shown(value), 120).text.replace(/\s+/g, ' ');
+    const text = inRow(value, 120);
     if (text) pairs.push([path, text]);
     length += path.length + text.length + 3;
   }
