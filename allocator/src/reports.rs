@@ -202,7 +202,8 @@ fn container(
         created_at: Some(at(meta.created_ms)),
         started_at: meta.started_ms.map(at),
         exit_code: meta.exit_code.filter(|_| !alive).unwrap_or(0),
-        out_of_memory: false,
+        out_of_memory: meta.out_of_memory,
+        restarts: meta.restarts,
         // The sample of a container that ended says nothing any more.
         sample: sample.filter(|_| alive).map(sampled),
     }
@@ -223,6 +224,7 @@ fn sampled(of: &ContainerSample) -> v1::ContainerSample {
         block_read_bytes_per_second: of.block_read_per_s.unwrap_or(0.0),
         block_write_bytes_per_second: of.block_written_per_s.unwrap_or(0.0),
         processes: u32::try_from(of.pids).unwrap_or(u32::MAX),
+        throttled_percent: of.throttled.unwrap_or(0.0) * 100.0,
     }
 }
 
@@ -272,16 +274,25 @@ mod tests {
             "c".to_owned(),
             ContainerSample {
                 cpu: Some(2.5),
+                throttled: Some(0.25),
                 ..Default::default()
             },
         )]);
         let all = containers(origin, [&meta].into_iter(), &samples);
         assert_eq!(all["c"].role, "");
         assert_eq!(all["c"].state, "running");
-        assert_eq!(all["c"].sample.as_ref().unwrap().cpu_percent, 250.0);
+        let sample = all["c"].sample.as_ref().unwrap();
+        assert_eq!(
+            (sample.cpu_percent, sample.throttled_percent),
+            (250.0, 25.0)
+        );
+        meta.out_of_memory = true;
+        meta.restarts = 3;
         meta.labels.insert(labels::PLATFORM.into(), "p".into());
         meta.state = ContainerState::Exited;
         let all = containers(origin, [&meta].into_iter(), &samples);
+        assert!(all["c"].out_of_memory, "the engine says so");
+        assert_eq!(all["c"].restarts, 3);
         assert_eq!(
             (all["c"].role.as_str(), &all["c"].sample),
             ("instance", &None)

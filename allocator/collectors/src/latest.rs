@@ -37,6 +37,8 @@ pub struct ContainerSample {
     pub block_written_per_s: Option<f64>,
     /// Tasks.
     pub pids: u64,
+    /// Share of the scheduler's periods in which its limit held it back; `None` without a limit.
+    pub throttled: Option<f64>,
 }
 
 /// The last samples by container id. Cheap to clone; clones share.

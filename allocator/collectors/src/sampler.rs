@@ -459,6 +459,7 @@ fn compare(
         }
         let rate = |old: u64, new: u64| counter::per_second(old, new, elapsed);
         sample.cpu = docker::cpu_fraction(&old.cpu, &new.cpu);
+        sample.throttled = docker::throttled_fraction(&old.cpu, &new.cpu);
         sample.network_received_per_s = rate(received(old), received(new));
         sample.network_sent_per_s = rate(sent(old), sent(new));
         sample.block_read_per_s = rate(old_io.read.bytes, io.read.bytes);
@@ -466,6 +467,7 @@ fn compare(
     } else if let Some(before) = latest {
         // Too soon to compare: what was known last still is.
         sample.cpu = before.cpu;
+        sample.throttled = before.throttled;
     }
     *latest = Some(sample);
     metrics

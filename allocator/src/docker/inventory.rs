@@ -171,6 +171,11 @@ fn meta(found: &ContainerInspectResponse) -> ContainerMeta {
             .and_then(time_ms),
         state: ContainerState::parse(status.as_deref().unwrap_or_default()),
         exit_code: state.and_then(|state| state.exit_code),
+        out_of_memory: state.and_then(|state| state.oom_killed).unwrap_or(false),
+        restarts: found
+            .restart_count
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or(0),
         log_path: found.log_path.clone().filter(|path| !path.is_empty()),
         health: state
             .and_then(|state| state.health.as_ref())

@@ -12,7 +12,7 @@ use wharf_services::v1::containers_server::Containers;
 use super::{info, not_found, page};
 use crate::{answer::coded_status, director::Director};
 
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 20] = [
     "name",
     "id",
     "image",
@@ -30,6 +30,9 @@ const FIELDS: [&str; 17] = [
     "cpu",
     "memory",
     "created",
+    "throttled",
+    "restarts",
+    "out_of_memory",
 ];
 /// A shorter prefix of an id names nothing.
 const PREFIX_CHARS: usize = 6;
@@ -56,6 +59,9 @@ fn value(row: &v1::Container, field: &str) -> Value {
         "health" => row.health.as_str().into(),
         "cpu" => sample.map_or(0.0, |sample| sample.cpu_percent).into(),
         "memory" => sample.map_or(0, |sample| sample.memory_bytes).into(),
+        "throttled" => sample.map_or(0.0, |sample| sample.throttled_percent).into(),
+        "restarts" => u64::from(row.restarts).into(),
+        "out_of_memory" => row.out_of_memory.into(),
         "created" => row
             .created_at
             .as_ref()

@@ -131,6 +131,10 @@ pub struct ContainerMeta {
     pub state: ContainerState,
     /// What it returned.
     pub exit_code: Option<i64>,
+    /// The kernel ended a process of its last run for want of memory.
+    pub out_of_memory: bool,
+    /// How often the engine has started it again by itself.
+    pub restarts: u32,
     /// Its json-file log, as the engine names it.
     pub log_path: Option<String>,
     /// Its health check, when it has one.

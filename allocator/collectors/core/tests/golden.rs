@@ -461,6 +461,7 @@ fn is_added(name: &str, key: &str) -> bool {
         || (name == "system.process" && key.contains("pct"))
         || (name == "system.process" && key.starts_with("system.process.cgroup."))
         || (name == "docker.memory" && key.starts_with("docker.memory.stats."))
+        || (name == "docker.cpu" && key.starts_with("docker.cpu.throttled."))
         || (name == "docker.container" && key.starts_with("docker.container.labels"))
         || (name == "docker.healthcheck" && key.starts_with("docker.container.labels"))
         || (name == "filebeat.container" && (key.starts_with("event.") || key == "container.runtime"))

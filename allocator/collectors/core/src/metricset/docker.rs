@@ -41,6 +41,15 @@ fn available_ns(old: &CpuReading, new: &CpuReading) -> Option<u64> {
     Some(passed.saturating_mul(new.cores.max(1)))
 }
 
+/// The share of the scheduler's periods between two readings in which the limit held the container
+/// back, 0 to 1; `None` when there was no such period: it has no limit, or has just been started.
+pub fn throttled_fraction(old: &CpuReading, new: &CpuReading) -> Option<f64> {
+    let (old, new) = (&old.usage.throttling, &new.usage.throttling);
+    let periods = increase(old.periods, new.periods).filter(|periods| *periods > 0)?;
+    let held_back = increase(old.throttled_periods, new.throttled_periods)?;
+    Some(share(held_back, periods))
+}
+
 /// docker/cpu. Per-processor values only when asked for and known.
 pub fn cpu(old: &CpuReading, new: &CpuReading, with_cores: bool) -> Option<Metric> {
     let host = available_ns(old, new)?;
@@ -78,6 +87,14 @@ pub fn cpu(old: &CpuReading, new: &CpuReading, with_cores: bool) -> Option<Metri
         if !per_core.is_empty() {
             fields.insert("core".into(), Value::Object(per_core));
         }
+    }
+    if let Some(fraction) = throttled_fraction(old, new) {
+        let (old, new) = (&old.usage.throttling, &new.usage.throttling);
+        let held_back_ns = increase(old.throttled_ns, new.throttled_ns).unwrap_or(0);
+        fields.insert(
+            "throttled".into(),
+            json!({ "pct": fraction, "ns": held_back_ns }),
+        );
     }
     Some(Metric {
         module: "docker",
@@ -249,6 +266,7 @@ pub fn healthcheck(meta: &ContainerMeta) -> Option<Metric> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::cgroup::Throttling;
     use proptest::prelude::*;
 
     fn reading(total_ns: u64, host_ns: u64) -> CpuReading {
@@ -274,6 +292,25 @@ mod tests {
         assert_eq!(metric.fields["total"]["norm"]["pct"], 0.25);
         assert_eq!(metric.fields["system"]["pct"], 2.0);
         assert_eq!(metric.container.unwrap()["cpu"]["usage"], 0.25);
+    }
+
+    #[test]
+    fn a_limit_that_held_back_is_told_as_a_share_of_periods() {
+        let (mut old, mut new) = (reading(0, 0), reading(1, 20_000_000_000));
+        let without = cpu(&old, &new, true).unwrap();
+        assert_eq!(without.fields.get("throttled"), None, "it has no limit");
+        old.usage.throttling.periods = 100;
+        new.usage.throttling = Throttling {
+            periods: 200,
+            throttled_periods: 25,
+            throttled_ns: 5_000_000,
+        };
+        let metric = cpu(&old, &new, true).unwrap();
+        assert_eq!(
+            metric.fields["throttled"],
+            json!({ "pct": 0.25, "ns": 5_000_000 })
+        );
+        assert_eq!(throttled_fraction(&new, &old), None, "counters began anew");
     }
 
     #[test]
