@@ -1,7 +1,10 @@
 //! Data streams: made, listed, removed, rolled over.
 
+use std::sync::Arc;
+
 use http::Method;
 use serde_json::{Value, json};
+use wharf_store_core::columns::Column;
 use wharf_store_core::error::{EsError, EsResult};
 use wharf_store_core::lifecycle::{RolloverConditions, next_rollover_name};
 use wharf_store_core::template::IndexBody;
@@ -9,7 +12,11 @@ use wharf_store_core::wildcard::NameOptions;
 
 use super::route::no_handler;
 use super::{App, Call, Reply};
+use crate::catalog::index::Index;
 use crate::catalog::resolve::{NameKind, WriteTarget};
+
+/// The field by which documents of a data stream have a time.
+const TIMESTAMP: &str = "@timestamp";
 
 fn names(app: &App, expression: &str, options: NameOptions) -> EsResult<Vec<String>> {
     let state = app.catalog.read();
@@ -79,15 +86,31 @@ pub(super) fn data_stream(app: &App, call: &Call, rest: &[&str]) -> EsResult<Rep
     }
 }
 
+/// Time of the newest document: in the last index that has one with a time. Zero when none has.
+fn newest_ms(indices: &[Arc<Index>]) -> i64 {
+    let newest = |index: &Arc<Index>| {
+        let segments = index.shard.views().segments();
+        let times = segments
+            .iter()
+            .filter_map(|segment| match segment.column(TIMESTAMP) {
+                Some(Column::Date(times)) => times.min_max(),
+                _ => None,
+            });
+        times.map(|(_, newest)| newest).max()
+    };
+    indices.iter().rev().find_map(newest).unwrap_or(0)
+}
+
 fn stats(app: &App, expression: &str, options: NameOptions) -> EsResult<Reply> {
     let mut list = Vec::new();
     let (mut backing, mut bytes) = (0, 0);
     for name in names(app, expression, options)? {
         let indices = app.catalog.read().stream_indices(&name);
         let size: u64 = indices.iter().map(|i| i.shard.stats().disk_bytes).sum();
+        let newest = newest_ms(&indices);
         backing += indices.len();
         bytes += size;
-        list.push(json!({"data_stream": name, "backing_indices": indices.len(), "store_size_bytes": size}));
+        list.push(json!({"data_stream": name, "backing_indices": indices.len(), "store_size_bytes": size, "maximum_timestamp": newest}));
     }
     Ok(Reply::json(json!({
         "_shards": {"total": backing, "successful": backing, "failed": 0},
