@@ -349,10 +349,15 @@ impl Storage {
                 .take(500)
                 .collect::<String>()
         };
+        // A search's own reason says only that all parts failed.
+        let root = match text("/error/root_cause/0/reason") {
+            reason if reason.is_empty() => "/error",
+            _ => "/error/root_cause/0",
+        };
         Err(StorageError::Refused {
             status,
-            kind: text("/error/type"),
-            reason: text("/error/reason"),
+            kind: text(&format!("{root}/type")),
+            reason: text(&format!("{root}/reason")),
         })
     }
 }

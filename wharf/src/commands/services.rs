@@ -23,6 +23,7 @@ pub(crate) async fn run(client: &Client, args: &ServicesArgs) -> Result<u8, Fail
         let request = ListServicesRequest {
             window_ms,
             options: Some(options),
+            until_ms: 0,
         };
         let answer = node.services().list_services(request).await;
         let page = answer.map_err(|status| node.failed(status))?.into_inner();

@@ -18,6 +18,7 @@ pub mod api;
 pub mod catalog;
 pub mod document;
 pub mod evaluate;
+pub mod fields;
 #[cfg(test)]
 mod fixture;
 pub mod history;
@@ -30,8 +31,10 @@ pub mod schedule;
 pub mod search;
 pub mod services;
 pub mod shipped;
+pub mod shipped_dashboards;
 pub mod signal;
 pub mod span;
+pub mod streams;
 pub mod template;
 pub mod version;
 pub mod watch;

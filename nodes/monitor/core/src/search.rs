@@ -40,19 +40,21 @@ pub struct Search {
     pub timeout_ms: u64,
 }
 
-/// Checks a request.
+/// Names and patterns of indices and data streams, joined by commas, safe in a path.
 ///
 /// # Errors
-/// Names the field that is wrong.
-pub fn check(request: &SearchRequest) -> Result<Search, SearchError> {
-    let wrong = |field: &'static str, message: String| SearchError { field, message };
-    if request.indices.is_empty() || request.indices.len() > MAX_INDICES {
-        return Err(wrong(
-            "indices",
-            format!("give 1 to {MAX_INDICES} names or patterns of indices and data streams"),
-        ));
+/// When one may not be named, or there are too many or none.
+pub fn check_indices(names: &[String]) -> Result<String, SearchError> {
+    let wrong = |message: String| SearchError {
+        field: "indices",
+        message,
+    };
+    if names.is_empty() || names.len() > MAX_INDICES {
+        return Err(wrong(format!(
+            "give 1 to {MAX_INDICES} names or patterns of indices and data streams"
+        )));
     }
-    for index in &request.indices {
+    for index in names {
         let plain = |letter: char| {
             letter.is_ascii_lowercase()
                 || letter.is_ascii_digit()
@@ -62,15 +64,22 @@ pub fn check(request: &SearchRequest) -> Result<Search, SearchError> {
         let begins = index.starts_with(|letter: char| letter.is_ascii_alphanumeric());
         if !begins || index.len() > MAX_INDEX || !index.chars().all(plain) {
             let shown: String = index.chars().take(80).collect();
-            return Err(wrong(
-                "indices",
-                format!(
-                    "`{shown}` may not be searched: give a name of a-z, 0-9, `-`, `_`, `.` and `*` \
-                     that begins with a letter or digit"
-                ),
-            ));
+            return Err(wrong(format!(
+                "`{shown}` may not be searched: give a name of a-z, 0-9, `-`, `_`, `.` and `*` \
+                 that begins with a letter or digit"
+            )));
         }
     }
+    Ok(names.join(","))
+}
+
+/// Checks a request.
+///
+/// # Errors
+/// Names the field that is wrong.
+pub fn check(request: &SearchRequest) -> Result<Search, SearchError> {
+    let wrong = |field: &'static str, message: String| SearchError { field, message };
+    let indices = check_indices(&request.indices)?;
     if request.body_json.len() > MAX_BODY_BYTES {
         return Err(wrong(
             "body_json",
@@ -93,7 +102,7 @@ pub fn check(request: &SearchRequest) -> Result<Search, SearchError> {
         }
     };
     Ok(Search {
-        indices: request.indices.join(","),
+        indices,
         body,
         timeout_ms,
     })

@@ -1,13 +1,15 @@
 //! Dashboards and saved views: documents that pages keep.
 //!
-//! Invariants: at most [`MAX_OBJECTS`] of a kind; a list leaves the insides out.
+//! Invariants: at most [`MAX_OBJECTS`] of a kind; a list leaves the insides out; a shipped dashboard is
+//! there until a document of its name is, and is never changed or deleted itself.
 
 use std::sync::Arc;
 
 use http::Method;
 use serde_json::Value as Json;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 use wharf_monitor_core::object::{ObjectError, of_dashboard, of_view, to_dashboard, to_view};
+use wharf_monitor_core::shipped_dashboards as shipped;
 use wharf_monitor_core::version::Version;
 use wharf_monitor_core::watch::is_name;
 use wharf_proto::listing::Value;
@@ -119,10 +121,32 @@ async fn delete(
 pub(crate) struct DashboardsApi(pub(crate) Arc<Monitor>);
 
 fn dashboard(object: &Object) -> v1::Dashboard {
+    let origin = if shipped::is_shipped(&object.name) {
+        v1::Origin::Overridden
+    } else {
+        v1::Origin::Own
+    };
     v1::Dashboard {
         version: object.version.to_string(),
-        origin: v1::Origin::Own.into(),
+        origin: origin.into(),
         ..to_dashboard(&object.name, &object.document)
+    }
+}
+
+/// What lists are ordered and filtered by.
+const DASHBOARD_FIELDS: [&str; 4] = ["name", "title", "origin", "changed"];
+
+fn dashboard_field(row: &v1::Dashboard, field: &str) -> Value {
+    match field {
+        "title" => row.title.as_str().into(),
+        "origin" if row.origin() == v1::Origin::Shipped => "shipped".into(),
+        "origin" => "own".into(),
+        "changed" => row
+            .changed_at
+            .and_then(|at| u64::try_from(at.seconds).ok())
+            .unwrap_or_default()
+            .into(),
+        _ => row.name.as_str().into(),
     }
 }
 
@@ -133,24 +157,21 @@ impl Dashboards for DashboardsApi {
         request: Request<v1::ListDashboardsRequest>,
     ) -> Result<Response<v1::ListDashboardsResponse>, Status> {
         let message = request.into_inner();
-        let rows = list(&self.0, indices::DASHBOARDS).await?;
-        let rows = rows.iter().map(|object| v1::Dashboard {
-            document_json: String::new(),
-            ..dashboard(object)
-        });
-        let field = |row: &v1::Dashboard, field: &str| -> Value {
-            match field {
-                "title" => row.title.as_str().into(),
-                _ => row.name.as_str().into(),
-            }
-        };
+        let kept = list(&self.0, indices::DASHBOARDS).await?;
+        let rows = shipped::dashboards()
+            .filter(|one| kept.iter().all(|object| object.name != one.name))
+            .chain(kept.iter().map(dashboard))
+            .map(|row| v1::Dashboard {
+                document_json: String::new(),
+                ..row
+            });
         let id = |row: &v1::Dashboard| row.name.clone();
         let page = page(
             message.options.as_ref(),
-            &["name", "title"],
+            &DASHBOARD_FIELDS,
             "",
             rows,
-            field,
+            dashboard_field,
             id,
         )?;
         Ok(Response::new(v1::ListDashboardsResponse {
@@ -164,8 +185,13 @@ impl Dashboards for DashboardsApi {
         request: Request<v1::GetDashboardRequest>,
     ) -> Result<Response<v1::Dashboard>, Status> {
         let name = request.into_inner().name;
-        let object = get(&self.0, indices::DASHBOARDS, "dashboard", &name).await?;
-        Ok(Response::new(dashboard(&object)))
+        match get(&self.0, indices::DASHBOARDS, "dashboard", &name).await {
+            Ok(object) => Ok(Response::new(dashboard(&object))),
+            Err(status) if status.code() == Code::NotFound => {
+                shipped::dashboard(&name).map(Response::new).ok_or(status)
+            }
+            Err(status) => Err(status),
+        }
     }
 
     async fn put_dashboard(
@@ -177,6 +203,13 @@ impl Dashboards for DashboardsApi {
         let document = of_dashboard(&given, self.0.now_ms());
         let document = document.map_err(|error| wrong("dashboard", error))?;
         let version = expected(&message.expected_version)?;
+        if version.is_none() && shipped::is_shipped(&given.name) {
+            return Err(field_status(
+                "dashboard.name",
+                format!("`{}` is the name of a shipped dashboard", given.name),
+                "give your own another name",
+            ));
+        }
         let (index, create) = (indices::DASHBOARDS, message.create);
         let put = put(
             &self.0,
@@ -201,14 +234,22 @@ impl Dashboards for DashboardsApi {
     ) -> Result<Response<v1::DeleteDashboardResponse>, Status> {
         let message = request.into_inner();
         let version = &message.expected_version;
-        delete(
+        let deleted = delete(
             &self.0,
             indices::DASHBOARDS,
             "dashboard",
             &message.name,
             version,
         )
-        .await?;
+        .await;
+        deleted.map_err(|status| match status.code() {
+            Code::NotFound if shipped::is_shipped(&message.name) => field_status(
+                "name",
+                "a shipped dashboard cannot be deleted",
+                "leave it; those of your own can be",
+            ),
+            _ => status,
+        })?;
         Ok(Response::new(v1::DeleteDashboardResponse {}))
     }
 }

@@ -1,13 +1,15 @@
-//! Searches that are handed through, and the summary of services.
+//! Searches that are handed through, what can be searched, and the summary of services.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::Method;
 use tonic::{Code, Request, Response, Status};
 use wharf_monitor_core::input::Span;
-use wharf_monitor_core::search::{MAX_ANSWER_BYTES, check};
+use wharf_monitor_core::search::{MAX_ANSWER_BYTES, SearchError, check};
 use wharf_monitor_core::services::{Source, summarise};
+use wharf_monitor_core::{fields, streams};
 use wharf_proto::listing::Value;
 use wharf_proto::monitor::v1;
 use wharf_services::monitor::v1::search_server::Search;
@@ -17,6 +19,7 @@ use super::page;
 use crate::codes;
 use crate::monitor::Monitor;
 use crate::status::{coded_status, field_status, of_storage};
+use crate::storage::escaped;
 
 const FIELDS: [&str; 11] = [
     "name",
@@ -31,12 +34,40 @@ const FIELDS: [&str; 11] = [
     "cpu_percent",
     "memory_bytes",
 ];
+const STREAM_FIELDS: [&str; 6] = [
+    "name",
+    "documents",
+    "size_bytes",
+    "last_at",
+    "indices",
+    "is_index",
+];
 const DEFAULT_WINDOW_MS: u64 = 15 * 60_000;
 const MAX_WINDOW_MS: u64 = 24 * 3_600_000;
 const SUMMARY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Searches that are handed through.
+/// Searches that are handed through, and what can be searched.
 pub(crate) struct SearchApi(pub(crate) Arc<Monitor>);
+
+fn of_search(error: SearchError) -> Status {
+    field_status(error.field, error.message, "change the request")
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn stream_field(row: &v1::DataStream, field: &str) -> Value {
+    match field {
+        "documents" => row.documents.into(),
+        "size_bytes" => row.size_bytes.into(),
+        "last_at" => row
+            .last_at
+            .as_ref()
+            .map_or(0, wharf_proto::times::millis)
+            .into(),
+        "indices" => row.indices.into(),
+        "is_index" => row.is_index.into(),
+        _ => row.name.as_str().into(),
+    }
+}
 
 #[tonic::async_trait]
 impl Search for SearchApi {
@@ -44,8 +75,7 @@ impl Search for SearchApi {
         &self,
         request: Request<v1::SearchRequest>,
     ) -> Result<Response<v1::SearchResponse>, Status> {
-        let search = check(&request.into_inner())
-            .map_err(|error| field_status(error.field, error.message, "change the request"))?;
+        let search = check(&request.into_inner()).map_err(of_search)?;
         let begin = Instant::now();
         let timeout = Duration::from_millis(search.timeout_ms);
         let answer = self
@@ -65,6 +95,52 @@ impl Search for SearchApi {
         Ok(Response::new(v1::SearchResponse {
             response_json,
             duration_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+        }))
+    }
+
+    async fn list_fields(
+        &self,
+        request: Request<v1::ListFieldsRequest>,
+    ) -> Result<Response<v1::ListFieldsResponse>, Status> {
+        let asked = fields::check(&request.into_inner()).map_err(of_search)?;
+        let path = format!(
+            "/{}/_field_caps?fields={}*&ignore_unavailable=true&allow_no_indices=true",
+            asked.indices,
+            escaped(&asked.prefix)
+        );
+        let answer = self.0.storage.call(Method::GET, &path, None).await;
+        let mut fields = fields::rows(&answer.map_err(|error| of_storage(&error))?);
+        let total = u32::try_from(fields.len()).unwrap_or(u32::MAX);
+        fields.truncate(asked.limit);
+        Ok(Response::new(v1::ListFieldsResponse { fields, total }))
+    }
+
+    async fn list_data_streams(
+        &self,
+        request: Request<v1::ListDataStreamsRequest>,
+    ) -> Result<Response<v1::ListDataStreamsResponse>, Status> {
+        let message = request.into_inner();
+        let get = |path: &'static str| self.0.storage.call(Method::GET, path, None);
+        let visible = async {
+            if !message.with_indices {
+                return Ok(None);
+            }
+            get(streams::VISIBLE_INDICES).await.map(Some)
+        };
+        let answers = futures::try_join!(
+            get(streams::STREAMS),
+            get(streams::STREAM_STATS),
+            get(streams::ALL_INDICES),
+            visible
+        );
+        let (names, stats, all, visible) = answers.map_err(|error| of_storage(&error))?;
+        let rows = streams::rows(&names, &stats, &all, visible.as_ref());
+        let options = message.options.as_ref();
+        let id = |row: &v1::DataStream| row.name.clone();
+        let page = page(options, &STREAM_FIELDS, "name", rows, stream_field, id)?;
+        Ok(Response::new(v1::ListDataStreamsResponse {
+            info: Some(page.info()),
+            data_streams: page.rows,
         }))
     }
 }
@@ -109,7 +185,12 @@ impl Services for ServicesApi {
                 return Err(field_status("window_ms", text, "ask for a shorter time"));
             }
         };
-        let to_ms = self.0.now_ms();
+        let now_ms = self.0.now_ms();
+        // What is to come has nothing in it.
+        let to_ms = match message.until_ms {
+            0 => now_ms,
+            ms => ms.min(now_ms),
+        };
         let span = Span {
             from_ms: to_ms.saturating_sub(window_ms),
             to_ms,
