@@ -37,6 +37,12 @@ pub const CHANGE_PENDING: &str = "DIR0083";
 pub const TRANSFER: &str = "DIR0084";
 /// A call of a browser that the admin UI did not make.
 pub const NOT_THE_UI: &str = "DIR0085";
+/// A deployment has no monitoring node that takes requests.
+pub const NO_MONITORING: &str = "DIR0086";
+/// A deployment's monitoring node does not answer.
+pub const MONITORING_AWAY: &str = "DIR0087";
+/// A deployment's monitoring node does not take the deployment's credentials.
+pub const MONITORING_REFUSES: &str = "DIR0088";
 /// A token by which a host wants to join is unknown.
 pub const UNKNOWN_TOKEN: &str = "DIR0074";
 /// Too many tokens from an address were refused.

@@ -11,9 +11,9 @@ use wharf_runtime::{
 
 use crate::{
     api::streams::StreamTable, auth::Login, certificates::Certificates, config::Config,
-    event_log::SharedEvents, logins::Logins, machine::Published, observations::Observatory,
-    peers::Peers, propose::Proposer, raft::Handle, refused_calls::RefusedCalls,
-    refused_logins::RefusedLogins, secrets::PlatformKey,
+    event_log::SharedEvents, logins::Logins, machine::Published, monitoring::MonitoringCalls,
+    observations::Observatory, peers::Peers, propose::Proposer, raft::Handle,
+    refused_calls::RefusedCalls, refused_logins::RefusedLogins, secrets::PlatformKey,
 };
 
 /// A token that expires ends its streams within this.
@@ -61,6 +61,8 @@ pub struct Director {
     pub events: SharedEvents,
     /// Shipped templates.
     pub catalog: TemplateCatalog,
+    /// Calls that are passed on to monitoring nodes.
+    pub monitoring: MonitoringCalls,
     /// Open `Watch` streams.
     pub streams: StreamTable,
     /// The term in which this member leads and is ready to; none while it does not.

@@ -7,6 +7,7 @@
 //! - [`auth`], [`logins`], [`tokens`], [`browser`], [`refused_logins`], [`refused_calls`]: who may what
 //! - [`secrets`], [`certificates`], [`channels`]: what is sealed, and kept from whom; [`authority_task`]
 //! - [`server`], [`api`], [`sessions`], [`admin_ui`]: listeners, methods for people, streams of roles, files
+//! - [`monitoring`]: calls that are passed on to the monitoring nodes of deployments
 //! - [`observations`], [`event_log`], [`leader`]: the leader's memory and the tasks that decide from it
 //!
 //! Invariants: what is decided goes through Raft, what is observed never does.
@@ -35,6 +36,7 @@ pub mod living;
 mod login_body;
 pub mod logins;
 pub mod machine;
+pub mod monitoring;
 pub mod observations;
 mod peer_task;
 pub mod peers;
@@ -79,6 +81,7 @@ use self::{
     join::Log,
     logins::Logins,
     machine::{DirectorMachine, Published},
+    monitoring::MonitoringCalls,
     observations::Observatory,
     peers::Peers,
     propose::Proposer,
@@ -259,6 +262,10 @@ pub async fn start_with(
         Arc::clone(&slot),
     );
 
+    let monitoring = MonitoringCalls::new(
+        config.platform_id.to_string(),
+        Arc::clone(authority.trust()),
+    );
     let published = Arc::new(Published::default());
     let outbox = PeerOutbox::new();
     let moved_aside = log.moved_aside.clone();
@@ -279,6 +286,7 @@ pub async fn start_with(
         key,
         authority,
         restated: tokio::sync::Notify::new(),
+        monitoring,
         certificates,
         logins: Logins::new()?,
         refused_logins: RefusedLogins::default(),
@@ -314,7 +322,7 @@ pub async fn start_with(
         "admin listener",
         server::serve_admin(admin_listener, admin_tls, grpc, rest, shutdown.clone()),
     );
-    let roles = server::internal_routes(&director, rules);
+    let roles = server::internal_routes(&director, rules)?;
     tasks.spawn_critical(
         "internal listener",
         server::serve_internal(

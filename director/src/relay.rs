@@ -33,8 +33,11 @@ use crate::{
     api::MAX_MESSAGE,
     auth::address,
     codes,
+    credentials::{self, Credentials},
     deadline::late,
     director::Director,
+    logins::Asked,
+    monitoring,
 };
 
 /// `ADDRESS` or `ADDRESS IDENTITY`: whom a director passes a call on for.
@@ -68,7 +71,18 @@ pub(crate) fn reads_state(path: &str) -> bool {
 
 /// Whether a call is for the leader: everything of the contracts but Raft's own messages.
 fn for_the_leader(path: &str) -> bool {
-    path.starts_with("/wharf.v1.") && !path.starts_with("/wharf.v1.RaftTransport/")
+    let is_ours = path.starts_with("/wharf.v1.") && !path.starts_with("/wharf.v1.RaftTransport/");
+    is_ours || monitoring::is_for_monitoring(path)
+}
+
+/// What a call that was sent ends with when the leader is lost. A monitoring node knows no request ids, so that a
+/// change there is not to be asked for again before somebody has looked.
+fn lost(path: &str) -> Status {
+    if monitoring::changes(path) {
+        monitoring::outcome_unknown()
+    } else {
+        not_leading()
+    }
 }
 
 /// Whom another director passes a call on for.
@@ -234,9 +248,15 @@ where
             match own {
                 Some(answer) => answer,
                 None => {
+                    let asked = login_asked(director, &head.headers);
                     let passed = pass_on(director, leader, &head, body);
                     match tokio::time::timeout(limit, passed).await {
-                        Ok(Ok(answer)) => answer,
+                        Ok(Ok(answer)) => {
+                            if let Some(asked) = asked.filter(|_| status_of(&answer).is_none()) {
+                                director.logins.taken(asked);
+                            }
+                            answer
+                        }
                         Ok(Err(status)) => status.into_http(),
                         Err(_) => late().into_http(),
                     }
@@ -250,6 +270,19 @@ where
             return answer;
         }
         pause(director).await;
+    }
+}
+
+/// The password of a call that is passed on: remembered when the leader takes it, so that nobody waits for a hash
+/// of it once this director leads.
+fn login_asked(director: &Director, headers: &HeaderMap) -> Option<Asked> {
+    let platform_id = director.config.platform_id.as_str();
+    match credentials::shown(headers, platform_id).ok()? {
+        Credentials::Password { username, password } => {
+            let state = director.published.state();
+            director.logins.asked(&state, &username, &password)
+        }
+        Credentials::Token(_) | Credentials::Session(_) => None,
     }
 }
 
@@ -299,19 +332,31 @@ async fn pass_on(
         .map_err(|_| Status::internal("a path that is none"))?;
     *request.version_mut() = http::Version::HTTP_2;
     *request.headers_mut() = headers;
+    let lost = lost(head.uri.path());
     let unreachable = |error: tonic::transport::Error| {
         tracing::debug!(%error, leader, "the leader was not reached");
-        not_leading()
+        if monitoring::was_not_sent(&error) {
+            not_leading()
+        } else {
+            lost.clone()
+        }
     };
     let ready = channel.ready().await.map_err(unreachable)?;
     let answer = ready.call(request).await.map_err(unreachable)?;
-    Ok(answer.map(|body| Body::new(Passed { body: Some(body) })))
+    Ok(answer.map(|body| {
+        Body::new(Passed {
+            body: Some(body),
+            lost,
+        })
+    }))
 }
 
 /// The body of an answer that was passed on: when the leader is lost within it, it ends retryably.
 struct Passed {
     /// None once it has ended.
     body: Option<tonic::body::Body>,
+    /// What it ends with then.
+    lost: Status,
 }
 
 impl HttpBody for Passed {
@@ -330,7 +375,7 @@ impl HttpBody for Passed {
                 tracing::debug!(%error, "an answer that was passed on broke off");
                 self.body = None;
                 let mut trailers = HeaderMap::new();
-                if not_leading().add_header(&mut trailers).is_err() {
+                if self.lost.add_header(&mut trailers).is_err() {
                     return Poll::Ready(None);
                 }
                 Poll::Ready(Some(Ok(Frame::trailers(trailers))))
@@ -381,8 +426,16 @@ mod tests {
         for path in STATE_READS {
             assert!(table.contains_key(path), "{path}");
         }
+        assert!(for_the_leader("/wharf.monitor.v1.Search/Search"));
         assert!(!for_the_leader("/wharf.v1.RaftTransport/Deliver"));
         assert!(!for_the_leader("/grpc.health.v1.Health/Check"));
+    }
+
+    #[test]
+    fn a_change_at_a_monitoring_node_is_not_sent_twice_when_the_leader_is_lost() {
+        assert!(passes(&lost("/wharf.monitor.v1.Search/Search")));
+        assert!(passes(&lost("/wharf.v1.Deployments/DeleteDeployment")));
+        assert!(!passes(&lost("/wharf.monitor.v1.Watches/RunWatch")));
     }
 
     proptest! {

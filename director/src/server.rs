@@ -57,6 +57,7 @@ use crate::{
     },
     auth::{GateLayer, Rules},
     director::Director,
+    monitoring,
     sessions::{MAX_REPORT, allocators::AllocatorSessions, proxies::RouteSessions},
 };
 
@@ -82,9 +83,10 @@ pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, Se
     let of = || Arc::clone(director);
     let mut reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS);
-    // Those of the monitoring node are not answered here.
-    for service in services_of("wharf.v1")? {
-        reflection = reflection.with_service_name(service);
+    for package in ["wharf.v1", "wharf.monitor.v1"] {
+        for service in services_of(package)? {
+            reflection = reflection.with_service_name(service);
+        }
     }
     let reflection = reflection.build_v1()?;
     // The gate alone decides what is served; health is that of answering at all.
@@ -93,6 +95,7 @@ pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, Se
     // The last layer is the outermost: refusals of the gate are gRPC-web too.
     Ok(routes
         .into_axum_router()
+        .merge(monitoring::routes(director)?)
         .layer(GateLayer::new(of(), rules))
         .layer(GrpcWebLayer::new()))
 }
@@ -128,20 +131,25 @@ fn for_people(director: &Arc<Director>, routes: Routes) -> Routes {
 }
 
 /// The gRPC services for roles, and those for people that another director passes on.
-pub fn internal_routes(director: &Arc<Director>, rules: Rules) -> Router {
+///
+/// # Errors
+/// When the contracts cannot be read.
+pub fn internal_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, ServerError> {
     let of = || Arc::clone(director);
     let routes = Routes::new(
         AllocatorSessionServer::new(AllocatorSessions(of())).max_decoding_message_size(MAX_REPORT),
     );
-    for_people(director, routes)
+    let routes = for_people(director, routes)
         .add_service(
             RouteSessionServer::new(RouteSessions(of())).max_decoding_message_size(MAX_MESSAGE),
         )
         .add_service(
             RaftTransportServer::new(RaftTransportApi(of())).max_decoding_message_size(MAX_REPORT),
-        )
+        );
+    Ok(routes
         .into_axum_router()
-        .layer(GateLayer::new(of(), rules))
+        .merge(monitoring::routes(director)?)
+        .layer(GateLayer::new(of(), rules)))
 }
 
 /// What is not gRPC.
@@ -303,6 +311,18 @@ pub fn health_server(director: &Arc<Director>) -> HealthServer {
         "wharf_director_containers",
         "containers on all hosts",
         |director| director.seen.container_count() as f64,
+    );
+    let counts = director.monitoring.counts();
+    let calls = "calls that were passed on to monitoring nodes";
+    for (kind, counter) in [("read", &counts.reads), ("change", &counts.changes)] {
+        let name = "wharf_director_monitoring_calls_total";
+        metrics.counter_from(name, calls, &[("kind", kind)], counter);
+    }
+    metrics.counter_from(
+        "wharf_director_monitoring_unanswered_total",
+        "those that no monitoring node answered",
+        &[],
+        &counts.unanswered,
     );
     let shared = Arc::clone(director);
     let server = HealthServer::new(metrics, move || {

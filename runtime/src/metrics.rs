@@ -124,6 +124,12 @@ impl Metrics {
         self.series(name, help, "gauge", labels, Series::Asked(Arc::new(ask)));
     }
 
+    /// A counter that somebody counts with already.
+    pub fn counter_from(&self, name: &str, help: &str, labels: &[(&str, &str)], counter: &Counter) {
+        let made = Series::Counter(counter.clone());
+        self.series(name, help, "counter", labels, made);
+    }
+
     /// A histogram that somebody counts into already.
     pub fn histogram(
         &self,

@@ -5,6 +5,7 @@ pub mod assignment;
 pub mod destination;
 pub mod host_roles;
 pub mod lease;
+pub mod monitoring;
 pub mod route;
 pub mod snapshots;
 

@@ -50,6 +50,8 @@ pub struct Files {
     pub platform: PlatformFile,
     pub bootstrap: DirectorBootstrap,
     pub authority: Authority,
+    /// Ports that allocators offer.
+    pub instance_ports: (u16, u16),
 }
 
 impl Files {
@@ -99,6 +101,7 @@ impl Files {
             platform,
             bootstrap,
             authority,
+            instance_ports: (18_000, 18_999),
         };
         let identity = files.identity(ROLE_DIRECTOR, &files.bootstrap.director_id);
         identity.store(own.join("identity.pem")).unwrap();
@@ -308,8 +311,8 @@ async fn open_session_on(
         }),
         advertised_address: "127.0.0.1".into(),
         held_generation,
-        port_range_start: 18_000,
-        port_range_end: 18_999,
+        port_range_start: files.instance_ports.0.into(),
+        port_range_end: files.instance_ports.1.into(),
         ..Default::default()
     };
     let report = v1::AllocatorReport {

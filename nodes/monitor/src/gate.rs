@@ -4,7 +4,9 @@
 //! Invariants: a method that does not declare `CALLER_DEPLOYMENT` is refused; credentials are judged
 //! by the storage alone, a good verdict holds for [`KEPT`], kept as a salted hash and compared in
 //! constant time; a bad one is not kept, and only [`VERDICTS_AT_ONCE`] are asked for at a time;
-//! what passes carries a [`Principal`].
+//! what passes carries a [`Principal`]. Whom a call is for may stand in the header `x-wharf-user`: a director puts it
+//! there for the person that it has let in. It counts with the deployment's credentials alone, whose holder may write
+//! the same into the storage anyway, and proxies drop it.
 //! Not here: what is done (`api`).
 
 use std::convert::Infallible;
@@ -37,6 +39,10 @@ const MOST_KEPT: usize = 64;
 /// Verdicts that the storage is asked for at a time.
 const VERDICTS_AT_ONCE: usize = 4;
 const HEADER_BYTES: usize = 4 * 1024;
+/// For whom a director calls.
+const ON_BEHALF: &str = "x-wharf-user";
+/// Bytes of such a name.
+const NAME_BYTES: usize = 128;
 /// A call is given up after this even when the client would wait longer.
 const LONGEST_CALL: Duration = Duration::from_secs(120);
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
@@ -128,6 +134,14 @@ impl Credentials {
     }
 }
 
+/// Whom a call is for; none when it is for the user of the credentials.
+fn on_behalf(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(ON_BEHALF)?;
+    let name = std::str::from_utf8(value.as_bytes()).ok()?.trim();
+    let is_name = !name.is_empty() && name.len() <= NAME_BYTES && !name.contains(char::is_control);
+    is_name.then(|| name.to_owned())
+}
+
 /// The user's name of a basic header.
 fn user(header: &HeaderValue) -> Option<String> {
     if header.len() > HEADER_BYTES {
@@ -189,7 +203,10 @@ impl GateLayer {
             }
         }
         let principal = self.credentials.principal(&self.monitor, &head.headers);
-        let principal = principal.await?;
+        let mut principal = principal.await?;
+        if let Some(name) = on_behalf(&head.headers) {
+            principal.name = name;
+        }
         if is_ours && !self.monitor.is_loaded() {
             let trouble = self.monitor.trouble();
             return Err(coded_status(
@@ -307,13 +324,29 @@ mod tests {
         assert!(!credentials.is_known(&credentials.hash(&other)));
     }
 
+    #[test]
+    fn a_call_is_for_whom_the_header_names() {
+        let of = |value: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ON_BEHALF, HeaderValue::from_bytes(value).expect("a value"));
+            on_behalf(&headers)
+        };
+        assert_eq!(of(b"ada").as_deref(), Some("ada"));
+        for wrong in [&b" "[..], b"\xff", &[b'a'; NAME_BYTES + 1]] {
+            assert_eq!(of(wrong), None, "{wrong:?}");
+        }
+        assert_eq!(on_behalf(&HeaderMap::new()), None);
+    }
+
     proptest! {
         #[test]
         fn any_header_is_read_or_refused(text in "[ -~]{0,40}") {
             let header = HeaderValue::from_str(&text).expect("visible letters");
             let _ = user(&header);
             let mut headers = HeaderMap::new();
-            headers.insert("grpc-timeout", header);
+            headers.insert("grpc-timeout", header.clone());
+            headers.insert(ON_BEHALF, header);
+            let _ = on_behalf(&headers);
             prop_assert!(deadline(&headers) <= LONGEST_CALL);
         }
     }

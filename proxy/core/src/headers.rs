@@ -13,13 +13,15 @@ pub const HOP_BY_HOP: [&str; 8] = [
     "upgrade",
 ];
 
-/// Headers that only a proxy in front may set; a client's are dropped.
-pub const FORWARDING: [&str; 5] = [
+/// Headers that only a proxy in front may set, or a director that asks a monitoring node for a person; a
+/// client's are dropped.
+pub const FORWARDING: [&str; 6] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-real-ip",
+    "x-wharf-user",
 ];
 
 /// Whether a request's header goes to the instance. `named` are the names that its `connection`

@@ -13,7 +13,7 @@ use wharf_proto::v1;
 use crate::{
     command::{Body, PublishRoutes},
     observe::{Health, InstanceState, Observations},
-    state::{InstanceRecord, State, Want, hex},
+    state::{InstanceRecord, ResourceRecord, State, Want, hex},
 };
 
 /// An instance of a route.
@@ -75,13 +75,7 @@ pub fn content(state: &State, observed: &Observations) -> RouteContent {
         .filter(|deployment| !deployment.terminated);
     for deployment in running {
         for resource in state.resources_of(deployment) {
-            let targets = state
-                .instances_of(resource)
-                .filter(|instance| {
-                    instance.routed && !instance.routing_stopped && instance.want == Want::Run
-                })
-                .filter_map(|instance| target(state, observed, instance))
-                .collect();
+            let targets = targets(state, observed, resource).collect();
             content.routes.insert(
                 resource.id.to_string(),
                 RouteEntry {
@@ -96,6 +90,20 @@ pub fn content(state: &State, observed: &Observations) -> RouteContent {
         }
     }
     content
+}
+
+/// The instances of a resource that may be sent requests, in order.
+pub(super) fn targets<'a>(
+    state: &'a State,
+    observed: &'a Observations,
+    resource: &'a ResourceRecord,
+) -> impl Iterator<Item = RouteTarget> + 'a {
+    state
+        .instances_of(resource)
+        .filter(|instance| {
+            instance.routed && !instance.routing_stopped && instance.want == Want::Run
+        })
+        .filter_map(|instance| target(state, observed, instance))
 }
 
 fn target(
