@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use tonic::{Request, Response, Status, transport::Channel};
 
 use crate::{
+    admin_login::AdminLogin,
     elastic::Elastic,
     patience::wait_for,
     testbed::{Host, must},
 };
+
+/// For one answer of the director.
+const ANSWER: Duration = Duration::from_secs(20);
 
 /// A host with a healthy platform and busybox as an image for applications.
 #[derive(Debug)]
@@ -59,6 +64,48 @@ impl Platform {
     #[must_use]
     pub fn credentials(&self) -> &Value {
         &self.credentials
+    }
+
+    /// The admin's profile, which `wharf up` has written.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn profile(&self) -> Value {
+        let path = "home/.config/wharfinger/profiles/default.yaml";
+        let text = std::fs::read_to_string(self.host.dir().join(path)).expect("the profile");
+        serde_yaml_ng::from_str(&text).expect("a profile is YAML")
+    }
+
+    /// Asks the monitoring node of the `system` deployment as the admin UI does: through the director, with the
+    /// admin's own name and password.
+    ///
+    /// # Errors
+    /// What was answered instead.
+    ///
+    /// # Panics
+    /// When the profile cannot be used.
+    pub fn ask_monitoring<Q: Send, A: Send>(
+        &self,
+        question: Q,
+        call: impl AsyncFnOnce(Channel, Request<Q>) -> Result<Response<A>, Status> + Send,
+    ) -> Result<A, Status> {
+        let profile = self.profile();
+        self.host.inside(|| {
+            let login = AdminLogin::of(&profile);
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime can be made");
+            runtime.block_on(async {
+                let director = profile["director"].as_str().unwrap_or_default();
+                let channel = login.channel(&[director.to_owned()]);
+                let mut request = login.request_within(ANSWER, question);
+                let metadata = request.metadata_mut();
+                metadata.insert("x-wharf-deployment", "system".parse().expect("a name"));
+                call(channel, request).await.map(Response::into_inner)
+            })
+        })
     }
 
     /// Waits until `wharf status` says healthy.

@@ -19,6 +19,8 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use wharf_proto::monitor::v1;
+use wharf_services::monitor::v1::{alerts_client::AlertsClient, search_client::SearchClient};
 use wharf_tests::{
     account::{Ran, run_breaches},
     elastic::Elastic,
@@ -138,6 +140,7 @@ fn people_are_told_of_an_application_a_watch_of_their_own_and_a_dead_store() {
         put.elapsed().as_millis()
     );
     assert_eq!(said.body["severity"], "info", "{}", said.body);
+    seen_through_the_director(&platform);
 
     first(&hook, "the application has recovered", RECOVERY, recovered);
     println!("recovery told after {} ms", mended.elapsed().as_millis());
@@ -296,6 +299,39 @@ fn put_watch(platform: &Platform) {
     let path = format!("/.wharf-watches/_doc/{BY_HAND}");
     let put = platform.with_system(|store| store.json("PUT", &path, &watch));
     assert_eq!(put.expect("the watch is taken")["result"], "created");
+}
+
+/// The director passes on what the admin UI asks, and the admin's name with it.
+fn seen_through_the_director(platform: &Platform) {
+    let question = v1::ListDataStreamsRequest::default();
+    let ask =
+        async |channel, question| SearchClient::new(channel).list_data_streams(question).await;
+    let listed = platform.ask_monitoring(question, ask).expect("an answer");
+    let lines = listed.data_streams.iter().find(|one| one.name == LOGS);
+    let lines = lines.unwrap_or_else(|| panic!("{LOGS} is in {:?}", listed.data_streams));
+    let last_ms = lines.last_at.as_ref().map_or(0, wharf_proto::times::millis);
+    assert!(
+        lines.documents > 0 && lines.size_bytes > 0 && last_ms + 60_000 > now_ms(),
+        "lines of a minute ago at most: {lines:?}"
+    );
+    let question = v1::AcknowledgeAlertRequest {
+        id: BY_HAND.to_owned(),
+        comment: "seen".to_owned(),
+    };
+    let ask =
+        async |channel, question| AlertsClient::new(channel).acknowledge_alert(question).await;
+    let alert = platform
+        .ask_monitoring(question, ask)
+        .expect("it is acknowledged");
+    assert_eq!(alert.handled_by, "admin", "the person's name: {alert:?}");
+    let kind = "kind=acknowledge_alert";
+    let events = platform.host.wharf_json(&["events", "--filter", kind]);
+    let told = events.as_array().and_then(|all| all.last());
+    let told = told.unwrap_or_else(|| panic!("the change is in the audit log: {events}"));
+    assert_eq!(
+        (&told["actor"], &told["detail"]),
+        (&json!("admin"), &json!(BY_HAND))
+    );
 }
 
 /// The director tells of the store while it is dead, and of its return.
