@@ -230,7 +230,7 @@ export function PanelBox(props: PanelBoxProps) {
 
   return (
     <section
-      className={`card panel ${panel.kind}`}
+      className={`card panel panel-${panel.kind}`}
       ref={box}
       aria-label={title}
       aria-busy={data.loading && seen}

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { emptyDocument, type Panel } from './document';
 import { differences, readDraft, sameContent } from './draft';
 import { guess } from './guess';
-import { levelOf, niceAbove, treeOf } from './panels/options';
+import { levelOf, niceAbove, shaded, treeOf } from './panels/options';
 import { inline, parseMarkdown, safeLink } from './parse-markdown';
 
 const panel = (id: string, more: Partial<Panel> = {}): Panel => ({
@@ -139,4 +139,10 @@ test('a treemap has a level per field of the split', () => {
     ['h1', 5, 2],
     ['h2', 1, 1],
   ]);
+});
+
+test('colours that come round again are nearer to the surface', () => {
+  expect(shaded('#014b8b', 0, 'light')).toBe('#014b8b');
+  expect(shaded('#000000', 1, 'light')).toBe('#4d4d4d');
+  expect(shaded('#ffffff', 1, 'dark')).not.toBe('#ffffff');
 });

@@ -14,6 +14,7 @@ import {
   levelOf,
   numberOf,
   pieOption,
+  shaded,
   treemapOption,
   type Words,
 } from './options';
@@ -22,6 +23,8 @@ import type { RendererProps } from './renderer';
 const HEAD = 36;
 const NAME = 22;
 const MOST_GAUGES = 6;
+/** From the seventh on `looksOf` gives dashes, which areas do not have. */
+const COLOURS = 6;
 
 function useWords(unit: RendererProps['panel']['unit']): Words {
   const { t, locale } = useI18n();
@@ -61,9 +64,12 @@ export function EPanel({ panel, title, frame, height }: RendererProps) {
   const option = useMemo(() => {
     if (!frame) return undefined;
     if (frame.over === 'time') return heatmapOption(frame.series, words);
-    const ids = frame.rows.map((row) => (panel.kind === 'treemap' ? (row.keys[0] ?? row.id) : row.id));
+    const ids = frame.rows.flatMap((row) => (panel.kind === 'treemap' ? row.keys : [row.id]));
     const looks = looksOf(ids, look);
-    const colours = (id: string) => looks.get(id)?.colour ?? '#888';
+    const colours = (id: string) => {
+      const { colour = '#888888', slot = 0 } = looks.get(id) ?? {};
+      return shaded(colour, Math.floor(slot / COLOURS), look);
+    };
     return panel.kind === 'treemap'
       ? treemapOption(frame.rows, colours, words)
       : pieOption(frame.rows, colours, words);

@@ -1,7 +1,7 @@
 // Rows with figures; the first figure also as a bar, so that rows are compared at a glance.
 
 import { SYSTEM } from '../../../api/monitor';
-import { useI18n } from '../../../i18n/i18n';
+import { type MessageKey, useI18n } from '../../../i18n/i18n';
 import { type Column, Rows } from '../../../shared/list/Rows';
 import { ContainerLink, HostLink } from '../../../shared/names/links';
 import { labelOf, type Row, tableOf } from '../frame';
@@ -9,6 +9,15 @@ import { useLevelMark } from './FigurePanel';
 import { levelOf, numberOf } from './options';
 import type { RendererProps } from './renderer';
 import { wordsOf } from './value';
+
+/** What is known by a name of its own. */
+const FIELD_WORDS: Record<string, MessageKey | undefined> = {
+  'host.name': 'host',
+  'container.name': 'container',
+  'service.name': 'application',
+  'wharf.deployment.name': 'deployment',
+  'wharf.instance.name': 'instance',
+};
 
 export function TablePanel({ panel, title, frame, deployment }: RendererProps) {
   const { t, locale } = useI18n();
@@ -28,7 +37,7 @@ export function TablePanel({ panel, title, frame, deployment }: RendererProps) {
   };
   const columns: Column<Row>[] = splits.map((field, at) => ({
     id: field,
-    head: field,
+    head: FIELD_WORDS[field] ? t(FIELD_WORDS[field]) : field,
     cell: (row) => cell(field, at, row),
   }));
   for (const [at, metric] of (panel.metrics ?? []).entries()) {

@@ -41,11 +41,11 @@ export function pieOption(rows: readonly Row[], colours: ColourOf, words: Words)
     series: [
       {
         type: 'pie',
-        radius: ['48%', '74%'],
+        radius: ['42%', '66%'],
         center: ['50%', '50%'],
         avoidLabelOverlap: true,
         itemStyle: { borderColor: tokens.surface, borderWidth: 2 },
-        label: { color: tokens.text, formatter: '{b}', overflow: 'truncate', width: 110, minMargin: 4 },
+        label: { color: tokens.text, formatter: '{b}', alignTo: 'edge', edgeDistance: 8, minMargin: 4 },
         labelLine: { lineStyle: { color: tokens.hairline }, length: 8, length2: 8 },
         data: rows.flatMap((row) => {
           const value = numberOf(row.values[0]);
@@ -65,7 +65,7 @@ interface Leaf {
   children?: Leaf[];
 }
 
-/** One level per field of the split. */
+/** One level per field of the split; within a single root, colours tell the leaves apart. */
 export function treeOf(rows: readonly Row[], colours: ColourOf): Leaf[] {
   const roots = new Map<string, Leaf>();
   for (const row of rows) {
@@ -82,7 +82,25 @@ export function treeOf(rows: readonly Row[], colours: ColourOf): Leaf[] {
     root.children?.push({ name: second, value, itemStyle });
     roots.set(first, root);
   }
-  return [...roots.values()];
+  const tree = [...roots.values()];
+  const [only] = tree;
+  if (tree.length === 1 && only?.children) {
+    for (const leaf of only.children) leaf.itemStyle = { color: colours(leaf.name) };
+  }
+  return tree;
+}
+
+/** Where six colours do not reach: the same ones, nearer to the surface each time round. */
+export function shaded(colour: string, round: number, look: 'light' | 'dark'): string {
+  if (round === 0) return colour;
+  const towards = look === 'light' ? 255 : 20;
+  const part = Math.min(0.7, 0.3 * round);
+  const mixed = [1, 3, 5].map((at) => {
+    const value = Number.parseInt(colour.slice(at, at + 2), 16);
+    const shade = Math.round(value + (towards - value) * part);
+    return shade.toString(16).padStart(2, '0');
+  });
+  return `#${mixed.join('')}`;
 }
 
 export function treemapOption(rows: readonly Row[], colours: ColourOf, words: Words) {
