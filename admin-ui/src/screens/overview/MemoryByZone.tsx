@@ -65,8 +65,7 @@ function ZoneTable({ data }: { data: ListZonesResponse }) {
                   <Usage
                     used={used}
                     whole={whole}
-                    of={t('memory.given')}
-                    label={`${format.bytes(used)} / ${format.bytes(whole)}`}
+                    of={`${t('memory.given')}: ${format.bytes(used)} / ${format.bytes(whole)}`}
                   />
                 </td>
               </tr>

@@ -149,7 +149,7 @@ export function TimeChart(props: TimeChartProps) {
   const head = (
     <header className="chart-head">
       <Heading id={id}>{title}</Heading>
-      {props.note ? (
+      {props.note && time === undefined ? (
         <span className="quiet" title={typeof props.note === 'string' ? props.note : undefined}>
           {props.note}
         </span>

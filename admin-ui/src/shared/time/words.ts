@@ -1,6 +1,6 @@
 export const en = {
   'time.absolute': 'From and to',
-  'time.absolute.hint': 'For example now-90m, now/d, 2026-11-29T14:00',
+  'time.absolute.hint': 'now-90m, now/d or 2026-11-29T14:00',
   'time.apply': 'Apply',
   'time.back': 'Show a longer span, or the one before the zoom',
   'time.compare': 'Compare',
@@ -33,7 +33,7 @@ export const en = {
 
 export const ko: Record<keyof typeof en, string> = {
   'time.absolute': '시작과 끝',
-  'time.absolute.hint': '예: now-90m, now/d, 2026-11-29T14:00',
+  'time.absolute.hint': '예: now-90m, now/d 또는 2026-11-29T14:00',
   'time.apply': '적용',
   'time.back': '더 긴 기간 또는 확대 전 기간 보기',
   'time.compare': '비교',
