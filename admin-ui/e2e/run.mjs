@@ -26,6 +26,7 @@ const ALL = [
   'discover',
   'alerts',
   'placement',
+  'dashboards',
   'screens',
 ];
 const chosen = process.argv.slice(2);
