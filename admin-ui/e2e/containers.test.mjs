@@ -15,7 +15,7 @@ before(async () => {
 after(() => browser?.close());
 
 const storage = () =>
-  page.getByRole('table', { name: 'Most memory' }).getByRole('link', { name: /system-storage-0$/ });
+  page.getByRole('table', { name: 'Most memory' }).getByRole('link', { name: /^(?!Follow).*system-storage-0$/ });
 
 test('memory of a container against the same time yesterday takes two presses from the first page', async () => {
   await page.goto('/');
@@ -23,7 +23,7 @@ test('memory of a container against the same time yesterday takes two presses fr
   const pressed = presses();
   await pressed.on(storage().first());
   await page.getByRole('heading', { level: 1, name: /system-storage-0/ }).waitFor();
-  const chart = page.getByRole('figure', { name: 'Memory' });
+  const chart = page.getByRole('figure', { name: 'Memory', exact: true });
   await chart.locator('canvas').waitFor();
   const asked = [];
   page.on('request', (request) => {

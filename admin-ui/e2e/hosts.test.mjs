@@ -59,7 +59,7 @@ test('the processes that use the most come first, those of containers with a way
 
 test('interfaces of a host have their own lines', async () => {
   await open('Network');
-  await page.getByRole('figure', { name: 'Received, by interface' }).locator('canvas').waitFor();
+  await page.getByRole('figure', { name: 'Received, by interface', exact: true }).locator('canvas').waitFor();
   await page.getByRole('figure', { name: 'TCP connections' }).locator('canvas').waitFor();
   clean(tab);
 });

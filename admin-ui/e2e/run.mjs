@@ -5,6 +5,9 @@
 //   WHARF_UI_CA_FILE    the platform's CA certificate, PEM
 //   WHARF_UI_CHROMIUM   the browser; /usr/bin/chromium when not given
 //   WHARF_UI_RESTART    a command that restarts the director; not given: what needs it is skipped
+//   WHARF_UI_WRITE      a program that makes a container write its argument as one line of its log; not given:
+//                       what needs it is skipped
+//   WHARF_UI_WRITER     that container: HOST/NAME
 //   WHARF_SCREENSHOTS   1: into docs/screenshots, else the folder to write them to; not given: none
 // Arguments: names of files to run instead of all: `many` is not among them, it wants a platform with
 // thousands of hosts (`scripts/many-hosts --serve SECONDS`). Ends with 0 when all passed.
