@@ -15,7 +15,9 @@ before(async () => {
 after(() => browser?.close());
 
 const storage = () =>
-  page.getByRole('table', { name: 'Most memory' }).getByRole('link', { name: /^(?!Follow).*system-storage-0$/ });
+  page
+    .getByRole('table', { name: 'Most memory' })
+    .getByRole('link', { name: /^(?!Follow).*system-storage-0$/ });
 
 test('memory of a container against the same time yesterday takes two presses from the first page', async () => {
   await page.goto('/');

@@ -18,7 +18,10 @@ test('why an instance lies there, and why not elsewhere, takes two presses from 
   await settled(page);
   const pressed = presses();
   await pressed.on(
-    page.getByRole('table', { name: 'Most memory' }).getByRole('link', { name: 'system', exact: true }).first(),
+    page
+      .getByRole('table', { name: 'Most memory' })
+      .getByRole('link', { name: 'system', exact: true })
+      .first(),
   );
   await pressed.on(page.getByRole('table', { name: 'Instances' }).getByRole('button', { name: 'storage-0' }));
   const table = page.getByRole('table', { name: 'Why there, and why not elsewhere' });
