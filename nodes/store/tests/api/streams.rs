@@ -12,7 +12,9 @@ async fn a_data_stream_is_made_by_its_template_and_searched_and_aggregated() {
     let streams = store.get("/_data_stream/logs-*").await;
     assert_eq!(streams.body["data_streams"][0]["name"], "logs-app-default");
     let newest = json!({"size": 0, "aggs": {"newest": {"max": {"field": "@timestamp"}}}});
-    let newest = store.json("POST", "/logs-app-default/_search", newest).await;
+    let newest = store
+        .json("POST", "/logs-app-default/_search", newest)
+        .await;
     let stats = store.get("/_data_stream/logs-*/_stats").await;
     assert_eq!(
         stats.body["data_streams"][0]["maximum_timestamp"].as_f64(),
