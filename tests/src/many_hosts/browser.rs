@@ -18,6 +18,8 @@ use super::{LOOK_EVERY, PATIENCE};
 
 /// Bytes of a frame before its message.
 const FRAME: usize = 5;
+/// The code of gRPC for one who cannot be reached.
+const UNAVAILABLE: &str = "14";
 /// The flag of the frame that has the end's headers.
 const TRAILERS: u8 = 0x80;
 
@@ -117,6 +119,22 @@ impl Browser {
         Ok(self.decode(method, &answer))
     }
 
+    /// The same until the director can be reached. The request is the same each time, its id too: what was
+    /// done already is not done twice.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn call_patiently(&self, method: &str, ask: &Value) -> Result<Value, Refused> {
+        let began = Instant::now();
+        loop {
+            match self.call(method, ask).await {
+                Err(refused) if refused.status == UNAVAILABLE && began.elapsed() < PATIENCE => {}
+                answered => return answered,
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Calls and takes the time.
     ///
     /// # Errors
@@ -172,7 +190,7 @@ impl Browser {
 
 fn unavailable(error: &impl std::fmt::Debug) -> Refused {
     Refused {
-        status: "14".to_owned(),
+        status: UNAVAILABLE.to_owned(),
         message: format!("{error:?}"),
     }
 }

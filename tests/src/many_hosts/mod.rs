@@ -208,7 +208,7 @@ impl ManyHosts {
             });
             let created = self
                 .browser
-                .call("wharf.v1.Deployments/CreateDeployment", &ask)
+                .call_patiently("wharf.v1.Deployments/CreateDeployment", &ask)
                 .await;
             created.expect("a deployment is created");
         };
@@ -224,7 +224,7 @@ impl ManyHosts {
         loop {
             let status = self
                 .browser
-                .call("wharf.v1.Platform/GetStatus", &json!({}))
+                .call_patiently("wharf.v1.Platform/GetStatus", &json!({}))
                 .await;
             let status = status.expect("the status is told");
             if done(&status) {
