@@ -3,7 +3,7 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt';
 import { useFormat } from '../../format/use-format';
 import type { PreviewWatchResponse } from '../../generated/wharf/monitor/v1/watches_pb';
-import { useI18n } from '../../i18n/i18n';
+import { type MessageKey, useI18n } from '../../i18n/i18n';
 import { Mark } from '../../shared/status/Mark';
 import { Clock } from '../../shared/When';
 import { type Measured, valueText } from './figures';
@@ -13,6 +13,11 @@ const MOST_LANES = 12;
 const MOST_ROWS = 200;
 const TICKS = 5;
 const DAY = 86_400_000;
+
+const TRANSITIONS: Record<string, MessageKey> = {
+  firing: 'alerts.state.firing',
+  recovered: 'alerts.state.recovered',
+};
 
 interface PreviewLanesProps {
   from: number;
@@ -123,7 +128,7 @@ export function PreviewLanes({ from, to, answer, measured }: PreviewLanesProps) 
                         <Clock at={event.at} />
                       </td>
                       <td>{groupText(event.group) || t('alerts.group.all')}</td>
-                      <td>{event.transition}</td>
+                      <td>{t(TRANSITIONS[event.transition] ?? 'alerts.preview.still')}</td>
                       <td className="right">{valueText(event.value, measured, locale)}</td>
                       <td className="right">{event.messages.length}</td>
                     </tr>
