@@ -25,7 +25,7 @@ function Text({ title, content }: { title: React.ReactNode; content: Content }) 
   const { document, ...words } = content;
   return (
     <section>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <pre tabIndex={0}>
         {JSON.stringify({ title: words.title, description: words.description }, null, 2)}
@@ -65,7 +65,7 @@ export function Conflict({ draft, saved, busy, onOver, onTake, onCopy, onClose }
       <ModalBody className="stack">
         {theirs ? (
           <>
-            <h3>{t('dashboards.conflict.mine')}</h3>
+            <h2>{t('dashboards.conflict.mine')}</h2>
             <Differences of={differences(theirs, draft)} />
             <div className="both">
               <Text

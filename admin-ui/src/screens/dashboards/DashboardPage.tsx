@@ -285,6 +285,7 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
       ) : null}
       {save.error && !conflict && !edited ? <Refused error={save.error} /> : null}
       <Variables variables={document.variables} chosen={chosen} deployment={deployment} range={range} />
+      <h2 className="sr-only">{t('dashboards.charts')}</h2>
       {document.panels.length === 0 ? (
         <section className="card">
           <Empty title={t('dashboards.empty')}>

@@ -482,6 +482,7 @@ export function Editor(props: EditorProps) {
             {props.error ? <Refused error={props.error} /> : null}
           </form>
           <div className="preview">
+            <h2 className="sr-only">{t('dashboards.preview')}</h2>
             <PanelBox panel={shown} title={shown.title} where={where} height={PREVIEW} />
           </div>
         </div>

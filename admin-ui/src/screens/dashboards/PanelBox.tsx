@@ -241,12 +241,19 @@ export function PanelBox(props: PanelBoxProps) {
         <>
           {title || editing || drawn ? (
             <header className="chart-head">
-              <h3 title={title}>{title}</h3>
+              {title ? <h3 title={title}>{title}</h3> : null}
               <span className="spacer" />
               {actions}
             </header>
           ) : null}
-          <div className="panel-body">{body}</div>
+          {drawn ? (
+            <div className="panel-body">{body}</div>
+          ) : (
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+            <div className="panel-body" tabIndex={0}>
+              {body}
+            </div>
+          )}
         </>
       )}
       {frame && data.error ? <Refused error={data.error} retry={data.retry} /> : null}
