@@ -44,7 +44,12 @@ function EngineEvents({ host, name, range }: { host: string; name: string; range
           if (all.length === 0)
             return <Empty title={t('container.engine.none')}>{t('changes.empty.hint')}</Empty>;
           return (
-            <div className="rows">
+            <section
+              className="rows"
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+              tabIndex={0}
+              aria-label={t('container.engine')}
+            >
               <table className="grid" aria-label={t('container.engine')}>
                 <thead>
                   <tr>
@@ -78,7 +83,7 @@ function EngineEvents({ host, name, range }: { host: string; name: string; range
                   ))}
                 </tbody>
               </table>
-            </div>
+            </section>
           );
         }}
       </DataState>

@@ -86,7 +86,7 @@ export default function ContainerPage() {
       </Tabs>
       <section id="container-tab" role="tabpanel" aria-label={labels[tab]} className="tab-page">
         {gone && tab === 'overview' ? (
-          <Alert isInline variant="info" title={t('container.gone.title', { host })}>
+          <Alert isInline component="h2" variant="info" title={t('container.gone.title', { host })}>
             {t('container.gone.about')}
           </Alert>
         ) : null}

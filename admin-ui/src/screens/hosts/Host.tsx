@@ -148,7 +148,13 @@ export default function Host() {
       />
       {update.error ? <Refused error={update.error} /> : null}
       {host?.problems.map((problem) => (
-        <Alert key={problem.code} isInline variant="warning" title={`${problem.code}: ${problem.message}`}>
+        <Alert
+          key={problem.code}
+          isInline
+          component="h2"
+          variant="warning"
+          title={`${problem.code}: ${problem.message}`}
+        >
           {problem.hint}
         </Alert>
       ))}
