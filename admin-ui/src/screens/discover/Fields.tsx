@@ -113,7 +113,9 @@ export function Fields(props: FieldsProps) {
                           <span className="sign" aria-hidden="true">
                             {signOf(field.type)}
                           </span>
-                          <span className="field-name">{field.name}</span>
+                          <span className="field-name">
+                            <bdi>{field.name}</bdi>
+                          </span>
                         </button>
                         <Button
                           variant="plain"
