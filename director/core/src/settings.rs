@@ -74,7 +74,7 @@ pub const KNOWN: [Known; 31] = [
         key: "health.allocator_grace_seconds",
         since: FIRST,
         kind: STEP,
-        default: "15",
+        default: "30",
         about: "silence of an allocator before it is a problem",
     },
     Known {

@@ -61,7 +61,7 @@ fn a_silent_allocator_is_a_problem_after_its_grace_and_takes_its_instances_along
     let allocator = seen(&mut world);
     allocator.connected = false;
     allocator.since_ms = now_ms;
-    world.now_ms += 14_000;
+    world.now_ms += 29_000;
     assert!(codes_of(&world).is_empty());
     world.now_ms += 2_000;
     assert_eq!(
@@ -132,7 +132,7 @@ fn after_a_change_of_leader_silence_counts_anew() {
     world.observed.proxies.clear();
     world.now_ms += 10_000;
     assert!(codes_of(&world).is_empty(), "{:?}", codes_of(&world));
-    world.now_ms += 10_000;
+    world.now_ms += 21_000;
     let found = codes_of(&world);
     assert!(
         found.contains(&codes::ALLOCATOR_SILENT.to_owned()),
@@ -223,7 +223,7 @@ fn collectors_that_ship_nothing_although_something_waits_are_a_problem() {
 #[test]
 fn a_platform_without_roles_says_which_is_missing() {
     let mut world = World::new();
-    world.now_ms += 16_000;
+    world.now_ms += 31_000;
     assert_eq!(codes_of(&world), [codes::NO_ALLOCATOR, codes::NO_PROXY]);
 }
 
