@@ -41,6 +41,13 @@ use crate::{
 
 /// Without a change of the state, orders are looked at again: certificates age.
 const LOOK_EVERY: Duration = Duration::from_secs(600);
+/// So many allocators look at every change; of more, each looks at once at what is assigned to itself
+/// alone, for else every change would cost a look for each host.
+const FEW: usize = 50;
+/// How often each of many looks at the rest.
+const REST_EVERY: Duration = Duration::from_secs(1);
+/// Changes that come together, where there are many allocators.
+const GATHER_MANY: Duration = Duration::from_millis(100);
 /// How often an allocator is told the director's time, by which it judges its host's clock.
 const TIME_EVERY: Duration = Duration::from_secs(30);
 
@@ -245,6 +252,8 @@ async fn listen(
 #[derive(Default)]
 struct Sent {
     revision: Option<u64>,
+    /// The generation of the assignment that was looked at.
+    assigned: Option<u64>,
     directors: Vec<String>,
     roles_generation: u64,
     place: Option<v1::AllocatorPlace>,
@@ -267,15 +276,24 @@ async fn give_orders(
         directors,
         ..Sent::default()
     };
+    let mut rest_at = Instant::now();
     loop {
         changes.borrow_and_update();
         let state = director.published.state();
-        if sent.revision != Some(state.revision) {
+        let many = state.allocators.len() > FEW;
+        let assigned = state.assignments.get(id).map(|known| known.generation);
+        let now = Instant::now();
+        let due = !many || assigned != sent.assigned || now >= rest_at;
+        if due && sent.revision != Some(state.revision) {
             host_of_allocator(&state, id).map_err(|left| refused(&left))?;
             send_changed(director, &state, id, orders, &mut sent).await?;
             sent.revision = Some(state.revision);
+            sent.assigned = assigned;
+            rest_at = now + REST_EVERY;
         }
+        let behind = sent.revision != Some(state.revision);
         tokio::select! {
+            () = tokio::time::sleep_until(rest_at), if behind => {}
             changed = changes.changed() => {
                 if changed.is_err() {
                     return Err(not_leading());
@@ -287,7 +305,7 @@ async fn give_orders(
                 send(orders, order(Order::ServerTime(time))).await?;
             }
         }
-        tokio::time::sleep(GATHER).await;
+        tokio::time::sleep(if many { GATHER_MANY } else { GATHER }).await;
     }
 }
 
