@@ -75,6 +75,7 @@ before(async () => {
   await profiler.send('Performance.enable');
 });
 after(async () => {
+  // biome-ignore lint/suspicious/noConsole: figures are what this run is for
   console.table(figures);
   await browser?.close();
 });
@@ -160,6 +161,7 @@ test('a page that nobody touches costs little and keeps what it has', async () =
   await new Promise((done) => setTimeout(done, REST_MS));
   const now = await collect();
   const share = ((now.task - before.task) / REST_MS) * 100;
+  // biome-ignore lint/suspicious/noConsole: figures are what this run is for
   console.log(
     `at rest for ${REST_MS / 1_000} s on hosts: ${share.toFixed(1)} % of a core, heap ${before.heap.toFixed(1)} → ${now.heap.toFixed(1)} MiB`,
   );
