@@ -96,12 +96,8 @@ export function ContainerFacts({ container, range }: ContainerFactsProps) {
           t('deployment'),
           <DeploymentLink key="deployment" id={container.deploymentId} name={container.deploymentName} />,
         ],
-        [
-          t('host'),
-          <span key="host">
-            <HostLink host={container.host} /> <span className="quiet">{container.zone}</span>
-          </span>,
-        ],
+        [t('host'), <HostLink key="host" host={container.host} />],
+        [t('zone'), container.zone],
         [
           t('container.image'),
           <span className="mono" key="image">

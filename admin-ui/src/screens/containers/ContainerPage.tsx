@@ -67,11 +67,7 @@ export default function ContainerPage() {
             <Mark tone="off" word={t('container.gone')} />
           ) : null
         }
-        note={
-          <>
-            {t('container.on')} <HostLink host={host} />
-          </>
-        }
+        note={<HostLink host={host} />}
         actions={
           <>
             <ApiRequest method={Containers.method.listContainers} input={input} />

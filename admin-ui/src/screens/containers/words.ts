@@ -25,7 +25,6 @@ export const en = {
   'container.network.host':
     'It has no network of its own: what it sends and receives is counted with its host.',
   'container.now': 'Now',
-  'container.on': 'on',
   'container.read': 'Read',
   'container.readWrite': '{read} read, {written} written',
   'container.received': 'Received',
@@ -72,7 +71,6 @@ export const ko: Record<keyof typeof en, string> = {
   'container.network': '네트워크',
   'container.network.host': '자체 네트워크가 없어 호스트의 트래픽에 함께 집계됩니다.',
   'container.now': '현재 상태',
-  'container.on': '호스트',
   'container.read': '읽기',
   'container.readWrite': '읽기 {read}, 쓰기 {written}',
   'container.received': '수신',

@@ -60,12 +60,8 @@ function Details({ deployment, id }: { deployment: Deployment; id: string }) {
             </div>
             <Facts
               facts={[
-                [
-                  t('host'),
-                  <span key="host">
-                    <HostLink host={placed.host} /> <span className="quiet">{instance.zone}</span>
-                  </span>,
-                ],
+                [t('host'), <HostLink key="host" host={placed.host} />],
+                [t('zone'), instance.zone],
                 ...(seesPlatform
                   ? [
                       [
