@@ -246,7 +246,7 @@ export function PanelBox(props: PanelBoxProps) {
               {actions}
             </header>
           ) : null}
-          {drawn ? (
+          {drawn && panel.kind !== 'pie' ? (
             <div className="panel-body">{body}</div>
           ) : (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard

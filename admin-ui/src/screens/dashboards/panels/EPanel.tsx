@@ -25,6 +25,7 @@ const NAME = 22;
 const MOST_GAUGES = 6;
 /** From the seventh on `looksOf` gives dashes, which areas do not have. */
 const COLOURS = 6;
+const PIE = 150;
 
 function useWords(unit: RendererProps['panel']['unit']): Words {
   const { t, locale } = useI18n();
@@ -61,19 +62,24 @@ function Gauge({
 export function EPanel({ panel, title, frame, height }: RendererProps) {
   const look = useLook();
   const words = useWords(panel.unit);
-  const option = useMemo(() => {
-    if (!frame) return undefined;
-    if (frame.over === 'time') return heatmapOption(frame.series, words);
-    const ids = frame.rows.flatMap((row) => (panel.kind === 'treemap' ? row.keys : [row.id]));
-    const looks = looksOf(ids, look);
-    const colours = (id: string) => {
+  const colours = useMemo(() => {
+    const rows = frame?.over === 'rows' ? frame.rows : [];
+    const looks = looksOf(
+      rows.flatMap((row) => (panel.kind === 'treemap' ? row.keys : [row.id])),
+      look,
+    );
+    return (id: string) => {
       const { colour = '#888888', slot = 0 } = looks.get(id) ?? {};
       return shaded(colour, Math.floor(slot / COLOURS), look);
     };
+  }, [frame, panel.kind, look]);
+  const option = useMemo(() => {
+    if (!frame) return undefined;
+    if (frame.over === 'time') return heatmapOption(frame.series, words);
     return panel.kind === 'treemap'
       ? treemapOption(frame.rows, colours, words)
       : pieOption(frame.rows, colours, words);
-  }, [frame, panel.kind, words, look]);
+  }, [frame, panel.kind, words, colours]);
   const inner = height - HEAD;
   if (!frame || !option) return null;
   if (panel.kind === 'gauge' && frame.over === 'rows') {
@@ -82,6 +88,25 @@ export function EPanel({ panel, title, frame, height }: RendererProps) {
         {frame.rows.slice(0, MOST_GAUGES).map((row) => (
           <Gauge key={row.id} panel={panel} title={title} row={row} height={inner - NAME} />
         ))}
+      </div>
+    );
+  }
+  if (panel.kind === 'pie' && frame.over === 'rows') {
+    const label = `${title}: ${frame.rows.map((row) => `${row.label} ${words.value(numberOf(row.values[0]))}`).join(', ')}`;
+    return (
+      <div className="pie">
+        <EChart option={option} label={label} height={Math.min(inner, PIE)} />
+        <ul className="pie-legend">
+          {frame.rows.map((row) => (
+            <li key={row.id} title={row.label}>
+              <svg width="10" height="10" aria-hidden="true">
+                <rect width="10" height="10" rx="2" fill={colours(row.id)} />
+              </svg>
+              <span>{row.label}</span>
+              <strong>{words.value(numberOf(row.values[0]))}</strong>
+            </li>
+          ))}
+        </ul>
       </div>
     );
   }

@@ -6,10 +6,14 @@ import type { RendererProps } from './renderer';
 const HEAD = 34;
 const LEGEND_LINE = 26;
 const LEGEND = 8;
+/** What fits beside each other in a panel of half the page; each entry has a sign and a figure besides. */
+const LETTERS_OF_LINE = 72;
+const PER_ENTRY = 14;
 
 export function TimePanel({ panel, title, frame, range, height, actions, note, empty }: RendererProps) {
   const series = frame?.over === 'time' ? frame.series : [];
-  const lines = series.length > 3 ? 2 : 1;
+  const letters = series.reduce((sum, one) => sum + one.label.length + PER_ENTRY, 0);
+  const lines = letters > LETTERS_OF_LINE ? 2 : 1;
   const none: ReactNode = empty;
   return (
     <TimeChart

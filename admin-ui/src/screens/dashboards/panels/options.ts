@@ -41,12 +41,12 @@ export function pieOption(rows: readonly Row[], colours: ColourOf, words: Words)
     series: [
       {
         type: 'pie',
-        radius: ['42%', '66%'],
+        radius: ['54%', '90%'],
         center: ['50%', '50%'],
         avoidLabelOverlap: true,
         itemStyle: { borderColor: tokens.surface, borderWidth: 2 },
-        label: { color: tokens.text, formatter: '{b}', alignTo: 'edge', edgeDistance: 8, minMargin: 4 },
-        labelLine: { lineStyle: { color: tokens.hairline }, length: 8, length2: 8 },
+        label: { show: false },
+        labelLine: { show: false },
         data: rows.flatMap((row) => {
           const value = numberOf(row.values[0]);
           return value === null || value <= 0
