@@ -5,6 +5,7 @@ import {
   endsBody,
   endsOf,
   engineEvents,
+  lastEndBody,
   lastLinesBody,
   ofContainer,
   oomCounts,
@@ -121,4 +122,11 @@ test('the lines before an end are the last ones until then', () => {
     size: 20,
     query: { bool: { filter: [{ range: { '@timestamp': { lte: 5 } } }] } },
   });
+});
+
+test('the last end is the newest that the engine told of that container', () => {
+  const body = lastEndBody('h', 'c', { from: 0, to: 1 });
+  expect(body).toMatchObject({ size: 1, sort: [{ '@timestamp': { order: 'desc' } }] });
+  expect(JSON.stringify(body.query)).toContain('{"term":{"docker.event.action":"die"}}');
+  expect(JSON.stringify(body.query)).toContain('{"term":{"docker.event.actor.attributes.name":"c"}}');
 });
