@@ -103,7 +103,9 @@ test('hosts are sorted by the server, the largest page stays usable', async () =
   assert.equal(await rows(HOSTS).count(), MOST, 'the largest page is full');
   for (const head of ['CPU', 'Instances', 'Host']) {
     await measured(`1,000 of ${await total()} hosts by ${head}`, () =>
-      answered('ListAllocators', () => table(HOSTS).getByRole('button', { name: head, exact: false }).first().click()),
+      answered('ListAllocators', () =>
+        table(HOSTS).getByRole('button', { name: head, exact: false }).first().click(),
+      ),
     );
   }
   await measured('hosts, next page', () =>
