@@ -31,7 +31,7 @@ test('memory of a container against the same time yesterday takes two presses fr
   page.on('request', (request) => {
     if (request.url().endsWith('wharf.monitor.v1.Search/Search')) asked.push(request.postData() ?? '');
   });
-  await pressed.select(page.getByLabel('Compare'), 'Compare: Same time yesterday');
+  await pressed.select(page.getByLabel('Compare'), 'Compare: a day before');
   await page.waitForURL('**compare=day*');
   assert.equal(pressed.count, 2, 'two presses, as the table of tasks allows');
   await eventually(() => {
@@ -57,7 +57,7 @@ test('charts of a container show what was measured, and the query behind them', 
     await page.getByRole('figure', { name, exact: true }).locator('canvas').waitFor();
   }
   const memory = page.getByRole('figure', { name: 'Memory', exact: true });
-  await memory.getByRole('button', { name: 'Show as table: Memory' }).click();
+  await memory.getByRole('button', { name: 'Show as a table: Memory' }).click();
   await memory
     .getByText(/(KiB|MiB|GiB)/)
     .first()
