@@ -123,6 +123,7 @@ test('a shipped one is copied to be changed', async () => {
   await dialog.getByLabel('Name').fill(copy);
   await button('Create', dialog).click();
   await page.waitForURL(`**/dashboards/${copy}*`);
+  await page.getByRole('heading', { level: 1, name: 'A copy of Host' }).waitFor();
   await panel('CPU by host').waitFor();
   await remove();
   clean(tab);

@@ -16,7 +16,6 @@ import {
 import CloseIcon from '@patternfly/react-icons/dist/esm/icons/times-icon';
 import { useDeferredValue, useEffect, useState } from 'react';
 import { useSearch } from '../../api/monitor';
-import type { Field } from '../../generated/wharf/monitor/v1/search_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import type { Unit } from '../../shared/chart/types';
@@ -113,7 +112,7 @@ interface MetricRowProps {
   panel: Panel;
   deployment: string;
   first: boolean;
-  onChange: (metric: Metric, field?: Field) => void;
+  onChange: (metric: Metric) => void;
   onRemove: (() => void) | undefined;
 }
 
@@ -154,7 +153,7 @@ function MetricRow({ metric, at, panel, deployment, first, onChange, onRemove }:
         indices={panel.index ?? []}
         deployment={deployment}
         aggregatable
-        onChange={(field, known) => onChange({ ...metric, field }, known)}
+        onChange={(field) => onChange({ ...metric, field })}
       />
       {onRemove ? (
         <Button
@@ -215,20 +214,27 @@ function ChartForm({
     if (stream) change({ ...panel, index: [stream] });
   }, [stream, panel, change]);
 
-  const setMetric = (at: number, metric: Metric, field?: Field) => {
-    const next = metrics.map((one, place) => (place === at ? metric : one));
-    if (field && at === 0 && !touched) {
-      const best = guess(field.name, field.type);
-      change({
-        ...without(panel, 'split'),
-        ...(best.unit ? { unit: best.unit } : {}),
-        kind: best.kind,
-        title: best.title,
-        metrics: [best.metric],
-        ...(best.split ? { split: best.split } : {}),
-      });
-    } else change({ ...panel, metrics: next });
-  };
+  const [guessed, setGuessed] = useState('');
+  const first = metrics[0]?.field ?? '';
+  const fields = useFields(deployment, panel.index ?? [], first);
+  const known = fields.data?.fields.find((one) => one.name === first);
+  // Names are known some time after they were typed.
+  useEffect(() => {
+    if (!known || touched || guessed === known.name) return;
+    setGuessed(known.name);
+    const best = guess(known.name, known.type);
+    change({
+      ...without(panel, 'split'),
+      ...(best.unit ? { unit: best.unit } : {}),
+      kind: best.kind,
+      title: best.title,
+      metrics: [best.metric],
+      ...(best.split ? { split: best.split } : {}),
+    });
+  }, [known, touched, guessed, panel, change]);
+
+  const setMetric = (at: number, metric: Metric) =>
+    change({ ...panel, metrics: metrics.map((one, place) => (place === at ? metric : one)) });
   const touch = (next: Panel) => {
     setTouched(true);
     change(next);
@@ -251,7 +257,7 @@ function ChartForm({
             panel={panel}
             deployment={deployment}
             first={at === 0}
-            onChange={(next, field) => setMetric(at, next, field)}
+            onChange={(next) => setMetric(at, next)}
             onRemove={
               metrics.length > 1
                 ? () => touch({ ...panel, metrics: metrics.filter((_, place) => place !== at) })
