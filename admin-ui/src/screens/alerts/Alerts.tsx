@@ -6,6 +6,7 @@ import { useDeployment, useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { Alerts as Service } from '../../generated/wharf/monitor/v1/alerts_pb';
 import { useT } from '../../i18n/i18n';
+import { ActionButton } from '../../shared/ActionButton';
 import { DeploymentChoice } from '../../shared/DeploymentChoice';
 import { PageHead } from '../../shared/PageHead';
 import { Mark } from '../../shared/status/Mark';
@@ -79,9 +80,13 @@ export default function Alerts() {
         actions={
           <>
             <DeploymentChoice />
-            <Link className="pf-v6-c-button pf-m-primary" to={newWatchPath(deployment)}>
-              {t('alerts.watch.create')}
-            </Link>
+            {rights.manages ? (
+              <Link className="pf-v6-c-button pf-m-primary" to={newWatchPath(deployment)}>
+                {t('alerts.watch.create')}
+              </Link>
+            ) : (
+              <ActionButton whyNot={t('why.manager')}>{t('alerts.watch.create')}</ActionButton>
+            )}
           </>
         }
       />

@@ -140,7 +140,10 @@ export function Channels() {
           busy={remove.isPending}
           error={remove.error}
           onConfirm={() => remove.mutate({ mutation: mutation(removed.version), name: removed.name })}
-          onClose={() => setRemoved(null)}
+          onClose={() => {
+            setRemoved(null);
+            remove.reset();
+          }}
         >
           {t('alerts.channel.delete.about')}
         </Confirm>

@@ -14,7 +14,7 @@ export default function CreateWatch() {
         title={t('alerts.watch.create')}
         trail={[{ to: alertsPath(deployment, { tab: 'watches' }), label: t('alerts.watches') }]}
       />
-      <WatchEditor deployment={deployment} onReload={() => {}} />
+      <WatchEditor deployment={deployment} />
     </>
   );
 }

@@ -28,8 +28,8 @@ interface EditorProps {
   /** None: a new one. */
   watch?: Watch;
   deployment: string;
-  /** What is there now is to be fetched and shown. */
-  onReload: () => void;
+  /** What is there now is to be fetched and shown; none: there is nothing yet. */
+  onReload?: () => void;
 }
 
 function firstFault(faults: Faults) {
@@ -53,13 +53,15 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
 
   const faults = faultsOf(form);
   const fault = mode === 'form' ? firstFault(faults) : undefined;
-  const shownText = changed && !written ? documentOf(specOf(form)) : text;
+  const trialFault = mode === 'form' ? firstFault(faultsOf({ ...form, name: UNNAMED })) : undefined;
+  // Of the form it is made only when it is looked at: a form with faults has no document.
+  const isMade = mode === 'text' && !written && (changed || watch === undefined);
+  const shownText = isMade ? documentOf(specOf(form)) : text;
   const given: WatchGiven =
     mode === 'form' ? { case: 'spec', value: specOf(form) } : { case: 'document', value: shownText };
   // What has no name yet can be tried out.
   const trial: WatchGiven =
     mode === 'form' ? { case: 'spec', value: specOf({ ...form, name: form.name || UNNAMED }) } : given;
-  const trialFault = mode === 'form' ? firstFault(faultsOf({ ...form, name: UNNAMED })) : undefined;
   const request = {
     watch: given,
     expectedVersion: watch?.version ?? '',
@@ -87,7 +89,7 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
                 buttonId="as-text"
                 text={t('alerts.form.text')}
                 isSelected={mode === 'text'}
-                isDisabled={mode === 'form' && faults.body !== undefined}
+                isDisabled={trialFault !== undefined}
                 onChange={() => setMode('text')}
               />
             </ToggleGroup>
@@ -131,13 +133,15 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
                 />
               </>
             )}
-            {put.error ? (
+            {put.error && watch && onReload ? (
               <Conflict
                 error={put.error}
                 otherwise={<Refused error={put.error} />}
                 onDone={onReload}
-                {...(watch ? { onOver: () => save(true) } : {})}
+                onOver={() => save(true)}
               />
+            ) : put.error ? (
+              <Refused error={put.error} />
             ) : null}
             <div className="actions">
               <ActionButton

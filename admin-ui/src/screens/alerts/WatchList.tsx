@@ -39,7 +39,7 @@ function WatchMenu({ watch, deployment, onRun, onDelete, onError }: MenuProps) {
   const isBroken = watch.broken !== '' ? t('alerts.why.broken') : undefined;
   const shipped = watch.origin === Origin.SHIPPED ? t('alerts.why.shipped') : undefined;
   const enabled = watch.spec?.enabled ?? false;
-  const told = { onError };
+  const told = { onError, onSuccess: () => onError(null) };
   const item = (label: string, whyNot: string | undefined, act: () => void, isDanger = false) => (
     <DropdownItem
       key={label}

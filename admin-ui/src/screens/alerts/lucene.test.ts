@@ -41,3 +41,12 @@ test('what has no text is left out and told', () => {
   });
   expect(partly).toEqual({ text: 'a:"1"', whole: false });
 });
+
+test('several words of which one is enough are not told as if all were asked for', () => {
+  const words = (more: JsonObject) => luceneOf({ query_string: { query: 'a b', ...more } }).whole;
+  expect(words({})).toBe(false);
+  expect(words({ default_operator: 'AND' })).toBe(true);
+  expect(luceneOf({ query_string: { query: 'level:error' } }).whole).toBe(true);
+  expect(luceneOf({ match: { message: 'out of memory' } })).toEqual({ text: '', whole: false });
+  expect(luceneOf({ match: { message: 'oops' } })).toEqual({ text: 'message:"oops"', whole: true });
+});

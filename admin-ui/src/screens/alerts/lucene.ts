@@ -94,7 +94,10 @@ export function luceneOf(query: Json | undefined): Lucene {
     return { text: `_exists_:${fieldName(body.field)}`, whole: true };
   }
   if (kind === 'query_string' && isObject(body) && typeof body.query === 'string') {
-    return { text: body.query.trim() === '*' ? '' : `(${body.query.trim()})`, whole: true };
+    const text = body.query.trim();
+    // Discover asks for all the words.
+    const whole = textOf(body.default_operator ?? 'OR').toUpperCase() === 'AND' || !/\s/.test(text);
+    return { text: text === '*' ? '' : `(${text})`, whole };
   }
   const of = only(body);
   if (!of) return UNSAID;
@@ -111,6 +114,8 @@ export function luceneOf(query: Json | undefined): Lucene {
   }
   const value = isObject(given) ? (given.value ?? given.query) : given;
   if (value === undefined || value === null) return UNSAID;
+  // Of several words one is enough, wherever they stand.
+  if (kind === 'match' && /\s/.test(textOf(value).trim())) return UNSAID;
   if (kind === 'term' || kind === 'match' || kind === 'match_phrase') {
     return { text: fieldIs(field, textOf(value)), whole: true };
   }

@@ -13,7 +13,7 @@ export function spanMs(text: string): number | null {
   for (const [, figure, unit] of trimmed.matchAll(/(\d+)(ms|s|m|h|d)/g)) {
     sum += Number(figure) * (UNITS[unit ?? ''] ?? 0);
   }
-  return sum;
+  return Number.isSafeInteger(sum) ? sum : null;
 }
 
 export function spanText(ms: number | bigint): string {

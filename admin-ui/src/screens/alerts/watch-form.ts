@@ -191,6 +191,13 @@ function thresholdText(threshold: Threshold | undefined): string {
   return threshold?.kind.case === undefined ? '' : String(threshold.kind.value);
 }
 
+const FIGURE = /^\d{0,9}$/;
+
+/** What is no figure is told by `faultsOf`; here it must not break what is being drawn. */
+function figureOf(text: string): number {
+  return FIGURE.test(text.trim()) ? Number(text) : 0;
+}
+
 function conditionOf(form: WatchForm): MessageInitShape<typeof ConditionSchema> {
   const { buckets, path, whole } = judgedBy(form);
   const rest = {
@@ -202,7 +209,7 @@ function conditionOf(form: WatchForm): MessageInitShape<typeof ConditionSchema> 
     comparison: form.comparison,
     threshold: thresholdOf(form.threshold),
     missing: form.missing,
-    minCount: BigInt(Math.max(0, Math.floor(Number(form.minCount) || 0))),
+    minCount: BigInt(figureOf(form.minCount)),
   };
   return buckets.length > 0
     ? { kind: { case: 'each', value: { buckets, ...rest } } }
@@ -243,7 +250,7 @@ export function specOf(form: WatchForm): WatchSpec {
     },
     condition: conditionOf(form),
     throttleMs: BigInt(spanMs(form.throttle) ?? 0),
-    recoverAfter: Number(form.recoverAfter) || 0,
+    recoverAfter: figureOf(form.recoverAfter),
     timeoutMs: BigInt(spanMs(form.timeout) ?? 0),
     actions: form.actions,
   });
@@ -260,6 +267,9 @@ export function faultsOf(form: WatchForm): Faults {
   if (form.runs === 'cron' && form.cron.trim().split(/\s+/).length !== 5) faults.cron = 'alerts.fault.cron';
   for (const name of ['window', 'throttle', 'timeout'] as const) {
     if (form[name].trim() !== '' && spanMs(form[name]) === null) faults[name] = 'alerts.fault.span';
+  }
+  for (const name of ['minCount', 'recoverAfter'] as const) {
+    if (!FIGURE.test(form[name].trim())) faults[name] = 'alerts.fault.figure';
   }
   if (form.threshold.trim() === '') faults.threshold = 'alerts.fault.threshold';
   if (form.search === 'json') {

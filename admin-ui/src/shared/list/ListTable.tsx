@@ -13,7 +13,7 @@ import { type MessageKey, useT } from '../../i18n/i18n';
 import { ApiRequest } from '../ApiRequest';
 import { DataState } from '../DataState';
 import { Empty } from '../Empty';
-import { optionsOf, readState, SIZES, writeState } from './list-state';
+import { cleared, optionsOf, readState, SIZES, writeState } from './list-state';
 import { type Column, Rows } from './Rows';
 
 export interface Choice {
@@ -142,7 +142,7 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
           if (rows.length === 0) {
             return filtered || state.after ? (
               <Empty title={t('list.none')}>
-                <Button variant="link" isInline onClick={() => setParams(new URLSearchParams())}>
+                <Button variant="link" isInline onClick={() => setParams((now) => cleared(now, prefix))}>
                   {t('list.clear')}
                 </Button>
               </Empty>

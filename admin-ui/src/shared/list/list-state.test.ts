@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { optionsOf, readState, writeState } from './list-state';
+import { cleared, optionsOf, readState, writeState } from './list-state';
 
 const read = (query: string, prefix = '') => readState(new URLSearchParams(query), prefix, 'memory desc');
 
@@ -48,4 +48,12 @@ test('two lists of one page do not mix', () => {
   expect(readState(params, 'c.', 'name')).toMatchObject({ search: 'b', filters: { state: 'running' } });
   expect(readState(params, 'i.', 'name').filters).toEqual({});
   expect(writeState(params, 'i.', { q: '' }).toString()).toBe('c.q=b&c.f.state=running');
+});
+
+test('clearing a list leaves what else the address says', () => {
+  const params = new URLSearchParams(
+    'in=d1&tab=x&q=a&f.zone=z&after=t&page=2&b.q=other&b.f.zone=y&b.page=3&sort=name',
+  );
+  expect(String(cleared(params, ''))).toBe('in=d1&tab=x&b.q=other&b.f.zone=y&b.page=3&sort=name');
+  expect(String(cleared(params, 'b.'))).toBe('in=d1&tab=x&q=a&f.zone=z&after=t&page=2&sort=name');
 });

@@ -54,6 +54,16 @@ export function writeState(
   return next;
 }
 
+/** Without search and filters, at the first page: what else the URL says is not this list's. */
+export function cleared(params: URLSearchParams, prefix: string): URLSearchParams {
+  const next = new URLSearchParams(params);
+  for (const name of [...params.keys()]) {
+    const own = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    if (['q', 'after', 'page'].includes(own) || own.startsWith('f.')) next.delete(name);
+  }
+  return next;
+}
+
 function quoted(value: string): string {
   return `"${value.replaceAll('"', '')}"`;
 }

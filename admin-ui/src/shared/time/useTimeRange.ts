@@ -88,8 +88,7 @@ export function useTimeRange(defaults: TimeDefaults = {}): TimeRange {
         else next.set(name, String(value));
       }
       // Another span has pages of its own.
-      next.delete('after');
-      next.delete('page');
+      for (const name of [...next.keys()]) if (/(^|\.)(after|page)$/.test(name)) next.delete(name);
       renewNow();
       void navigate({ search: `?${next}` }, { state: { before }, replace });
     };
