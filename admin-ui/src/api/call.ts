@@ -90,11 +90,14 @@ export function useDryRun<I extends DescMessage, O extends DescMessage>(
   enabled: boolean,
 ): UseQueryResult<MessageShape<O>> {
   return useQuery<MessageShape<O>>({
-    queryKey: [method.parent.typeName, method.name, 'dry run', input],
+    // Not under its service: the live stream would have the directors plan anew at every change.
+    queryKey: ['dry run', method.parent.typeName, method.name, input],
     queryFn: ({ signal }) =>
       call(method, { ...input, mutation: mutation(), dryRun: true } as MessageInitShape<I>, signal),
     enabled,
     retry: false,
+    // What was foretold to one who has gone may not hold any more.
+    gcTime: 0,
     placeholderData: kept,
   });
 }

@@ -100,6 +100,8 @@ export function startLive(queries: QueryClient): () => void {
   const id = newId();
   let seen = 0n;
   let attempt = 0;
+  // What changed between the page's first calls and the subscription is told by nobody.
+  let unheard = true;
   let stopped = false;
   let opened: AbortController | undefined;
   let again: ReturnType<typeof setTimeout> | undefined;
@@ -124,9 +126,10 @@ export function startLive(queries: QueryClient): () => void {
       });
       for await (const event of client.watch(request, { signal: abort.signal })) {
         alive();
-        if (attempt > 0) {
+        if (unheard) {
           // What happened while it was away may be more than what it tells of.
           attempt = 0;
+          unheard = false;
           void queries.invalidateQueries();
         }
         seen = event.version;
@@ -140,6 +143,7 @@ export function startLive(queries: QueryClient): () => void {
     }
     if (stopped || opened !== abort) return;
     attempt += 1;
+    unheard = true;
     setState('waiting');
     again = setTimeout(() => void run(), waitBefore(attempt, Math.random()));
   };
@@ -160,6 +164,7 @@ export function startLive(queries: QueryClient): () => void {
       }, ASLEEP_AFTER_MS);
     } else if (state === 'asleep') {
       attempt = 1;
+      unheard = true;
       void run();
     }
   };

@@ -32,8 +32,15 @@ interface DialogProps {
 function Foretold({ query }: { query: UseQueryResult<ChangeDeploymentResponse> }) {
   const t = useT();
   if (query.error) return <Refused error={query.error} title={t('create.refused')} />;
-  if (!query.data) return <Loading lines={3} />;
+  if (!query.data || query.isPlaceholderData) return <Loading lines={3} />;
   return query.data.preview ? <Preview preview={query.data.preview} /> : null;
+}
+
+/** Nothing is confirmed before it was told what exactly this does. */
+function useWhyNot({ error, data, isPlaceholderData }: UseQueryResult<ChangeDeploymentResponse>) {
+  const t = useT();
+  if (error) return t('instance.refused');
+  return data && !isPlaceholderData ? undefined : t('instance.untold');
 }
 
 /** To the plan that does it. */
@@ -56,12 +63,13 @@ function MoveDialog({ placed, onClose }: DialogProps) {
   const hosts = useCall(Allocators.method.listAllocators, ALL_HOSTS);
   const wish = { instance: placed.instance?.id ?? '', toAllocator: to };
   const preview = useDryRun(Instances.method.moveInstance, wish, true);
+  const whyNot = useWhyNot(preview);
   const move = useChange(Instances.method.moveInstance, useOrdered(onClose));
   return (
     <Confirm
       title={t('instance.move.title', { name })}
       action={t('instance.move')}
-      whyNot={preview.error ? t('instance.refused') : undefined}
+      whyNot={whyNot}
       busy={move.isPending}
       error={move.error}
       extra={<ApiRequest plain method={Instances.method.moveInstance} input={wish} />}
@@ -97,13 +105,14 @@ function PauseDialog<I extends DescMessage>({ placed, method, wish, onClose }: P
   const [carried] = useState(mutation);
   const name = placed.instance?.name ?? '';
   const preview = useDryRun(method, wish, true);
+  const whyNot = useWhyNot(preview);
   const change = useChange(method, useOrdered(onClose));
   return (
     <Confirm
       title={placed.paused ? t('instance.resume.title', { name }) : t('instance.pause.title', { name })}
       action={placed.paused ? t('instance.resume') : t('instance.pause')}
       danger={!placed.paused}
-      whyNot={preview.error ? t('instance.refused') : undefined}
+      whyNot={whyNot}
       busy={change.isPending}
       error={change.error}
       extra={<ApiRequest plain method={method} input={wish} />}

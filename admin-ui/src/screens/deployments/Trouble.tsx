@@ -1,12 +1,14 @@
 // What is wrong with a deployment: problems, each failing instance with why, how it ended last, and what
 // it said before and since.
 import { SYSTEM, useSearch } from '../../api/monitor';
+import { useRights } from '../../api/session';
 import { clock } from '../../format/format';
 import type { Deployment, Instance } from '../../generated/wharf/v1/deployments_pb';
 import { useI18n } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
+import { Refused } from '../../shared/Refused';
 import { Mark } from '../../shared/status/Mark';
-import { Clock } from '../../shared/When';
+import { Clock, useNow } from '../../shared/When';
 import { InstanceButton } from './InstanceButton';
 import { type ErrorLine, LINES, lastErrorsBody, lastErrorsOf } from './queries';
 
@@ -52,6 +54,8 @@ function Failing({ instance, errors }: { instance: Instance; errors: readonly Er
 
 export function Trouble({ deployment }: { deployment: Deployment }) {
   const { t } = useI18n();
+  const { seesPlatform } = useRights();
+  const now = useNow(60_000);
   const instances = deployment.resources.flatMap((resource) => resource.instances);
   const failing = instances.filter((one) => one.reason !== '' || one.lastExit);
   const errors = useSearch(
@@ -61,9 +65,10 @@ export function Trouble({ deployment }: { deployment: Deployment }) {
       body: lastErrorsBody(
         failing.map((one) => one.id),
         LINES_EACH,
+        now,
       ),
     },
-    { enabled: failing.length > 0, every: 15_000, keep: true },
+    { enabled: seesPlatform && failing.length > 0, every: 15_000, keep: true },
   );
   if (deployment.problems.length === 0 && failing.length === 0) return null;
   const lines = lastErrorsOf(errors.data);
@@ -75,6 +80,7 @@ export function Trouble({ deployment }: { deployment: Deployment }) {
             <Mark tone="warn" word={problem} />
           </div>
         ))}
+        {errors.error ? <Refused error={errors.error} retry={() => void errors.refetch()} /> : null}
         {failing.map((one) => (
           <Failing key={one.id} instance={one} errors={lines.get(one.id) ?? []} />
         ))}

@@ -45,6 +45,8 @@ function Candidate({ one, here }: { one: PlacementCandidate; here: boolean }) {
   );
 }
 
+const MOST = 50;
+
 export function WhyThere({ instanceId }: { instanceId: string }) {
   const t = useT();
   const { seesPlatform } = useRights();
@@ -53,48 +55,59 @@ export function WhyThere({ instanceId }: { instanceId: string }) {
   if (!seesPlatform) return <Empty title={t('why.viewer')} />;
   return (
     <DataState query={query} lines={4}>
-      {(answer) => (
-        <div className="stack">
-          <div className="line">
-            <span>
-              {t('why.strategy')} <code>{answer.strategy}</code>
-            </span>
-            {answer.lastMove ? <span className="quiet">{answer.lastMove}</span> : null}
-            <span className="spacer" />
-            <ApiRequest plain method={Placement.method.explainPlacement} input={input} />
+      {(answer) => {
+        const shown = answer.candidates.filter(
+          (one, at) => at < MOST || one.allocatorId === answer.allocatorId,
+        );
+        const cut = answer.candidates.length - shown.length;
+        return (
+          <div className="stack">
+            <div className="line">
+              <span>
+                {t('why.strategy')} <code>{answer.strategy}</code>
+              </span>
+              {answer.lastMove ? <span className="quiet">{answer.lastMove}</span> : null}
+              <span className="spacer" />
+              <ApiRequest plain method={Placement.method.explainPlacement} input={input} />
+            </div>
+            {answer.refusal ? <Mark tone="warn" word={answer.refusal} /> : null}
+            <section
+              className="rows"
+              // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+              tabIndex={0}
+              aria-label={t('why.title')}
+            >
+              <table className="grid" aria-label={t('why.title')}>
+                <thead>
+                  <tr>
+                    <th scope="col">{t('host')}</th>
+                    <th scope="col">{t('zone')}</th>
+                    <th scope="col">{t('why.verdict')}</th>
+                    <th scope="col">{t('why.because')}</th>
+                    <th scope="col" className="right">
+                      {t('why.freeMemory')}
+                    </th>
+                    <th scope="col" className="right">
+                      {t('why.freeDisk')}
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {shown.map((one) => (
+                    <Candidate
+                      key={one.allocatorId}
+                      one={one}
+                      here={one.allocatorId === answer.allocatorId}
+                    />
+                  ))}
+                </tbody>
+              </table>
+            </section>
+            {cut > 0 ? <p className="quiet">{t('why.cut', { count: cut })}</p> : null}
+            <p className="quiet">{t('why.score')}</p>
           </div>
-          {answer.refusal ? <Mark tone="warn" word={answer.refusal} /> : null}
-          <section
-            className="rows"
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-            tabIndex={0}
-            aria-label={t('why.title')}
-          >
-            <table className="grid" aria-label={t('why.title')}>
-              <thead>
-                <tr>
-                  <th scope="col">{t('host')}</th>
-                  <th scope="col">{t('zone')}</th>
-                  <th scope="col">{t('why.verdict')}</th>
-                  <th scope="col">{t('why.because')}</th>
-                  <th scope="col" className="right">
-                    {t('why.freeMemory')}
-                  </th>
-                  <th scope="col" className="right">
-                    {t('why.freeDisk')}
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {answer.candidates.map((one) => (
-                  <Candidate key={one.allocatorId} one={one} here={one.allocatorId === answer.allocatorId} />
-                ))}
-              </tbody>
-            </table>
-          </section>
-          <p className="quiet">{t('why.score')}</p>
-        </div>
-      )}
+        );
+      }}
     </DataState>
   );
 }

@@ -25,8 +25,16 @@ test('what instances tell themselves comes every 30 seconds and is not cut finer
 });
 
 test('the last error lines are asked of the failing instances alone', () => {
-  expect(lastErrorsBody(['i1', 'i2'], 5)).toMatchObject({
-    query: { bool: { filter: [{ terms: { 'wharf.instance.id': ['i1', 'i2'] } }, {}] } },
+  expect(lastErrorsBody(['i1', 'i2'], 5, 100_000_001)).toMatchObject({
+    query: {
+      bool: {
+        filter: [
+          { terms: { 'wharf.instance.id': ['i1', 'i2'] } },
+          {},
+          { range: { '@timestamp': { gte: 13_620_000, lt: 100_020_000 } } },
+        ],
+      },
+    },
     aggs: { instance: { terms: { size: 2 }, aggs: { last: { top_hits: { size: 5 } } } } },
   });
 });

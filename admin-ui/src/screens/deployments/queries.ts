@@ -1,7 +1,17 @@
 // What is asked of the storage about the instances of a deployment. Pure: words are arguments.
 import type { JsonObject, SearchAnswer } from '../../api/monitor';
 import type { Metric } from '../../shared/metrics/query';
-import { all, bucketsOf, fieldOf, inside, TIME, termFilter, terms, textOf } from '../../shared/search/build';
+import {
+  all,
+  bucketsOf,
+  fieldOf,
+  inside,
+  rangeOf,
+  TIME,
+  termFilter,
+  terms,
+  textOf,
+} from '../../shared/search/build';
 
 export const LINES = ['logs-docker.container-default'];
 const INSTANCE = 'wharf.instance.name';
@@ -9,10 +19,6 @@ const INSTANCE = 'wharf.instance.name';
 /** Ids, because another deployment may have had the name before. */
 export function ofDeployment(deploymentId: string): JsonObject[] {
   return [termFilter('wharf.deployment.id', deploymentId)];
-}
-
-export function ofInstance(instanceId: string): JsonObject[] {
-  return [termFilter('wharf.instance.id', instanceId)];
 }
 
 export type DeploymentMetric = 'memory' | 'cpu' | 'written' | 'searched' | 'documents' | 'disk';
@@ -49,14 +55,22 @@ export function deploymentMetrics(deploymentId: string): Record<DeploymentMetric
 
 const ERROR_LEVELS = ['error', 'critical', 'fatal', 'emergency'];
 
-/** The last error lines of each of these instances. */
-export function lastErrorsBody(instanceIds: readonly string[], size: number): JsonObject {
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+/**
+ * The last error lines of each of these instances within a day. To the minute: a request that is another
+ * one each second would be kept each second.
+ */
+export function lastErrorsBody(instanceIds: readonly string[], size: number, now: number): JsonObject {
+  const to = Math.ceil(now / MINUTE_MS) * MINUTE_MS;
   return {
     size: 0,
     track_total_hits: false,
     query: all([
       { terms: { 'wharf.instance.id': [...instanceIds] } },
       { terms: { 'log.level': ERROR_LEVELS } },
+      rangeOf({ from: to - DAY_MS, to }),
     ]),
     aggs: {
       instance: terms('wharf.instance.id', Math.max(1, instanceIds.length), {
