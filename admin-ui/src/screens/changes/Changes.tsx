@@ -10,7 +10,8 @@ import { writeState } from '../../shared/list/list-state';
 import type { Column } from '../../shared/list/Rows';
 import { ContainerLink, HostLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
-import { Mark, type Tone } from '../../shared/status/Mark';
+import { toneOf } from '../../shared/status/event-tone';
+import { Mark } from '../../shared/status/Mark';
 import { Clock, useNow } from '../../shared/When';
 
 const WHAT: Record<string, { label: MessageKey; filter: string }> = {
@@ -30,14 +31,6 @@ const SPANS: Record<string, { label: MessageKey; minutes: number }> = {
 };
 
 const MINUTE = 60_000;
-
-export function toneOf(kind: string, result: string): Tone {
-  if (result !== 'done' && result !== '') return 'bad';
-  if (/lost|failed|vanished|out_of_memory/.test(kind)) return 'bad';
-  if (/restarted|replaced|stopped|paused/.test(kind)) return 'warn';
-  if (/appeared|connected|started|resumed|ended/.test(kind)) return 'good';
-  return 'off';
-}
 
 function Subject({ event }: { event: Event }) {
   const [kind, ...rest] = event.subject.split('/');

@@ -10,6 +10,7 @@ import { Empty } from '../../shared/Empty';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { ShowQuery } from '../../shared/query/ShowQuery';
+import { toneOf } from '../../shared/status/event-tone';
 import { Mark, type Tone } from '../../shared/status/Mark';
 import type { TimeRange } from '../../shared/time/useTimeRange';
 import { Clock } from '../../shared/When';
@@ -20,12 +21,6 @@ function toneOfAction({ action, exitCode }: EngineEvent): Tone {
   if (action === 'die' || action === 'kill' || action === 'stop' || action === 'pause') return 'warn';
   if (action === 'start' || action === 'create' || action === 'unpause') return 'good';
   return action.startsWith('health_status: unhealthy') ? 'bad' : 'off';
-}
-
-export function toneOfKind(kind: string): Tone {
-  if (/failed|out_of_memory|vanished/.test(kind)) return 'bad';
-  if (/restarted|replaced|stopped|paused/.test(kind)) return 'warn';
-  return 'good';
 }
 
 function EngineEvents({ host, name, range }: { host: string; name: string; range: TimeRange }) {
@@ -105,7 +100,7 @@ export function ContainerChanges({ host, name, range }: { host: string; name: st
     {
       id: 'kind',
       head: t('changes.kind'),
-      cell: (one) => <Mark tone={toneOfKind(one.kind)} word={one.kind.replaceAll('_', ' ')} />,
+      cell: (one) => <Mark tone={toneOf(one.kind, one.result)} word={one.kind.replaceAll('_', ' ')} />,
     },
     { id: 'actor', head: t('changes.actor'), cell: (one) => one.actor },
     { id: 'detail', head: t('changes.cause'), cell: (one) => <span title={one.detail}>{one.detail}</span> },

@@ -149,7 +149,6 @@ export function endsBody(host: string, name: string, span: Span): JsonObject {
     aggs: {
       died: filtered(termFilter(ACTION, 'die')),
       oom: filtered(termFilter(ACTION, 'oom')),
-      started: filtered(termFilter(ACTION, 'start')),
     },
   };
 }
@@ -157,12 +156,11 @@ export function endsBody(host: string, name: string, span: Span): JsonObject {
 export interface Ends {
   died: number;
   oom: number;
-  started: number;
 }
 
 export function endsOf(answer: SearchAnswer): Ends {
   const of = (name: string) => countOf(answer.aggregations, name);
-  return { died: of('died'), oom: of('oom'), started: of('started') };
+  return { died: of('died'), oom: of('oom') };
 }
 
 export interface EngineEvent {

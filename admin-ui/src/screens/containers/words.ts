@@ -89,5 +89,5 @@ export const ko: Record<keyof typeof en, string> = {
   'container.written': '쓰기',
   'containers.oom': '메모리 부족',
   'containers.oom.about': '지난 24시간 동안 메모리 부족 {count}회',
-  'containers.oom.unknown': '횟수를 세는 스토리지가 응답하지 않습니다.',
+  'containers.oom.unknown': '횟수를 세는 저장소가 응답하지 않습니다.',
 };

@@ -86,7 +86,7 @@ export default function Host() {
   const [params, setParams] = useSearchParams();
   const range = useTimeRange(DEFAULTS);
   const asked = params.get('tab') ?? '';
-  const tab = asked in TABS ? asked : 'overview';
+  const tab = Object.hasOwn(TABS, asked) ? asked : 'overview';
   const shown = TABS[tab];
   const input = { allocator: name };
   const query = useCall(Allocators.method.getAllocator, input, { every: 10_000 });

@@ -16,7 +16,10 @@ export function evidenceOf(problem: Pick<Problem, 'subjectKind' | 'subject'>): s
   switch (problem.subjectKind) {
     case 'allocator':
     case 'host':
+    case 'lost_host':
       return `/hosts/${subject}`;
+    case 'zone':
+      return `/hosts?f.zone=${subject}`;
     case 'deployment':
       return `/deployments/${subject}`;
     case 'plan':

@@ -131,7 +131,7 @@ function Problems({ status }: { status: PlatformStatus }) {
     every: EVERY_MS,
   });
   const services = useServices();
-  const wrong = erring(services.data?.services ?? [], status.problems);
+  const wrong = erring(services.data?.services ?? [], status.problems, status.problemsTotal);
   const piled = piles(zones.data?.zones ?? [], fullest.data?.allocators ?? []);
   const told = Math.max(status.problemsTotal, status.problems.length);
   return (

@@ -66,3 +66,11 @@ test('few containers, one host, or no host at all are no pile', () => {
   expect(piles([zone('z1', 1, 50)], [host('h1', 'z1', 50)])).toEqual([]);
   expect(piles([], [])).toEqual([]);
 });
+
+test('hosts are not called healthy when one is lost or when not all problems are known', () => {
+  const lost = [{ subjectKind: 'lost_host', subject: 'h1' }];
+  expect(erring([service('a', 50n, 100n)], lost)[0]?.hostsHealthy).toBe(false);
+  const other = [{ subjectKind: 'plan', subject: 'p1' }];
+  expect(erring([service('a', 50n, 100n)], other, 1)[0]?.hostsHealthy).toBe(true);
+  expect(erring([service('a', 50n, 100n)], other, 2)[0]?.hostsHealthy).toBe(false);
+});

@@ -27,10 +27,12 @@ export interface Erring {
 export function erring(
   services: readonly Pick<ServiceSummary, 'name' | 'kind' | 'errors' | 'requests' | 'errorRatio' | 'hosts'>[],
   problems: readonly Pick<Problem, 'subjectKind' | 'subject'>[],
+  /** So many there are: of those that are not here nobody knows which hosts they are about. */
+  problemsTotal: number = problems.length,
 ): Erring[] {
   const bad = new Set(
     problems
-      .filter((one) => one.subjectKind === 'host' || one.subjectKind === 'allocator')
+      .filter((one) => ['host', 'lost_host', 'allocator'].includes(one.subjectKind))
       .map((one) => one.subject),
   );
   return services
@@ -42,7 +44,8 @@ export function erring(
       requests: Number(one.requests ?? 0n),
       share: one.errorRatio ?? 0,
       hosts: [...one.hosts],
-      hostsHealthy: one.hosts.length > 0 && one.hosts.every((host) => !bad.has(host)),
+      hostsHealthy:
+        problemsTotal <= problems.length && one.hosts.length > 0 && one.hosts.every((host) => !bad.has(host)),
     }))
     .sort((a, b) => b.share - a.share);
 }

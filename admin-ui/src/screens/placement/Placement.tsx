@@ -38,14 +38,14 @@ const COLOURS: Record<Metric, MessageKey> = {
   restarts: 'placement.colour.restarts',
 };
 
-function useRestarts(enabled: boolean) {
+function useRestarts() {
   const now = useNow(MINUTE);
   // To the minute: a request that is another one each second would be kept each second.
   const since = timestampFromMs(Math.floor((now - DAY) / MINUTE) * MINUTE);
   const events = useCall(
     Events.method.listEvents,
     { since, options: { pageSize: MOST_EVENTS, filter: 'kind~restarted', orderBy: 'number desc' } },
-    { enabled, keep: true },
+    { keep: true },
   );
   const { data } = events;
   return useMemo(() => (data ? restartsOf(data.events) : undefined), [data]);
@@ -54,7 +54,7 @@ function useRestarts(enabled: boolean) {
 function LeftOut({ placed }: { placed: Placed }) {
   const t = useT();
   const format = useFormat();
-  const { hosts, containers } = placed;
+  const { hosts, containers, instances } = placed;
   const said = [
     ...(containers.total > containers.rows.length
       ? [
@@ -69,6 +69,14 @@ function LeftOut({ placed }: { placed: Placed }) {
           t('placement.leftOut.hosts', {
             shown: format.number(hosts.rows.length),
             total: format.number(hosts.total),
+          }),
+        ]
+      : []),
+    ...(instances.total > instances.rows.length
+      ? [
+          t('placement.leftOut.instances', {
+            shown: format.number(instances.rows.length),
+            total: format.number(instances.total),
           }),
         ]
       : []),
@@ -92,14 +100,18 @@ export default function Placement() {
   const deployments = useCall(Deployments.method.listDeployments, {
     options: { pageSize: MOST_DEPLOYMENTS, orderBy: 'name' },
   });
-  const restarts = useRestarts(true);
+  const restarts = useRestarts();
   const { data } = placed;
   const map = useMemo(
     () => (data ? mapOf(data.hosts.rows, data.containers.rows, restarts) : []),
     [data, restarts],
   );
   const order = useMemo(() => inOrder(map), [map]);
-  const quiet = map.flatMap((zone) => zone.hosts).filter((host) => host.containers.length === 0);
+  // A host whose containers were left out is not one without any.
+  const isWhole = data !== undefined && data.containers.total <= data.containers.rows.length;
+  const quiet = isWhole
+    ? map.flatMap((zone) => zone.hosts).filter((host) => host.containers.length === 0)
+    : [];
   const put = (name: string, value: string) =>
     setParams((old) => {
       const next = new URLSearchParams(old);
@@ -217,7 +229,12 @@ export default function Placement() {
                 ) : null}
                 <LeftOut placed={answer} />
               </Card>
-              <WhatIf hosts={answer.hosts.rows} instances={answer.instances.rows} containers={order} />
+              <WhatIf
+                hosts={answer.hosts.rows}
+                allHosts={answer.hosts.total <= answer.hosts.rows.length}
+                instances={answer.instances.rows}
+                containers={order}
+              />
             </>
           )}
         </DataState>

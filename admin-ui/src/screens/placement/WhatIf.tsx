@@ -15,12 +15,17 @@ import { type Loss, lossOf, type MapContainer } from './model';
 
 interface WhatIfProps {
   hosts: readonly Allocator[];
+  /** None was left out: their room is all there is. */
+  allHosts: boolean;
   instances: readonly PlacedInstance[];
   containers: readonly MapContainer[];
 }
 
+const MOST_KINDS = 50;
+
 function LossTable({ loss }: { loss: Loss }) {
   const t = useT();
+  const cut = loss.kinds.length - MOST_KINDS;
   if (loss.kinds.length === 0) return null;
   return (
     <div className="rows">
@@ -36,7 +41,7 @@ function LossTable({ loss }: { loss: Loss }) {
           </tr>
         </thead>
         <tbody>
-          {loss.kinds.map((one) => (
+          {loss.kinds.slice(0, MOST_KINDS).map((one) => (
             <tr key={`${one.deploymentId} ${one.kind}`}>
               <td>
                 <DeploymentLink id={one.deploymentId} name={one.deployment} />
@@ -56,6 +61,7 @@ function LossTable({ loss }: { loss: Loss }) {
           ))}
         </tbody>
       </table>
+      {cut > 0 ? <p className="quiet note">{t('placement.loss.cut', { count: cut })}</p> : null}
     </div>
   );
 }
@@ -112,7 +118,7 @@ function Moves({ host }: { host: Allocator }) {
   );
 }
 
-export function WhatIf({ hosts, instances, containers }: WhatIfProps) {
+export function WhatIf({ hosts, allHosts, instances, containers }: WhatIfProps) {
   const t = useT();
   const format = useFormat();
   const rights = useRights();
@@ -177,10 +183,11 @@ export function WhatIf({ hosts, instances, containers }: WhatIfProps) {
           </p>
           {loss.instances > 0 ? (
             <p className="line">
-              <Mark
-                tone={loss.memory <= loss.free ? 'good' : 'bad'}
-                word={loss.memory <= loss.free ? t('placement.loss.room') : t('placement.loss.noRoom')}
-              />
+              {loss.memory <= loss.free ? (
+                <Mark tone="good" word={t('placement.loss.room')} />
+              ) : allHosts ? (
+                <Mark tone="bad" word={t('placement.loss.noRoom')} />
+              ) : null}
               <span>
                 {t('placement.loss.memory', {
                   memory: format.bytes(loss.memory),
@@ -193,7 +200,7 @@ export function WhatIf({ hosts, instances, containers }: WhatIfProps) {
           {isZone ? <p className="quiet">{t('placement.whatIf.zone.about')}</p> : null}
           {host && loss.instances > 0 ? (
             rights.administers ? (
-              <Moves host={host} />
+              <Moves key={host.id} host={host} />
             ) : (
               <p className="quiet">{t('placement.whatIf.admin')}</p>
             )

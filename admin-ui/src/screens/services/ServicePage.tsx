@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router';
 import { useDeployment, useMonitorCall } from '../../api/monitor';
+import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
 import {
   Services as Api,
@@ -34,6 +35,7 @@ import { Traffic } from './Traffic';
 function Summary({ one, windowMs }: { one: ServiceSummary; windowMs: number }) {
   const { t, locale } = useI18n();
   const format = useFormat();
+  const { seesPlatform } = useRights();
   const ms = (value: number | undefined) => valueText(value ?? null, 'ms', locale);
   const traffic: [string, ReactNode][] =
     one.requests === undefined
@@ -64,12 +66,16 @@ function Summary({ one, windowMs }: { one: ServiceSummary; windowMs: number }) {
         [t('memory'), one.memoryBytes === undefined ? '–' : format.bytes(one.memoryBytes)],
         [
           t('services.containers'),
-          <Link
-            key="containers"
-            to={`/containers?f.${one.kind === ServiceKind.DEPLOYMENT ? 'deployment' : 'application'}=${encodeURIComponent(one.name)}`}
-          >
-            {format.number(one.containers)}
-          </Link>,
+          seesPlatform ? (
+            <Link
+              key="containers"
+              to={`/containers?f.${one.kind === ServiceKind.DEPLOYMENT ? 'deployment' : 'application'}=${encodeURIComponent(one.name)}`}
+            >
+              {format.number(one.containers)}
+            </Link>
+          ) : (
+            format.number(one.containers)
+          ),
         ],
         [t('services.hosts'), <HostNames key="hosts" hosts={one.hosts} />],
       ]}
