@@ -1,6 +1,5 @@
 //! Users' passwords: verified against the hash in the state, verified ones remembered until the user
-//! changes, here or by the leader that a call was passed on to; guesses slowed down per user and address.
-//! Invariants: the tables are bounded; no password
+//! changes, guesses slowed down per user and address. Invariants: the tables are bounded; no password
 //! is kept, only a digest under a key of this process; while a user at an address has to wait, not
 //! even the right password is tried. Not here: what a user may do (`auth`).
 
@@ -56,13 +55,6 @@ struct Guesses {
 struct Verified {
     digest: [u8; 32],
     version: u64,
-}
-
-/// A login that the leader is asked about, with the user as this director knew it before: one that changes
-/// meanwhile is not remembered with what was right before.
-pub(crate) struct Asked {
-    username: String,
-    verified: Verified,
 }
 
 /// Checks logins.
@@ -189,24 +181,6 @@ impl Logins {
         verified.insert(username, login);
     }
 
-    /// To remember a login when the leader takes it; none when it is remembered, or there is no such user.
-    pub(crate) fn asked(&self, state: &State, username: &str, password: &str) -> Option<Asked> {
-        let user = state.users.get(username)?;
-        let digest = self.digest(username, password);
-        (password.len() <= CREDENTIAL_BYTES && !self.is_verified(user, &digest)).then(|| Asked {
-            username: username.to_owned(),
-            verified: Verified {
-                digest,
-                version: user.version,
-            },
-        })
-    }
-
-    /// The leader took a login: when this director leads next, nobody waits for a hash of it.
-    pub(crate) fn taken(&self, login: Asked) {
-        self.keep(login.username, login.verified);
-    }
-
     fn count(&self, place: (String, IpAddr), now_ms: u64) {
         let mut guesses = lock(&self.guesses);
         if guesses.len() >= GUESSES_KEPT && !guesses.contains_key(&place) {
@@ -285,43 +259,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_leader_took_is_known_here_unless_the_user_changed_meanwhile() {
-        let logins = Logins::new().unwrap();
-        let before = state("one", 1);
-        let asked = logins.asked(&before, "ada", "one").unwrap();
-        let (user, digest) = (&before.users["ada"], logins.digest("ada", "one"));
-        assert!(
-            !logins.is_verified(user, &digest),
-            "nobody has judged it yet"
-        );
-        logins.taken(asked);
-        assert!(logins.is_verified(user, &digest));
-        assert!(logins.asked(&before, "ada", "one").is_none(), "it is known");
-        assert!(
-            logins.asked(&before, "eve", "one").is_none(),
-            "no such user"
-        );
-
-        let asked = logins.asked(&before, "ada", "two").unwrap();
-        let after = state("three", 2);
-        logins.taken(asked);
-        let refused = logins.verify(&after, "ada", "two", HOME, 20).await;
-        assert_eq!(
-            refused,
-            Err(LoginError::Wrong),
-            "right before the change only"
-        );
-    }
-
-    #[tokio::test]
     async fn logins_that_come_together_wait_for_one_hash() {
         let logins = Logins::new().unwrap();
         let state = state("one", 1);
         let turns = logins.hashers.acquire_many(HASHERS as u32).await.unwrap();
         let mut waiting = std::pin::pin!(logins.verify(&state, "ada", "one", HOME, 10));
         assert!(futures::poll!(&mut waiting).is_pending());
-        let asked = logins.asked(&state, "ada", "one").unwrap();
-        logins.taken(asked);
+        let (digest, version) = (logins.digest("ada", "one"), state.users["ada"].version);
+        logins.keep("ada".into(), Verified { digest, version });
         drop(turns);
         let polled = futures::poll!(&mut waiting);
         assert!(

@@ -33,10 +33,7 @@ use crate::{
     api::MAX_MESSAGE,
     auth::address,
     codes,
-    credentials::{self, Credentials},
-    deadline::late,
     director::Director,
-    logins::Asked,
     monitoring,
 };
 
@@ -248,17 +245,11 @@ where
             match own {
                 Some(answer) => answer,
                 None => {
-                    let asked = login_asked(director, &head.headers);
                     let passed = pass_on(director, leader, &head, body);
                     match tokio::time::timeout(limit, passed).await {
-                        Ok(Ok(answer)) => {
-                            if let Some(asked) = asked.filter(|_| status_of(&answer).is_none()) {
-                                director.logins.taken(asked);
-                            }
-                            answer
-                        }
+                        Ok(Ok(answer)) => answer,
                         Ok(Err(status)) => status.into_http(),
-                        Err(_) => late().into_http(),
+                        Err(_) => monitoring::late_for(head.uri.path()).into_http(),
                     }
                 }
             }
@@ -270,19 +261,6 @@ where
             return answer;
         }
         pause(director).await;
-    }
-}
-
-/// The password of a call that is passed on: remembered when the leader takes it, so that nobody waits for a hash
-/// of it once this director leads.
-fn login_asked(director: &Director, headers: &HeaderMap) -> Option<Asked> {
-    let platform_id = director.config.platform_id.as_str();
-    match credentials::shown(headers, platform_id).ok()? {
-        Credentials::Password { username, password } => {
-            let state = director.published.state();
-            director.logins.asked(&state, &username, &password)
-        }
-        Credentials::Token(_) | Credentials::Session(_) => None,
     }
 }
 
@@ -417,7 +395,7 @@ mod tests {
     fn only_a_change_of_leader_is_waited_for() {
         assert!(passes(&not_leading()));
         assert!(!passes(&Status::unavailable("something else")));
-        assert!(!passes(&late()));
+        assert!(!passes(&crate::deadline::late()));
     }
 
     #[test]
