@@ -40,11 +40,11 @@ use crate::{
     answer::{coded_status, not_leading},
     browser, codes,
     credentials::{self, Credentials},
-    deadline::{deadline, late},
+    deadline::deadline,
     director::Director,
     login_body::while_login_stands,
     logins::LoginError,
-    relay, tokens,
+    monitoring, relay, tokens,
 };
 
 /// Who calls.
@@ -302,6 +302,7 @@ where
         Err(status) => return status.into_http(),
     };
     let login = principal.login.clone();
+    let late = monitoring::late_for(head.uri.path());
     let mut request = Request::from_parts(head, body);
     request.extensions_mut().insert(principal);
     // Nothing fails here: the type says so.
@@ -320,7 +321,7 @@ where
     }
     tokio::time::timeout(limit, answer)
         .await
-        .unwrap_or_else(|_| late().into_http())
+        .unwrap_or_else(|_| late.into_http())
 }
 
 async fn admit(director: &Director, rule: &Rule, head: &Parts) -> Result<Principal, Status> {

@@ -305,7 +305,7 @@ pub fn health_server(director: &Arc<Director>) -> HealthServer {
     gauge(
         "wharf_director_problems",
         "problems of the platform",
-        |director| View::of(director).status(director).problems.len() as f64,
+        |director| f64::from(View::of(director).status(director).problems_total),
     );
     gauge(
         "wharf_director_containers",

@@ -217,8 +217,9 @@ fn dashboard(name: &str) -> v1::PutDashboardRequest {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_searches_changes_and_acknowledges_with_the_name_of_the_log_in() {
     let mut watched = Watched::begin().await;
-    watched.create_user("mona", "deployments_manager").await;
+    watched.create_user("mona", "platform_admin").await;
     watched.create_user("vera", "platform_viewer").await;
+    watched.create_user("dora", "deployments_manager").await;
     let mona = |message| about(call_as("mona", &password_of("mona"), message), "system");
 
     // Placed and said to be healthy, but nobody listens there.
@@ -308,6 +309,17 @@ async fn a_person_searches_changes_and_acknowledges_with_the_name_of_the_log_in(
         ("mona", "on it"),
         "the person's name, not that of the deployment's user"
     );
+
+    // Who sees deployments alone sees nothing of the hosts' data.
+    let request = v1::SearchRequest {
+        indices: vec!["logs-*".into()],
+        body_json: "{}".into(),
+        timeout_ms: 0,
+    };
+    let request = about(call_as("dora", &password_of("dora"), request), "system");
+    let mut search = SearchClient::new(watched.channel.clone());
+    let no = search.search(request).await.unwrap_err();
+    assert_eq!(refused(&no), (Code::PermissionDenied, "DIR0051".into()));
 
     // A viewer sees and changes nothing, whatever a page would show.
     let vera = |message| about(call_as("vera", &password_of("vera"), message), "system");
@@ -536,7 +548,7 @@ async fn every_director_passes_on_and_says_the_same_also_without_the_leader() {
     }
 
     let mut watched = Watched::of(lab).await;
-    watched.create_user("mona", "deployments_manager").await;
+    watched.create_user("mona", "platform_admin").await;
     watched.start_nodes().await;
     let leader = watched.lab.leader().await;
     for seat in (0..3).filter(|seat| *seat != leader) {

@@ -13,7 +13,7 @@ mod places;
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::State as Shared, routing::any};
+use axum::{Router, body::Body, extract::State as Shared, routing::post};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{
@@ -33,6 +33,7 @@ use wharf_director_core::{
 use wharf_proto::{
     access::{AccessError, services_of},
     coded,
+    v1::Caller,
 };
 use wharf_runtime::{metrics::Counter, net::host_port, tls::TrustSlot};
 
@@ -61,6 +62,8 @@ const USER: HeaderName = HeaderName::from_static("x-wharf-user");
 const NAME_BYTES: usize = 256;
 /// Largest request; a monitoring node takes none over 512 KiB.
 const MAX_REQUEST: usize = 1 << 20;
+/// How long a message may take to come in.
+const SENDING: Duration = Duration::from_secs(5);
 /// Calls under way.
 const CALLS: usize = 64;
 /// Those of one user: a dashboard and something.
@@ -108,7 +111,7 @@ impl MonitoringCalls {
 pub(crate) fn routes(director: &Arc<Director>) -> Result<Router, AccessError> {
     let mut router = Router::new();
     for service in services_of("wharf.monitor.v1")? {
-        router = router.route(&format!("/{service}/{{method}}"), any(pass));
+        router = router.route(&format!("/{service}/{{method}}"), post(pass));
     }
     Ok(router.with_state(Arc::clone(director)))
 }
@@ -118,9 +121,18 @@ pub(crate) fn outcome_unknown() -> Status {
     coded_status(
         Code::Unknown,
         codes::OUTCOME_UNKNOWN,
-        "the connection broke while a change was under way: its outcome is unknown",
+        "there was no answer in time, or the connection broke, while a change was under way: its outcome is unknown",
         "look whether it is there before you repeat it",
     )
+}
+
+/// What a call ends with whose time is over: a change may have been made, and is not to be asked for again unseen.
+pub(crate) fn late_for(path: &str) -> Status {
+    if changes(path) {
+        outcome_unknown()
+    } else {
+        late()
+    }
 }
 
 /// Whether a call never left: there was no connection.
@@ -157,13 +169,18 @@ async fn answer(director: &Director, request: Request<Body>) -> Result<Response<
     let limit = deadline(&head.headers);
     let until = Instant::now() + limit;
     let asked = deployment(&head.headers);
-    // Unknown names are told before anything is waited for.
-    Node::find(director, asked.as_deref())?;
+    // Whom it is not for, and who names what is not there, hears so before anything is waited for.
+    let node = Node::find(director, asked.as_deref())?;
+    if node.of_system && !sees_platform(principal) {
+        return Err(not_of_system(&principal.name));
+    }
     let place = director.monitoring.places.take(&principal.name);
     let place = tokio::time::timeout_at(until, place).await;
     let place = place.map_err(|_| late())?.ok_or_else(too_many)?;
-    let message = axum::body::to_bytes(body, MAX_REQUEST + FRAME_BYTES).await;
-    let message = message.map_err(|_| too_large())?;
+    // Short: who sends slowly holds a place.
+    let message = axum::body::to_bytes(body, MAX_REQUEST + FRAME_BYTES);
+    let message = tokio::time::timeout_at(until.min(Instant::now() + SENDING), message).await;
+    let message = message.map_err(|_| late())?.map_err(|_| too_large())?;
 
     let node = Node::find(director, asked.as_deref())?;
     if changes(path) {
@@ -171,14 +188,20 @@ async fn answer(director: &Director, request: Request<Body>) -> Result<Response<
     }
     let request = node.request(path, &head.headers, &principal.name, message, until)?;
     let sent = tokio::time::timeout_at(until, node.send(request)).await;
-    let answer = match sent.unwrap_or_else(|_| Err(late())) {
+    let answer = match sent.unwrap_or_else(|_| Err(late_for(path))) {
         Ok(answer) => {
             let broken = if changes(path) {
                 outcome_unknown()
             } else {
                 node.away("its answer broke off")
             };
-            Ok(pass_back(answer, Ends { until, broken }, place))
+            let late = late_for(path);
+            let ends = Ends {
+                until,
+                late,
+                broken,
+            };
+            Ok(pass_back(answer, ends, place))
         }
         Err(status) => Err(status),
     };
@@ -191,9 +214,13 @@ async fn answer(director: &Director, request: Request<Body>) -> Result<Response<
     {
         let why = coded::decode(status.details())
             .map_or_else(|| format!("{:?}", status.code()), |info| info.code);
+        let came = if why == codes::OUTCOME_UNKNOWN {
+            format!("outcome unknown: {why}")
+        } else {
+            format!("not done: {why}")
+        };
         // The first line is there; this one is for whoever wonders what came of it.
-        if let Err(error) = note(director, principal, &node, path, format!("not done: {why}")).await
-        {
+        if let Err(error) = note(director, principal, &node, path, came).await {
             tracing::warn!(%error, "what came of a change at a monitoring node is not in the audit log");
         }
     }
@@ -206,6 +233,24 @@ fn deployment(headers: &HeaderMap) -> Option<String> {
     let text = String::from_utf8_lossy(value.as_bytes());
     let text = text.trim();
     (!text.is_empty()).then(|| cut(text, NAME_BYTES).to_owned())
+}
+
+/// The data of `system` is that of every host and container, and its watches are the platform's own: not for
+/// those who see deployments alone.
+fn sees_platform(principal: &Principal) -> bool {
+    let platform = [Caller::PlatformViewer, Caller::PlatformAdmin];
+    platform
+        .iter()
+        .any(|caller| principal.callers.contains(caller))
+}
+
+fn not_of_system(name: &str) -> Status {
+    coded_status(
+        Code::PermissionDenied,
+        codes::FORBIDDEN,
+        format!("{name} may not see the data of the platform's own deployment"),
+        "it is for: platform_viewer, platform_admin; name another deployment in x-wharf-deployment",
+    )
 }
 
 /// Writes down that somebody changes something there.
@@ -228,6 +273,8 @@ async fn note(
 /// The monitoring node of a deployment, and what lets the director in.
 struct Node {
     deployment_id: String,
+    /// The platform's own.
+    of_system: bool,
     /// For people: `monitoring-0 of logs on h1 (10.0.0.1:18004)`.
     title: String,
     channel: Channel,
@@ -296,6 +343,7 @@ impl Node {
         Ok(Self {
             title: format!("{name} of `{}` on {host} ({address})", record.name),
             deployment_id: record.id.to_string(),
+            of_system: record.system_owned,
             channel,
             authorization,
         })
@@ -465,6 +513,7 @@ mod tests {
         let links = Links::new("p".into(), trust);
         let node = Node {
             deployment_id: "d".into(),
+            of_system: false,
             title: "monitoring-0".into(),
             channel: links.to("i", "127.0.0.1:1", |_, _| true).unwrap(),
             authorization: HeaderValue::from_static("Basic b3du"),

@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Code, Status};
 
 use super::places::Place;
-use crate::{answer::coded_status, codes, deadline::late};
+use crate::{answer::coded_status, codes};
 
 /// Largest answer; a monitoring node gives none over 9 MiB.
 const MAX_ANSWER: usize = 10 << 20;
@@ -34,6 +34,8 @@ const PASSING: [&str; 5] = [
 pub(crate) struct Ends {
     /// When the deadline passes.
     pub(crate) until: Instant,
+    /// The error then.
+    pub(crate) late: Status,
     /// The error when the answer breaks off.
     pub(crate) broken: Status,
 }
@@ -66,6 +68,7 @@ where
         body: Some(body),
         left: MAX_ANSWER,
         late: Box::pin(sleep_until(ends.until)),
+        ends_late: ends.late,
         broken: ends.broken,
         _place: place,
     };
@@ -79,6 +82,7 @@ struct Passed<B> {
     body: Option<B>,
     left: usize,
     late: Pin<Box<Sleep>>,
+    ends_late: Status,
     broken: Status,
     _place: Place,
 }
@@ -111,7 +115,8 @@ where
             return Poll::Ready(None);
         };
         if this.late.as_mut().poll(context).is_ready() {
-            return this.end(&late());
+            let status = this.ends_late.clone();
+            return this.end(&status);
         }
         match Pin::new(body).poll_frame(context) {
             Poll::Pending => Poll::Pending,
@@ -196,6 +201,7 @@ mod tests {
         };
         let ends = Ends {
             until: Instant::now() + Duration::from_millis(50),
+            late: crate::deadline::late(),
             broken: Status::unavailable("it broke off"),
         };
         let mut answer = Response::new(body);
