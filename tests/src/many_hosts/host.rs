@@ -89,30 +89,21 @@ impl Host {
     /// Lives until its task is dropped.
     pub(super) async fn live(mut self, directors: Addresses, told: Arc<Told>) {
         loop {
-            let mut open = false;
-            let ended = self.session(&directors, &told, &mut open).await;
-            if open {
-                told.closed();
-            }
+            let ended = self.session(&directors).await;
             told.lost(&format!("{}: {ended}", self.plan.name));
             tokio::time::sleep(AGAIN).await;
         }
     }
 
     /// Why it ended.
-    async fn session(&mut self, directors: &Addresses, told: &Told, open: &mut bool) -> String {
-        match self.talk(directors, told, open).await {
+    async fn session(&mut self, directors: &Addresses) -> String {
+        match self.talk(directors).await {
             Ok(never) => match never {},
             Err(why) => why,
         }
     }
 
-    async fn talk(
-        &mut self,
-        directors: &Addresses,
-        told: &Told,
-        open: &mut bool,
-    ) -> Result<std::convert::Infallible, String> {
+    async fn talk(&mut self, directors: &Addresses) -> Result<std::convert::Infallible, String> {
         let (reports, mut queue) = mpsc::channel(QUEUE);
         send(&reports, Report::Hello(self.hello())).await?;
         let mut client = AllocatorSessionClient::new(channel(directors, Arc::clone(&self.config)))
@@ -128,8 +119,6 @@ impl Host {
             return Err("the director does not greet first".into());
         }
         self.tell_all(&reports).await?;
-        *open = true;
-        told.opened();
         let mut beat = ticks(&mut self.random, BEAT);
         let mut look = ticks(&mut self.random, SAMPLE);
         loop {

@@ -1,4 +1,4 @@
-//! How sessions are: how many are open, and why some ended. Not here: sessions (`host`, `proxy`).
+//! How many sessions ended, and why. Not here: sessions (`host`, `proxy`).
 
 use std::sync::{
     Mutex, PoisonError,
@@ -11,32 +11,17 @@ const KEPT: usize = 5;
 /// What became of sessions.
 #[derive(Debug, Default)]
 pub struct Told {
-    open: AtomicUsize,
     lost: AtomicUsize,
     reasons: Mutex<Vec<String>>,
 }
 
 impl Told {
-    pub(super) fn opened(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn closed(&self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
-    }
-
     pub(super) fn lost(&self, reason: &str) {
         self.lost.fetch_add(1, Ordering::Relaxed);
         let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         if reasons.len() < KEPT {
             reasons.push(reason.to_owned());
         }
-    }
-
-    /// Sessions that are open now.
-    #[must_use]
-    pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
     }
 
     /// How many ended, and the first reasons.

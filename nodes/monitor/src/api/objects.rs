@@ -139,8 +139,11 @@ const DASHBOARD_FIELDS: [&str; 4] = ["name", "title", "origin", "changed"];
 fn dashboard_field(row: &v1::Dashboard, field: &str) -> Value {
     match field {
         "title" => row.title.as_str().into(),
-        "origin" if row.origin() == v1::Origin::Shipped => "shipped".into(),
-        "origin" => "own".into(),
+        "origin" => match row.origin() {
+            v1::Origin::Shipped => "shipped".into(),
+            v1::Origin::Overridden => "overridden".into(),
+            _ => "own".into(),
+        },
         "changed" => row
             .changed_at
             .and_then(|at| u64::try_from(at.seconds).ok())
