@@ -5,8 +5,9 @@
 //! Why no two hosts take writes: a host counts its lease from when it sent the heartbeat, S, and stops at
 //! S + 20 s by its own steady clock. An answer needs a confirmation that came after S, so a later leader
 //! was elected after S, and begins to count silence at its election; the same leader begins when it heard
-//! the last of the session, which is not before the heartbeat, so after S too. A replacement begins 25 s after that at the earliest: 5 s for
-//! clocks that run unlike each other. The grace for lost hosts is longer still by default.
+//! the last of the session, which is not before the heartbeat, so after S too. A replacement begins 25 s
+//! after that at the earliest: 5 s for clocks that run unlike each other. The grace for lost hosts is longer
+//! still by default.
 
 use std::time::Duration;
 
