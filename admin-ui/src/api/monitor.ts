@@ -11,9 +11,9 @@ import {
   useMutation,
   useQuery,
 } from '@tanstack/react-query';
-import { useSearchParams } from 'react-router';
 import { Search } from '../generated/wharf/monitor/v1/search_pb';
 import type { CallOptions } from './call';
+import { SYSTEM, useDeployment } from './deployment';
 import { refusalOf } from './errors';
 import { interceptors } from './transport';
 import { retryAfter } from './wait';
@@ -48,14 +48,7 @@ export interface SearchInput {
   timeoutMs?: number;
 }
 
-/** The deployment that holds what the platform's own collectors write. */
-export const SYSTEM = 'system';
-
-/** The deployment whose data a page shows. */
-export function useDeployment(): string {
-  const [params] = useSearchParams();
-  return params.get('in') || SYSTEM;
-}
+export { SYSTEM, useDeployment };
 
 const transports = new Map<string, Transport>();
 

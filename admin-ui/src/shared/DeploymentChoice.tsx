@@ -1,22 +1,22 @@
 // Which deployment's data a page shows, kept in its URL. While there is only one, nothing is to be chosen.
 import { FormSelect, FormSelectOption } from '@patternfly/react-core';
+import { useContext } from 'react';
 import { useSearchParams } from 'react-router';
 import { useCall } from '../api/call';
-import { SYSTEM, useDeployment } from '../api/monitor';
+import { UsualDeployment, useDeployment } from '../api/deployment';
+import { useRights } from '../api/session';
 import { Deployments } from '../generated/wharf/v1/deployments_pb';
 import { useT } from '../i18n/i18n';
-
-/** More are found by their pages. */
-const MOST = 200;
+import { CHOICES, ownNames } from './names/deployments';
 
 export function DeploymentChoice() {
   const t = useT();
   const chosen = useDeployment();
+  const usual = useContext(UsualDeployment);
+  const { seesPlatform } = useRights();
   const [, setParams] = useSearchParams();
-  const list = useCall(Deployments.method.listDeployments, {
-    options: { pageSize: MOST, orderBy: 'name' },
-  });
-  const names = (list.data?.deployments ?? []).map((one) => one.name);
+  const list = useCall(Deployments.method.listDeployments, CHOICES);
+  const names = ownNames(list.data?.deployments ?? [], seesPlatform);
   if (!names.includes(chosen)) names.unshift(chosen);
   if (names.length < 2) return null;
   return (
@@ -28,7 +28,7 @@ export function DeploymentChoice() {
         setParams((now) => {
           const next = new URLSearchParams(now);
           for (const gone of ['after', 'page', 'alert', 'run']) next.delete(gone);
-          if (name === SYSTEM) next.delete('in');
+          if (name === usual) next.delete('in');
           else next.set('in', name);
           return next;
         })

@@ -15,7 +15,7 @@ import { lazy, Suspense, useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { useCall, useChange } from '../../api/call';
 import { type LiveState, useLiveState } from '../../api/live';
-import { useSession } from '../../api/session';
+import { useRights, useSession } from '../../api/session';
 import { Platform } from '../../generated/wharf/v1/platform_pb';
 import { Sessions } from '../../generated/wharf/v1/sessions_pb';
 import { type MessageKey, useI18n } from '../../i18n/i18n';
@@ -105,6 +105,7 @@ function Account({ onKeys }: { onKeys: () => void }) {
 export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: () => void }) {
   const { t } = useI18n();
   const session = useSession();
+  const { seesPlatform } = useRights();
   const status = useCall(Platform.method.getStatus, {});
   const running = status.data?.plansRunning ?? 0;
   return (
@@ -124,9 +125,11 @@ export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: (
       <span className="spacer" />
       <Live />
       {running > 0 ? <Link to="/plans?f.status=running">{t('header.plans', { count: running })}</Link> : null}
-      <Suspense fallback={null}>
-        <Bell />
-      </Suspense>
+      {seesPlatform ? (
+        <Suspense fallback={null}>
+          <Bell />
+        </Suspense>
+      ) : null}
       <Button variant="plain" size="sm" aria-label={t('keys.title')} title={t('keys.title')} onClick={onKeys}>
         ?
       </Button>

@@ -8,6 +8,7 @@ import { useT } from '../../i18n/i18n';
 import { isCurrent, placesFor } from '../places';
 import { Header } from './Header';
 import { Keys } from './Keys';
+import { OwnDeployment } from './OwnDeployment';
 import { Palette } from './Palette';
 import { useShortcuts } from './shortcuts';
 
@@ -54,7 +55,9 @@ export function Shell() {
       </nav>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <main className="content" id="content" tabIndex={0}>
-        <Outlet />
+        <OwnDeployment>
+          <Outlet />
+        </OwnDeployment>
       </main>
       {palette ? <Palette onClose={() => setPalette(false)} /> : null}
       {keys ? <Keys onClose={() => setKeys(false)} /> : null}

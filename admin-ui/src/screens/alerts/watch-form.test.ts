@@ -102,3 +102,12 @@ test('what cannot be read is told before anybody is asked', () => {
   expect(Object.keys(faultsOf({ ...form, search: 'json', body: '[]', path: '' }))).toEqual(['body', 'path']);
   expect(Object.keys(faultsOf({ ...form, measure: 'avg' }))).toEqual(['field']);
 });
+
+test('figures that are none are told and do not break what is being drawn', () => {
+  for (const wrong of ['-1', '1.5', '1e999', 'ten', '1234567890']) {
+    const said = { ...form, minCount: wrong, recoverAfter: wrong };
+    expect(Object.keys(faultsOf(said)), wrong).toEqual(['minCount', 'recoverAfter']);
+    expect(specOf(said).recoverAfter, wrong).toBe(0);
+  }
+  expect(faultsOf({ ...form, minCount: ' 20 ', recoverAfter: '' })).toEqual({});
+});

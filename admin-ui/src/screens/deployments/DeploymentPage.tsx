@@ -2,6 +2,7 @@
 // done.
 import { useParams } from 'react-router';
 import { useCall } from '../../api/call';
+import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
 import { type Deployment, Deployments } from '../../generated/wharf/v1/deployments_pb';
 import { Instances } from '../../generated/wharf/v1/instances_pb';
@@ -79,6 +80,7 @@ function About({ deployment }: { deployment: Deployment }) {
 
 export default function DeploymentPage() {
   const t = useT();
+  const { seesPlatform } = useRights();
   const name = useParams().deployment ?? '';
   const input = { deployment: name };
   const query = useCall(Deployments.method.getDeployment, input, { every: 10_000 });
@@ -127,7 +129,7 @@ export default function DeploymentPage() {
             />
           </Card>
           <InstanceCard deployment={deployment} />
-          <DeploymentCharts deployment={deployment} />
+          {seesPlatform ? <DeploymentCharts deployment={deployment} /> : null}
           <Card flush>
             <ListTable
               label={t('deployment.history')}

@@ -151,8 +151,10 @@ function Problems({ status }: { status: PlatformStatus }) {
 }
 
 function useServices() {
+  const { seesPlatform } = useRights();
   return useMonitorCall(Services.method.listServices, WORST_SERVICES, {
     deployment: SYSTEM,
+    enabled: seesPlatform,
     every: EVERY_MS,
   });
 }
@@ -207,7 +209,7 @@ export default function Overview() {
                 sub={t('overview.plans.sub', { containers: data.containers })}
                 to="/plans?f.status=running"
               />
-              <AlertTile />
+              {rights.seesPlatform ? <AlertTile /> : null}
             </div>
             <Problems status={data} />
           </>
