@@ -8,6 +8,7 @@ import { age, clock } from '../format/format';
 import { useI18n } from '../i18n/i18n';
 import { DataState } from './DataState';
 import { Empty } from './Empty';
+import { Refused } from './Refused';
 import { useLastSeen } from './search/last-seen';
 import { partialOf } from './search/partial';
 
@@ -29,7 +30,7 @@ const AROUND_MS = 30 * 60_000;
 export function DataNone({ indices, filter, deployment, title, onShow }: DataNoneProps) {
   const { t, locale } = useI18n();
   const where = { indices, ...(filter ? { filter } : {}), ...(deployment ? { deployment } : {}) };
-  const { seen } = useLastSeen(where, true);
+  const { seen, query } = useLastSeen(where, true);
   const at = seen?.at;
   const why = () => {
     if (!seen) return t('data.looking');
@@ -42,7 +43,7 @@ export function DataNone({ indices, filter, deployment, title, onShow }: DataNon
   };
   return (
     <Empty title={title ?? t('data.none')}>
-      {why()}{' '}
+      {!seen && query.error ? <Refused error={query.error} retry={() => void query.refetch()} /> : why()}{' '}
       {at !== undefined && onShow ? (
         <Button
           variant="link"

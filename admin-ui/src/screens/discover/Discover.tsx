@@ -60,10 +60,10 @@ const AT_TOP = 8;
 const CHART_MS = 10_000;
 
 /** The span of the list; while lines are followed it stands still, so that pages stay what they are. */
-function useListSpan(follow: boolean) {
+function useListSpan({ follow, q, indices }: ViewState) {
   const range = useTimeRange();
   const { from, to, raw } = range;
-  const key = follow ? `${raw.from} ${raw.to}` : `${from} ${to}`;
+  const key = follow ? JSON.stringify([raw.from, raw.to, q, indices]) : `${from} ${to}`;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key says when it is another
   const span = useMemo(() => ({ from, to }), [follow, key]);
   return { range, span };
@@ -76,7 +76,7 @@ export default function Discover() {
   const [params, setParams] = useSearchParams();
   const state = useMemo(() => readView(params), [params]);
   const { q, follow } = state;
-  const { range, span } = useListSpan(follow);
+  const { range, span } = useListSpan(state);
   const box = useRef<HTMLElement>(null);
   const [paused, setPaused] = useState(false);
   const [draft, setDraft] = useState(q);
@@ -100,7 +100,16 @@ export default function Discover() {
     (to: Partial<ViewState>, replace = false) => setParams((now) => writeView(now, to), { replace }),
     [setParams],
   );
-  const query = useCallback((next: string) => change({ q: next, doc: '' }), [change]);
+  const { renew } = range;
+  const ask = useCallback(
+    (to: Partial<ViewState>) => {
+      change({ ...to, doc: '' });
+      // What is asked anew while it is followed ends now, not when the following began.
+      if (follow) renew();
+    },
+    [change, follow, renew],
+  );
+  const query = useCallback((next: string) => ask({ q: next }), [ask]);
   const filter = (field: string, value: string, out: boolean) => query(withClause(q, field, value, out));
 
   const listing = { deployment, indices, q, span, columns };
@@ -150,11 +159,13 @@ export default function Discover() {
     setPaused(false);
     box.current?.scrollTo({ top: 0 });
     change({ follow: !follow });
-    if (follow) range.renew();
+    renew();
   };
 
-  const { fetchNextPage } = pages.query;
-  const more = useCallback(() => void fetchNextPage(), [fetchNextPage]);
+  const { fetchNextPage, refetch, isFetchNextPageError } = pages.query;
+  const fetchMore = useCallback(() => void fetchNextPage(), [fetchNextPage]);
+  // What was refused is asked for again by the reader, and what would not be kept is not asked for.
+  const more = pages.query.hasNextPage && !isFetchNextPageError && (!follow || hits.length < MOST_KEPT);
   const at = hits.findIndex((hit) => hit._id === state.doc);
   const step = (by: -1 | 1) => {
     const hit = at < 0 ? undefined : hits[at + by];
@@ -163,7 +174,9 @@ export default function Discover() {
   const saved = { indices: chosen, q, columns: wanted, from: range.raw.from, to: range.raw.to };
   const { error } = pages.query;
   const isLogs = areLogs(chosen);
-  const loading = pages.query.isPending && (asks || streams.isPending);
+  const loading =
+    (pages.query.isPending && (asks || streams.isPending)) ||
+    (pages.query.isPlaceholderData && hits.length === 0);
   return (
     <div className="discover" aria-busy={loading || pages.query.isPlaceholderData}>
       <PageHead
@@ -188,6 +201,7 @@ export default function Discover() {
                   next.set('to', to.to);
                 }
                 setParams(next);
+                if (follow) renew();
               }}
             />
             <CopyButton text={() => lastingLink(new URL(window.location.href), deployment, span)}>
@@ -200,7 +214,7 @@ export default function Discover() {
         }
       />
       <search className="ask">
-        <Streams chosen={chosen} names={names} onChoose={(next) => change({ indices: next, doc: '' })} />
+        <Streams chosen={chosen} names={names} onChoose={(next) => ask({ indices: next })} />
         <Suspense fallback={<div className="query-bar">{draft}</div>}>
           <QueryBar
             text={draft}
@@ -236,13 +250,21 @@ export default function Discover() {
             bars
             onZoom={range.zoom}
             onBack={range.back}
-            empty={<span className="quiet">{loading ? '' : t('discover.none')}</span>}
+            empty={
+              <span className="quiet">
+                {overTime.isSuccess && !overTime.isPlaceholderData ? t('discover.none') : ''}
+              </span>
+            }
           />
           <Facets aggregations={overTime.data?.aggregations} q={q} onQuery={query} />
           <PartialData answers={[...pages.answers, overTime.data]} />
           <div className="card listed">
             {error ? (
-              <Refused error={error} title={t('discover.failed')} retry={() => void pages.query.refetch()} />
+              <Refused
+                error={error}
+                title={t('discover.failed')}
+                retry={() => (isFetchNextPageError ? fetchMore() : void refetch())}
+              />
             ) : null}
             {tail.error ? <Refused error={tail.error} title={t('discover.follow.failed')} /> : null}
             {loading ? <Loading lines={12} /> : null}
@@ -264,16 +286,16 @@ export default function Discover() {
                 hits={hits}
                 columns={columns}
                 open={state.doc}
-                more={pages.query.hasNextPage}
+                more={more}
                 fetching={pages.query.isFetchingNextPage}
-                onMore={more}
+                onMore={fetchMore}
                 onOpen={(hit) => change({ doc: hit._id }, state.doc !== '')}
                 onColumns={(next) => change({ columns: next })}
                 onScroll={(top) => setPaused(follow && top > AT_TOP)}
                 end={
-                  pages.query.hasNextPage ? (
+                  more ? (
                     <p className="quiet list-end">{t('state.loading')}</p>
-                  ) : (
+                  ) : pages.query.hasNextPage ? null : (
                     <p className="quiet list-end">
                       {t('discover.end', { count: format.number(hits.length) })}
                     </p>

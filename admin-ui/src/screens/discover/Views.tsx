@@ -141,6 +141,7 @@ export function Views({ open, now, onOpen }: ViewsProps) {
   const deployment = useDeployment();
   const [dialog, setDialog] = useState<'saveAs'>();
   const [going, setGoing] = useState<SavedView>();
+  const [refused, setRefused] = useState<unknown>(null);
   const list = useMonitorCall(SavedViews.method.listSavedViews, {
     options: { pageSize: MOST, orderBy: 'title', filter: `page="${PAGE}"` },
   });
@@ -178,11 +179,16 @@ export function Views({ open, now, onOpen }: ViewsProps) {
     });
   };
   const go = async (view: SavedView, close: () => void) => {
-    const full = await monitorCall(SavedViews.method.getSavedView, deployment, { name: view.name });
-    const state = fromDocument(full.documentJson);
-    setBase(full);
-    if (state) onOpen(state, view.name);
-    close();
+    setRefused(null);
+    try {
+      const full = await monitorCall(SavedViews.method.getSavedView, deployment, { name: view.name });
+      const state = fromDocument(full.documentJson);
+      setBase(full);
+      if (state) onOpen(state, view.name);
+      close();
+    } catch (error) {
+      setRefused(error);
+    }
   };
   const title = mine?.title || open;
   return (
@@ -266,6 +272,10 @@ export function Views({ open, now, onOpen }: ViewsProps) {
               </ActionButton>
             </div>
             {put.error && !conflict ? <Refused error={put.error} /> : null}
+            {refused ? <Refused error={refused} /> : null}
+            {open && current.error ? (
+              <Refused error={current.error} title={open} retry={() => void current.refetch()} />
+            ) : null}
           </>
         )}
       </Dropped>

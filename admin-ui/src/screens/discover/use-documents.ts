@@ -4,6 +4,7 @@ import { type InfiniteData, useInfiniteQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { refusalOf } from '../../api/errors';
 import { monitorKey, type SearchAnswer, search } from '../../api/monitor';
+import { waitBefore } from '../../api/wait';
 import { Search } from '../../generated/wharf/monitor/v1/search_pb';
 import type { Hit } from './document';
 import { arrived, merged, NO_TAIL, rateOf, released, type Tail } from './lines';
@@ -14,6 +15,8 @@ export const MOST_KEPT = 5_000;
 const NEWER = 500;
 const ASK_AGAIN_MS = 2_000;
 const SMALLEST_PAGE = 10;
+/** Pages of other questions are large: they are kept for a step back only. */
+const PAGES_KEPT_MS = 15_000;
 
 export interface Listing extends ListRequest {
   deployment: string;
@@ -58,6 +61,7 @@ export function usePages(listing: Listing, enabled: boolean) {
         last.more ? afterOf(pages.flatMap((page) => page.hits)) : undefined,
       placeholderData: (before) => before,
       enabled,
+      gcTime: PAGES_KEPT_MS,
       // All pages would be read again, and move under the reader.
       refetchOnWindowFocus: false,
       refetchOnReconnect: false,
@@ -99,8 +103,13 @@ export function useFollow(listing: Listing, known: readonly Hit[], on: boolean, 
     if (!on) return;
     const ends = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let failures = 0;
     const look = async (): Promise<void> => {
       const asked = Date.now();
+      if (document.hidden) {
+        timer = setTimeout(() => void look(), ASK_AGAIN_MS);
+        return;
+      }
       const { fresh, held } = seen.current.tail;
       const lines = merged([...held, ...fresh], seen.current.known, MOST_KEPT);
       const body = newerBody(q, sinceOf(lines, begin), columns, NEWER);
@@ -111,12 +120,15 @@ export function useFollow(listing: Listing, known: readonly Hit[], on: boolean, 
         setTail((before) =>
           arrived(before, hits.hits, total, asked, { paused: seen.current.paused, most: MOST_KEPT }),
         );
+        failures = 0;
         setError(null);
       } catch (failure) {
         if (ends.signal.aborted) return;
+        failures += 1;
         setError(failure);
       }
-      timer = setTimeout(() => void look(), Math.max(0, asked + ASK_AGAIN_MS - Date.now()));
+      const wait = failures > 0 ? waitBefore(failures, Math.random()) : asked + ASK_AGAIN_MS - Date.now();
+      timer = setTimeout(() => void look(), Math.max(0, wait));
     };
     void look();
     return () => {
