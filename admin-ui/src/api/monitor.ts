@@ -15,6 +15,7 @@ import { Search } from '../generated/wharf/monitor/v1/search_pb';
 import type { CallOptions } from './call';
 import { SYSTEM, useDeployment } from './deployment';
 import { refusalOf } from './errors';
+import { headerText } from './header-text';
 import { interceptors } from './transport';
 import { retryAfter } from './wait';
 
@@ -56,7 +57,7 @@ export function monitorTransport(deployment: string = SYSTEM): Transport {
   const known = transports.get(deployment);
   if (known) return known;
   const named: Interceptor = (next) => (request) => {
-    if (deployment !== SYSTEM) request.header.set('x-wharf-deployment', deployment);
+    if (deployment !== SYSTEM) request.header.set('x-wharf-deployment', headerText(deployment));
     return next(request);
   };
   const made = createGrpcWebTransport({

@@ -36,6 +36,8 @@ const PAGE = 200;
 const FRESH = 500;
 /** So many pages of fresh lines at a time. */
 const MOST_PAGES = 4;
+/** As many as are kept for a reader who looks back: then nothing more is asked for until the end is in sight. */
+const MOST_KEPT = 5 * MOST_LINES;
 const EVERY_MS = 2_000;
 const NOTHING: Tail = { lines: [], ready: false, error: null, more: false, asOf: 0, skipped: false };
 
@@ -47,8 +49,9 @@ export function useTail(
   const [tail, setTail] = useState<Tail>(NOTHING);
   const [attempt, setAttempt] = useState(0);
   const asked = JSON.stringify(of);
-  const held = useRef({ lines: [] as Line[], keepAll, began: 0, pulled: 0 });
+  const held = useRef({ lines: [] as Line[], keepAll, asked, began: 0, pulled: 0 });
   held.current.keepAll = keepAll;
+  held.current.asked = asked;
   held.current.lines = tail.lines;
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt asks the same again
@@ -83,7 +86,9 @@ export function useTail(
     let timer: ReturnType<typeof setTimeout>;
     let failures = 0;
     const pull = async (): Promise<void> => {
-      const newest = held.current.lines.at(-1);
+      const { lines: known, keepAll: looksBack } = held.current;
+      if (looksBack && known.length >= MOST_KEPT) return;
+      const newest = known.at(-1);
       let after = { at: (newest?.at ?? held.current.began) - OVERLAP_MS, offset: 0 };
       let fresh: Line[] = [];
       let full = true;
@@ -94,6 +99,19 @@ export function useTail(
         fresh = [...fresh, ...lines];
         full = lines.length === FRESH;
         after = lines.at(-1) ?? after;
+      }
+      let skips = false;
+      if (full) {
+        // So many came that the next look would get no further than this one: it goes on from the newest.
+        const { hits } = await search(
+          deployment,
+          { indices: [...indices], body: newestBody(wanted, FRESH) },
+          abort.signal,
+        );
+        const last = hits.hits.map(lineOf);
+        const ids = new Set(fresh.map((line) => line.id));
+        skips = !last.some((line) => ids.has(line.id));
+        fresh = [...fresh, ...last.filter((line) => !ids.has(line.id))];
       }
       setTail((before) => {
         const lines = merged(before.lines, fresh);
@@ -106,7 +124,7 @@ export function useTail(
           more: before.more || cut,
           error: null,
           asOf: Date.now(),
-          skipped: before.skipped || full,
+          skipped: before.skipped || skips,
         };
       });
     };
@@ -137,6 +155,8 @@ export function useTail(
     const { deployment, indices, ...wanted } = JSON.parse(asked) as TailOf;
     search(deployment, { indices: [...indices], body: newestBody(wanted, PAGE, oldest) }).then(
       ({ hits }) => {
+        // Lines of what was asked before are none of these.
+        if (held.current.asked !== asked) return;
         held.current.pulled += hits.hits.length;
         setTail((before) => ({
           ...before,
@@ -145,7 +165,9 @@ export function useTail(
           error: null,
         }));
       },
-      (error: unknown) => setTail((before) => ({ ...before, error })),
+      (error: unknown) => {
+        if (held.current.asked === asked) setTail((before) => ({ ...before, error }));
+      },
     );
   }, [asked]);
 
