@@ -22,7 +22,15 @@ import { Conflict, Differences } from './Conflict';
 import { asPut, isConflict, useDeleteDashboard, usePutDashboard } from './changes';
 import './dashboards.css';
 import { DocumentDialog } from './DocumentDialog';
-import { freshId, type Panel, readDocument, titleIn, writeDocument } from './document';
+import {
+  type DashboardDocument,
+  type Fault,
+  freshId,
+  type Panel,
+  readDocument,
+  titleIn,
+  writeDocument,
+} from './document';
 import { type Content, type Draft, differences, dropDraft, keepDraft, keptDraft, sameContent } from './draft';
 import { Editor, newPanel } from './Editor';
 import { Grid, heightOf } from './Grid';
@@ -40,12 +48,38 @@ interface Edited {
   isNew: boolean;
 }
 
+/** What was to be saved last. */
+interface Attempt {
+  content: Content;
+  version: string;
+  /** The one chart that was saved at once, outside of the editing. */
+  alone: Edited | undefined;
+}
+
+/** What could be saved, but not be read again. */
+interface Unreadable {
+  content: Content;
+  faults: readonly Fault[];
+}
+
+function withPanel(document: DashboardDocument, { panel, isNew }: Edited): DashboardDocument {
+  const { panels } = document;
+  const known = panels.some((one) => one.id === panel.id);
+  if (!isNew && known) {
+    return { ...document, panels: panels.map((one) => (one.id === panel.id ? panel : one)) };
+  }
+  const id = freshId(document, panel.title || panel.kind);
+  const at = roomFor(panels, panel.at.w, panel.at.h);
+  return { ...document, panels: compact([...panels, { ...panel, id, at }]) };
+}
+
 function useDraft(deployment: string, name: string, saved: Dashboard, loaded: Content) {
   const [draft, setDraft] = useState<Draft | undefined>(() => keptDraft(deployment, name));
   const keep = useCallback(
-    (content: Content) => {
+    ({ title, description, document }: Content, begun?: string) => {
       setDraft((before) => {
-        const next = { ...content, version: before?.version ?? saved.version, at: Date.now() };
+        const version = before?.version ?? begun ?? saved.version;
+        const next = { title, description, document, version, at: Date.now() };
         keepDraft(deployment, name, next);
         return next;
       });
@@ -93,8 +127,8 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
   const [dialog, setDialog] = useState<'copy' | 'delete' | 'document' | 'discard'>();
   const [menu, setMenu] = useState(false);
   const [closed, setClosed] = useState(false);
-  /** What was to be saved last. */
-  const [attempt, setAttempt] = useState<Content>();
+  const [attempt, setAttempt] = useState<Attempt>();
+  const [unreadable, setUnreadable] = useState<Unreadable>();
 
   const setEditing = useCallback(
     (on: boolean) =>
@@ -111,14 +145,29 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
   );
 
   const save = usePutDashboard(deployment, () => {
-    drop();
+    // A chart that was saved alone leaves the draft as it is.
+    if (editing) drop();
     setEdited(undefined);
     setEditing(false);
   });
   const conflict = isConflict(save.error);
-  const store = (content: Content, version: string) => {
-    setAttempt(content);
+  /** Nothing is taken over that could not be read again. */
+  const readable = (content: Content): boolean => {
+    const { faults } = readDocument(writeDocument(content.document));
+    setUnreadable(faults.length > 0 ? { content, faults } : undefined);
+    return faults.length === 0;
+  };
+  const store = (content: Content, version: string, alone?: Edited) => {
+    if (!readable(content)) return;
+    setAttempt({ content, version, alone });
     save.mutate(asPut(name, content, version));
+  };
+  /** What was not saved is not lost: it becomes the draft, or part of the one that there is. */
+  const keepAttempt = () => {
+    if (editing || !attempt) return;
+    const { content, version, alone } = attempt;
+    if (!draft) keep(content, version);
+    else if (alone) keep({ ...draft, document: withPanel(draft.document, alone) });
   };
   useEffect(() => {
     if (!conflict) return;
@@ -127,26 +176,21 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
   }, [conflict, refetch]);
   const remove = useDeleteDashboard(deployment, () => {
     dropDraft(deployment, name);
-    void navigate(deployment === SYSTEM ? '/dashboards' : `/dashboards?in=${deployment}`);
+    void navigate(listPath(deployment));
   });
 
   const setPanels = (panels: readonly Panel[]) =>
     keep({ ...shown, document: { ...document, panels: [...panels] } });
-  const changed = (panel: Panel, isNew: boolean): Panel[] => {
-    const { panels } = document;
-    if (!isNew) return panels.map((one) => (one.id === panel.id ? panel : one));
-    const id = freshId(document, panel.title || panel.kind);
-    return compact([...panels, { ...panel, id, at: roomFor(panels, panel.at.w, panel.at.h) }]);
-  };
   const take = (panel: Panel) => {
     if (!edited) return;
-    const panels = changed(panel, edited.isNew);
-    if (editing) {
-      setPanels(panels);
-      setEdited(undefined);
-    } else {
+    const alone = { panel, isNew: edited.isNew };
+    const content = { ...shown, document: withPanel(document, alone) };
+    if (!editing) {
       // Outside of the editing a new chart is saved at once: there is nothing else to be saved with it.
-      store({ ...shown, document: { ...document, panels } }, saved.version);
+      store(content, saved.version, alone);
+    } else if (readable(content)) {
+      keep(content);
+      setEdited(undefined);
     }
   };
   const titleOf = (panel: Panel) => titled(titleIn(panel, language), chosen, t('list.all'));
@@ -159,7 +203,7 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
         title={title}
         trail={[
           {
-            to: deployment === SYSTEM ? '/dashboards' : `/dashboards?in=${encodeURIComponent(deployment)}`,
+            to: listPath(deployment),
             label: t('nav.dashboards'),
           },
         ]}
@@ -284,6 +328,7 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
         <Alert isInline variant="warning" title={t('dashboards.changedMeanwhile')} />
       ) : null}
       {save.error && !conflict && !edited ? <Refused error={save.error} /> : null}
+      {unreadable && unreadable.content === draft && !edited ? <Faults faults={unreadable.faults} /> : null}
       <Variables variables={document.variables} chosen={chosen} deployment={deployment} range={range} />
       <h2 className="sr-only">{t('dashboards.charts')}</h2>
       {document.panels.length === 0 ? (
@@ -332,37 +377,42 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
           action={editing ? t('dashboards.apply') : t('save')}
           busy={save.isPending}
           error={conflict ? null : save.error}
+          faults={unreadable && unreadable.content !== draft ? unreadable.faults : []}
           onSave={take}
           onClose={() => {
             save.reset();
+            setUnreadable(undefined);
             setEdited(undefined);
           }}
         />
       ) : null}
       {conflict && attempt && !closed ? (
         <Conflict
-          draft={attempt}
+          draft={attempt.content}
           saved={saved}
           busy={save.isPending}
-          onOver={() => store(attempt, saved.version)}
+          onOver={() => store(attempt.content, saved.version, attempt.alone)}
           onTake={() => {
             save.reset();
-            drop();
+            if (editing) drop();
             setEditing(false);
           }}
           onCopy={() => {
             setClosed(true);
             setDialog('copy');
           }}
-          onClose={() => save.reset()}
+          onClose={() => {
+            keepAttempt();
+            save.reset();
+          }}
         />
       ) : null}
       {dialog === 'copy' ? (
         <NewDashboard
           deployment={deployment}
-          from={conflict && attempt ? attempt : { ...shown, title }}
+          from={conflict && attempt ? attempt.content : { ...shown, title }}
           onMade={() => {
-            if (conflict) drop();
+            if (conflict && editing) drop();
           }}
           onClose={() => {
             setDialog(undefined);
@@ -429,6 +479,10 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
   );
 }
 
+function listPath(deployment: string): string {
+  return deployment === SYSTEM ? '/dashboards' : `/dashboards?in=${encodeURIComponent(deployment)}`;
+}
+
 export default function DashboardPage() {
   const { t } = useI18n();
   const { name = '' } = useParams();
@@ -457,7 +511,7 @@ export default function DashboardPage() {
   }
   return (
     <>
-      <PageHead title={name} trail={[{ to: '/dashboards', label: t('nav.dashboards') }]} />
+      <PageHead title={name} trail={[{ to: listPath(deployment), label: t('nav.dashboards') }]} />
       <section className="card">
         <DataState query={query} lines={8}>
           {() => (

@@ -17,10 +17,12 @@ import { ActionButton } from '../../shared/ActionButton';
 import { instantOf } from '../../shared/time/range';
 import type { Variable } from './document';
 import type { Content } from './draft';
-import { FieldInput, StreamInput } from './FieldInput';
+import { FieldInput, StreamsInput } from './FieldInput';
 
 const NAME = /^[a-z][a-z0-9_]{0,31}$/;
 const MOST_VARIABLES = 8;
+/** Seconds of a day. */
+const MOST_REFRESH = 86_400;
 
 /** `host.name` → `host`. */
 export function variableNameOf(field: string): string {
@@ -49,7 +51,8 @@ export function DocumentDialog({ content, onTake, onClose }: DocumentDialogProps
   const whyNot = () => {
     if (!title.trim()) return t('dashboards.why.title');
     if (from && instantOf(from, Date.now()) === undefined) return t('dashboards.why.time');
-    if (refresh && !/^\d{1,5}$/.test(refresh)) return t('dashboards.why.refresh');
+    if (refresh && (!/^\d{1,5}$/.test(refresh) || Number(refresh) > MOST_REFRESH))
+      return t('dashboards.why.refresh');
     if (variables.some((one) => !one.field || one.index.length === 0)) return t('dashboards.why.variable');
     if (new Set(names).size !== names.length) return t('dashboards.why.twice');
     if (names.some((name) => !NAME.test(name))) return t('dashboards.why.variable');
@@ -63,7 +66,7 @@ export function DocumentDialog({ content, onTake, onClose }: DocumentDialogProps
       document: {
         ...rest,
         variables,
-        ...(from ? { time: { from, to: 'now' } } : {}),
+        ...(from ? { time: { from, to: content.document.time?.to ?? 'now' } } : {}),
         ...(refresh ? { refresh: Number(refresh) } : {}),
       },
     });
@@ -120,19 +123,12 @@ export function DocumentDialog({ content, onTake, onClose }: DocumentDialogProps
                   value={one.title}
                   onChange={(_, next) => set(at, { title: next })}
                 />
-                <StreamInput
+                <StreamsInput
                   id={`variable-stream-${at}`}
                   label={t('dashboards.stream')}
-                  value={one.index.join(', ')}
+                  value={one.index}
                   deployment={deployment}
-                  onChange={(text) =>
-                    set(at, {
-                      index: text
-                        .split(',')
-                        .map((part) => part.trim())
-                        .filter(Boolean),
-                    })
-                  }
+                  onChange={(index) => set(at, { index })}
                 />
                 <FieldInput
                   id={`variable-field-${at}`}

@@ -21,10 +21,12 @@ import { ActionButton } from '../../shared/ActionButton';
 import type { Unit } from '../../shared/chart/types';
 import { Refused } from '../../shared/Refused';
 import { all, bucketsOf, exists, rangeOf, terms } from '../../shared/search/build';
-import { KINDS, type Kind, type Metric, OFS, type Of, type Panel, UNITS } from './document';
-import { FieldInput, StreamInput, useFields } from './FieldInput';
+import { type Fault, KINDS, type Kind, type Metric, OFS, type Of, type Panel, UNITS } from './document';
+import { FieldInput, FieldsInput, StreamsInput, useFields } from './FieldInput';
 import { guess } from './guess';
+import { Faults } from './NewDashboard';
 import { KIND_WORDS, OF_WORDS, UNIT_WORDS } from './names';
+import { useOwnText } from './own-text';
 import { PanelBox } from './PanelBox';
 import type { PanelWhere } from './use-panel';
 
@@ -42,6 +44,8 @@ interface EditorProps {
   action: string;
   busy: boolean;
   error: unknown;
+  /** Why the dashboard could not be read again with it. */
+  faults: readonly Fault[];
   onSave: (panel: Panel) => void;
   onClose: () => void;
 }
@@ -106,6 +110,31 @@ function NumberInput({ id, label, value, onChange }: NumberInputProps) {
   );
 }
 
+/** `undefined`: the usual one. What is out of range is told when it is taken over. */
+function percentileOf(text: string): number | undefined {
+  const number = Number(text);
+  return text.trim() === '' || !Number.isFinite(number) ? undefined : number;
+}
+
+function PercentileInput({ metric, onChange }: Pick<MetricRowProps, 'metric' | 'onChange'>) {
+  const t = useT();
+  const [text, take] = useOwnText(metric.percentile, percentileOf, (value) => String(value ?? ''));
+  return (
+    <TextInput
+      className="percentile"
+      aria-label={t('dashboards.percentile')}
+      inputMode="decimal"
+      placeholder="95"
+      value={text}
+      validated={text.trim() !== '' && !(Number(text) >= 0 && Number(text) <= 100) ? 'error' : 'default'}
+      onChange={(_, next) => {
+        const percentile = take(next);
+        onChange(percentile === undefined ? without(metric, 'percentile') : { ...metric, percentile });
+      }}
+    />
+  );
+}
+
 interface MetricRowProps {
   metric: Metric;
   at: number;
@@ -132,18 +161,7 @@ function MetricRow({ metric, at, panel, deployment, first, onChange, onRemove }:
           <FormSelectOption key={of} value={of} label={t(OF_WORDS[of])} />
         ))}
       </FormSelect>
-      {metric.of === 'percentile' ? (
-        <TextInput
-          className="percentile"
-          aria-label={t('dashboards.percentile')}
-          inputMode="decimal"
-          value={metric.percentile ?? ''}
-          onChange={(_, text) => {
-            const percentile = Number(text);
-            if (percentile >= 0 && percentile <= 100) onChange({ ...metric, percentile });
-          }}
-        />
-      ) : null}
+      {metric.of === 'percentile' ? <PercentileInput metric={metric} onChange={onChange} /> : null}
       <FieldInput
         id={`panel-field-${at}`}
         label={t('dashboards.field')}
@@ -239,11 +257,6 @@ function ChartForm({
     setTouched(true);
     change(next);
   };
-  const list = (text: string) =>
-    text
-      .split(',')
-      .map((one) => one.trim())
-      .filter(Boolean);
 
   return (
     <>
@@ -277,11 +290,11 @@ function ChartForm({
         ) : null}
       </FormGroup>
       <FormGroup label={t('dashboards.stream')} fieldId="panel-stream">
-        <StreamInput
+        <StreamsInput
           id="panel-stream"
-          value={panel.index?.join(', ') ?? ''}
+          value={panel.index ?? []}
           deployment={deployment}
-          onChange={(text) => change({ ...panel, index: list(text) })}
+          onChange={(index) => change({ ...panel, index })}
         />
       </FormGroup>
       <div className="pair">
@@ -341,14 +354,14 @@ function ChartForm({
             </FormGroup>
           ) : null}
           <FormGroup label={t('dashboards.each')} fieldId="panel-each">
-            <FieldInput
+            <FieldsInput
               id="panel-each"
               placeholder="container.name"
-              value={panel.each?.join(',') ?? ''}
+              value={panel.each ?? []}
               indices={panel.index ?? []}
               deployment={deployment}
               aggregatable
-              onChange={(text) => change({ ...panel, each: list(text) })}
+              onChange={(each) => change({ ...panel, each })}
             />
           </FormGroup>
           <div className="pair">
@@ -486,6 +499,7 @@ export function Editor(props: EditorProps) {
               </FormGroup>
             </div>
             {props.error ? <Refused error={props.error} /> : null}
+            {props.faults.length > 0 ? <Faults faults={props.faults} /> : null}
           </form>
           <div className="preview">
             <h2 className="sr-only">{t('dashboards.preview')}</h2>

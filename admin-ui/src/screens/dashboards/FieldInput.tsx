@@ -3,6 +3,7 @@ import { TextInput } from '@patternfly/react-core';
 import { useEffect, useId, useState } from 'react';
 import { useMonitorCall } from '../../api/monitor';
 import { type Field, Search } from '../../generated/wharf/monitor/v1/search_pb';
+import { listOf, listText, useOwnText } from './own-text';
 
 interface FieldInputProps {
   id: string;
@@ -109,4 +110,21 @@ export function StreamInput({ id, value, deployment, label, onChange }: StreamIn
       </datalist>
     </>
   );
+}
+
+type ListProps<P> = Omit<P, 'value' | 'onChange'> & {
+  value: string[];
+  onChange: (value: string[]) => void;
+};
+
+/** Several fields, told apart by commas. */
+export function FieldsInput({ value, onChange, ...rest }: ListProps<FieldInputProps>) {
+  const [text, take] = useOwnText(value, listOf, listText);
+  return <FieldInput {...rest} value={text} onChange={(next) => onChange(take(next))} />;
+}
+
+/** Several streams, told apart by commas. */
+export function StreamsInput({ value, onChange, ...rest }: ListProps<StreamInputProps>) {
+  const [text, take] = useOwnText(value, listOf, listText);
+  return <StreamInput {...rest} value={text} onChange={(next) => onChange(take(next))} />;
 }

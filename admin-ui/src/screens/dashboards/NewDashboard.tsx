@@ -16,7 +16,7 @@ import { type MessageKey, useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import { Refused } from '../../shared/Refused';
 import { asPut, usePutDashboard } from './changes';
-import { emptyDocument, type Fault, NAME, nameOf, readDocument } from './document';
+import { emptyDocument, type Fault, NAME, nameOf, readDocument, writeDocument } from './document';
 import type { Content } from './draft';
 
 const FAULTS: Record<Fault['fault'], MessageKey> = {
@@ -71,10 +71,11 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
     void navigate(dashboardPath(saved.name, deployment, from || file ? {} : { edit: '1' }));
   });
   const own = name ?? nameOf(title);
-  const read = file ? readDocument(text) : undefined;
-  const document = file ? read?.document : (from?.document ?? emptyDocument());
+  const read = readDocument(file ? text : writeDocument(from?.document ?? emptyDocument()));
+  const { document } = read;
   const whyNot = () => {
     if (file && (text.trim() === '' || !document)) return t('dashboards.why.file');
+    if (!document) return t('dashboards.unreadable');
     if (!title.trim()) return t('dashboards.why.title');
     if (!NAME.test(own)) return t('dashboards.why.name');
     return undefined;
@@ -119,9 +120,10 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
                 value={text}
                 onChange={(_, content) => take(content, '')}
               />
-              {text.trim() !== '' && read && !read.document ? <Faults faults={read.faults} /> : null}
+              {text.trim() !== '' && !document ? <Faults faults={read.faults} /> : null}
             </FormGroup>
           ) : null}
+          {file || document ? null : <Faults faults={read.faults} />}
           <FormGroup label={t('dashboards.title')} fieldId="dashboard-title">
             <TextInput id="dashboard-title" value={title} onChange={(_, next) => setTitle(next)} />
           </FormGroup>

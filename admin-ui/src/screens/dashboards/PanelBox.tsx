@@ -25,7 +25,7 @@ import { isOverTime, type Panel, spoken } from './document';
 import { csvOf, isEmpty, tableOf } from './frame';
 import type { Step } from './layout';
 import { Markdown } from './Markdown';
-import { EPanel } from './panels/EPanel';
+import { EPanel, MOST_GAUGES } from './panels/EPanel';
 import { FigurePanel } from './panels/FigurePanel';
 import type { RendererProps } from './panels/renderer';
 import { TablePanel } from './panels/TablePanel';
@@ -50,6 +50,9 @@ interface PanelBoxProps {
   changes?: PanelChanges | undefined;
   handle?: ReactNode;
 }
+
+/** The line that says that not all is shown. */
+const MORE = 26;
 
 const STEPS = [
   ['left', 'dashboards.step.left'],
@@ -208,25 +211,34 @@ export function PanelBox(props: PanelBoxProps) {
         onShow={where.range.zoom}
       />
     ) : null;
+  const gauges = panel.kind === 'gauge' && !asTable && frame?.over === 'rows' ? frame.rows.length : 0;
+  const more = !none && (frame?.more || gauges > MOST_GAUGES) ? t('dashboards.more') : null;
+  const ofTime = drawn && isOverTime(panel.kind) && panel.kind !== 'heatmap';
   const rendered: RendererProps = {
     panel,
     title,
     frame,
     range: where.range,
     deployment: where.deployment,
-    height,
+    height: more && !ofTime ? height - MORE : height,
     actions,
-    note: null,
+    note: more,
     empty: none,
   };
-  const ofTime = drawn && isOverTime(panel.kind) && panel.kind !== 'heatmap';
 
   let body: ReactNode;
   if (!drawn) body = <Markdown text={panel.text ?? ''} />;
   else if (!ask) body = <p className="quiet panel-note">{t('dashboards.noQuery')}</p>;
   else if (frame === undefined) {
     body = data.error ? <Refused error={data.error} retry={data.retry} /> : <Loading lines={3} />;
-  } else body = none ?? <Draw {...rendered} asTable={asTable} />;
+  } else {
+    body = none ?? (
+      <>
+        <Draw {...rendered} asTable={asTable} />
+        {more ? <p className="quiet more">{more}</p> : null}
+      </>
+    );
+  }
 
   return (
     <section

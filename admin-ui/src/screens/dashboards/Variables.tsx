@@ -4,6 +4,7 @@ import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import { useSearch } from '../../api/monitor';
 import { useI18n } from '../../i18n/i18n';
+import { Refused } from '../../shared/Refused';
 import { all, bucketsOf, rangeOf, termFilter, terms } from '../../shared/search/build';
 import type { TimeRange } from '../../shared/time/useTimeRange';
 import { titleIn, type Variable } from './document';
@@ -59,24 +60,30 @@ function Choice({ variable, before, value, deployment, range }: ChoiceProps) {
   if (value !== '' && !values.includes(value)) values.unshift(value);
   const title = titleIn(variable, language);
   return (
-    <FormSelect
-      aria-label={title}
-      value={value}
-      className="variable"
-      onChange={(_, next) =>
-        setParams((now) => {
-          const params = new URLSearchParams(now);
-          if (next) params.set(paramOf(variable.name), next);
-          else params.delete(paramOf(variable.name));
-          return params;
-        })
-      }
-    >
-      <FormSelectOption value="" label={`${title}: ${t('list.all')}`} />
-      {values.map((one) => (
-        <FormSelectOption key={one} value={one} label={`${title}: ${one}`} />
-      ))}
-    </FormSelect>
+    <>
+      <FormSelect
+        aria-label={title}
+        value={value}
+        className="variable"
+        validated={answer.error ? 'error' : 'default'}
+        onChange={(_, next) =>
+          setParams((now) => {
+            const params = new URLSearchParams(now);
+            if (next) params.set(paramOf(variable.name), next);
+            else params.delete(paramOf(variable.name));
+            return params;
+          })
+        }
+      >
+        <FormSelectOption value="" label={`${title}: ${t('list.all')}`} />
+        {values.map((one) => (
+          <FormSelectOption key={one} value={one} label={`${title}: ${one}`} />
+        ))}
+      </FormSelect>
+      {answer.error ? (
+        <Refused error={answer.error} title={title} retry={() => void answer.refetch()} />
+      ) : null}
+    </>
   );
 }
 

@@ -51,6 +51,21 @@ test('values along time, one series per value of the split, with gaps where samp
   ]);
 });
 
+test('a sum says that parts of it were left out', () => {
+  const of = panel({ kind: 'pie', split: ['s'], each: ['i', 'n'], metrics: [{ of: 'avg', field: 'f' }] });
+  const frame = (others: number) => {
+    const networks = { sum_other_doc_count: others, buckets: [bucket('eth0', { m0: { value: 1 } })] };
+    const containers = { sum_other_doc_count: 0, buckets: [bucket('c1', { e1: networks })] };
+    return frameOf(
+      of,
+      answer({ s0: { sum_other_doc_count: 0, buckets: [bucket('a', { e0: containers })] } }),
+      GRID,
+    );
+  };
+  expect(frame(0).more).toBe(false);
+  expect(frame(7).more, 'documents of other networks are not in the sum').toBe(true);
+});
+
 test('a count is zero where nothing was', () => {
   const counts: Json = { buckets: [{ key: 10_000, doc_count: 7 }] };
   const frame = frameOf(panel({ kind: 'bar', metrics: [{ of: 'count' }] }), answer({ t: counts }), GRID);

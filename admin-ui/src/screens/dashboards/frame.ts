@@ -65,7 +65,7 @@ function leavesOf(panel: Panel, answer: SearchAnswer): { leaves: Leaf[]; more: b
       }));
     });
   }
-  return { leaves, more };
+  return { leaves, more: more || leaves.some((leaf) => isCut(panel, leaf)) };
 }
 
 /** What has figures of its own within a leaf. */
@@ -77,6 +77,17 @@ function partsOf(panel: Panel, leaf: Leaf): { node: Node; documents: number }[] 
     );
   }
   return parts;
+}
+
+/** Whether parts of a leaf were left out of its sum. */
+function isCut(panel: Panel, leaf: Leaf): boolean {
+  let nodes: Node[] = [leaf.node];
+  for (const at of (panel.each ?? []).keys()) {
+    const cut = nodes.some((node) => Number(inside(node, `e${at}`, 'sum_other_doc_count') ?? 0) > 0);
+    if (cut) return true;
+    nodes = nodes.flatMap((node) => bucketsOf(node, `e${at}`));
+  }
+  return false;
 }
 
 function lastIn(node: Node, name: string, field: string): Cell {

@@ -43,6 +43,18 @@ test('buckets hold a sample of everyone, and two where growth is asked for', () 
   expect(bucketOf(panel({ metrics: [{ of: 'count' }] }), minute)).toBe(1_000);
 });
 
+test('what is added up is bounded by what the storage answers with', () => {
+  const sizes = (more: Partial<Panel>) => {
+    const text = JSON.stringify(askOf(panel(more), HOUR, [])?.body.aggs);
+    return [...text.matchAll(/"e\d":\{"terms":\{"field":"[^"]+","size":(\d+)/g)].map((one) => Number(one[1]));
+  };
+  const each = ['container.id'];
+  expect(sizes({ kind: 'pie', split: ['service.name'], each })).toEqual([200]);
+  expect(sizes({ each })).toEqual([200]);
+  expect(sizes({ split: ['container.name'], size: 10, each }), 'each has its course over time').toEqual([49]);
+  expect(sizes({ split: ['container.name'], size: 8, each: [...each, 'name'] })).toEqual([30, 200]);
+});
+
 test('a variable filters what does not ignore it', () => {
   const query = (more: Partial<Panel>) => JSON.stringify(askOf(panel(more), HOUR, [host])?.body.query);
   expect(query({})).toContain('{"term":{"host.name":"h1"}}');

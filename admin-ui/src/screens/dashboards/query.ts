@@ -30,7 +30,12 @@ export interface Ask {
 
 const USUAL_SIZE = 10;
 const USUAL_ROWS = 50;
+/** Values of a field of `each` at most. */
 const MOST_EACH = 200;
+/** The storage refuses an answer of more than 65,535 buckets. */
+const MOST_IN_ANSWER = 60_000;
+/** What a thing has of the second and third field of `each`: networks, discs. */
+const USUAL_WITHIN = 2;
 const USUAL_PERIOD = 10;
 const MOST_BUCKETS = 120;
 
@@ -45,6 +50,14 @@ export function bucketOf(panel: Panel, span: number): number {
 
 export function sizeOf(panel: Panel): number {
   return panel.size ?? (panel.kind === 'table' || panel.kind === 'treemap' ? USUAL_ROWS : USUAL_SIZE);
+}
+
+/** How many values of the first field of `each` an answer holds beside its other buckets. */
+function eachSize(panel: Panel, overTime: boolean): number {
+  const leaves = sizeOf(panel) ** (panel.split?.length ?? 0);
+  const within = USUAL_WITHIN ** Math.max(0, (panel.each?.length ?? 0) - 1);
+  const fit = Math.floor(MOST_IN_ANSWER / (leaves * within * (overTime ? MOST_BUCKETS + 1 : 1)));
+  return Math.max(1, Math.min(MOST_EACH, fit));
 }
 
 /** `$name` in a query is the value, or anything. */
@@ -140,8 +153,9 @@ export function askOf(panel: Panel, span: Span, chosen: readonly Chosen[]): Ask 
       },
     };
   }
+  const first = eachSize(panel, 't' in aggs);
   for (const [at, field] of [...(panel.each ?? []).entries()].reverse()) {
-    aggs = { [`e${at}`]: terms(field, MOST_EACH, aggs) };
+    aggs = { [`e${at}`]: terms(field, at === 0 ? first : MOST_EACH, aggs) };
   }
   const order = orderOf(metrics[0]);
   for (const [at, field] of [...(panel.split ?? []).entries()].reverse()) {

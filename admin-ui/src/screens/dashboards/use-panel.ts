@@ -50,6 +50,9 @@ export function usePanel(panel: Panel, where: PanelWhere, seen: boolean): PanelD
     error: now.error ?? (earlier ? before.error : null),
     loading: ask !== undefined && now.data === undefined && !now.error,
     stale: now.isPlaceholderData,
-    retry: () => void now.refetch(),
+    retry: () => {
+      if (ask) void now.refetch();
+      if (earlier) void before.refetch();
+    },
   };
 }

@@ -30,7 +30,7 @@ const ANSWER = {
               key: 1_000,
               doc_count: 2,
               cpu: { value: 0.5 },
-              latency: { values: { '95.0': 7, '99.0': null } },
+              latency: { values: { '95.0': 7, '99.0': null, '99.95': 9 } },
             },
             { key: 11_000, doc_count: 0, cpu: { value: null } },
           ],
@@ -49,6 +49,7 @@ test('values of buckets are read, and what was not measured is nothing', () => {
   ]);
   expect(build.percentileOf(time[0], 'latency', 95)).toBe(7);
   expect(build.percentileOf(time[0], 'latency', 99)).toBeNull();
+  expect(build.percentileOf(time[0], 'latency', 99.95), 'all its places are in its name').toBe(9);
   expect(build.percentileOf(time[1], 'latency', 95)).toBeNull();
 });
 

@@ -118,7 +118,8 @@ export function metricOf(bucket: unknown, ...path: readonly string[]): number | 
 }
 
 export function percentileOf(bucket: unknown, name: string, percent: number): number | null {
-  const found = inside(bucket, name, 'values', percent.toFixed(1));
+  const key = Number.isInteger(percent) ? percent.toFixed(1) : String(percent);
+  const found = inside(bucket, name, 'values', key);
   return typeof found === 'number' && Number.isFinite(found) ? found : null;
 }
 

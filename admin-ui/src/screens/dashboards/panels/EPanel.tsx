@@ -22,20 +22,19 @@ import type { RendererProps } from './renderer';
 
 const HEAD = 36;
 const NAME = 22;
-const MOST_GAUGES = 6;
+export const MOST_GAUGES = 6;
 /** From the seventh on `looksOf` gives dashes, which areas do not have. */
 const COLOURS = 6;
 const PIE = 150;
 
 function useWords(unit: RendererProps['panel']['unit']): Words {
-  const { t, locale } = useI18n();
+  const { locale } = useI18n();
   return useMemo(
     () => ({
       value: (value) => valueText(value, unit ?? 'count', locale),
       time: (ms) => clock(new Date(ms), locale, new Date()),
-      rest: t('dashboards.more'),
     }),
-    [unit, locale, t],
+    [unit, locale],
   );
 }
 

@@ -65,12 +65,7 @@ export function TablePanel({ panel, title, frame, deployment }: RendererProps) {
       },
     });
   }
-  return (
-    <>
-      <Rows label={title} columns={columns} rows={rows} rowKey={(row) => row.id} />
-      {frame?.more ? <p className="quiet more">{t('dashboards.more')}</p> : null}
-    </>
-  );
+  return <Rows label={title} columns={columns} rows={rows} rowKey={(row) => row.id} />;
 }
 
 function TimeTable({

@@ -7,7 +7,6 @@ import type { Cell, Row, Series } from '../frame';
 export interface Words {
   value: (value: number | null) => string;
   time: (ms: number) => string;
-  rest: string;
 }
 
 export type ColourOf = (id: string) => string;
