@@ -228,7 +228,7 @@ export const ko: Record<keyof typeof en, string> = {
   'discover.views.shipped': '기본 제공',
   'discover.views.theirs': '저장된 것 보기',
   'discover.views.title': '제목',
-  'discover.views.titleFirst': '먼저 제목을 입력하세요',
+  'discover.views.titleFirst': '제목을 입력하세요',
   'discover.views.viewer': '현재 역할로는 보기를 볼 수만 있고 바꿀 수 없습니다',
   'nav.discover': '탐색',
   'nav.logs': '로그',

@@ -26,7 +26,7 @@ export const en = {
 export const ko: Record<keyof typeof en, string> = {
   'logs.asOf': '{at} 기준',
   'logs.copy': '로그 줄 복사',
-  'logs.discover': 'Discover에서 열기',
+  'logs.discover': '탐색에서 열기',
   'logs.earlier': '이전 로그 더 보기',
   'logs.empty': '로그가 없습니다',
   'logs.empty.filtered': '레벨과 검색어에 맞는 로그가 없습니다',
