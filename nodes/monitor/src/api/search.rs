@@ -53,7 +53,6 @@ fn of_search(error: SearchError) -> Status {
     field_status(error.field, error.message, "change the request")
 }
 
-#[allow(clippy::cast_precision_loss)]
 fn stream_field(row: &v1::DataStream, field: &str) -> Value {
     match field {
         "documents" => row.documents.into(),
@@ -148,7 +147,6 @@ impl Search for SearchApi {
 /// The summary of services.
 pub(crate) struct ServicesApi(pub(crate) Arc<Monitor>);
 
-#[allow(clippy::cast_precision_loss)]
 fn field(row: &v1::ServiceSummary, field: &str) -> Value {
     let count = |count: Option<u64>| count.map_or(-1.0, |count| count as f64).into();
     let share = |share: Option<f64>| share.unwrap_or(-1.0).into();
