@@ -1,17 +1,11 @@
 // The last requests that were answered with an error, each with the way to what was logged around it.
 import { Link } from 'react-router';
-import { useSearch } from '../../api/monitor';
-import { useFormat } from '../../format/use-format';
 import { useI18n } from '../../i18n/i18n';
-import { Card } from '../../shared/Card';
 import { momentText, valueText } from '../../shared/chart/axis';
-import { PartialData } from '../../shared/DataNone';
-import { DataState } from '../../shared/DataState';
-import { Empty } from '../../shared/Empty';
-import { ShowQuery } from '../../shared/query/ShowQuery';
 import { allOf, discoverLink, fieldIs } from '../../shared/search/discover-link';
 import { isoOf } from '../../shared/time/range';
-import { ACCESS, FAILED_WORDS, failedBody, failedRequests, LINES, totalOf, wordsOf } from './queries';
+import { LastRows } from './LastRows';
+import { ACCESS, FAILED_WORDS, failedBody, failedRequests, LINES, wordsOf } from './queries';
 import type { OfService } from './Traffic';
 
 /** What is logged around a request, in milliseconds to either side. */
@@ -19,10 +13,8 @@ const AROUND_MS = 15_000;
 
 export function FailedRequests({ service, kind, deployment, range }: OfService) {
   const { t, locale } = useI18n();
-  const format = useFormat();
   const indices = [ACCESS];
   const body = failedBody(service, range);
-  const query = useSearch({ deployment, indices, body }, { keep: true });
   const title = t('services.failed.last');
   const whole = discoverLink({
     deployment,
@@ -41,73 +33,44 @@ export function FailedRequests({ service, kind, deployment, range }: OfService) 
       columns: ['host.name', 'container.name', 'log.level', 'message'],
     });
   return (
-    <Card
-      flush
+    <LastRows
       title={title}
-      actions={
+      deployment={deployment}
+      indices={indices}
+      body={body}
+      whole={{ to: whole, label: t('services.allFailed') }}
+      none={t('services.failed.none')}
+      rows={failedRequests}
+      head={
         <>
-          {query.data ? (
-            <span className="quiet">
-              {t('services.inSpan', { count: format.number(totalOf(query.data)) })}
-            </span>
-          ) : null}
-          <Link to={whole}>{t('services.allFailed')}</Link>
-          <ShowQuery deployment={deployment} indices={indices} body={body} of={title} />
+          <th scope="col">{t('services.when')}</th>
+          <th scope="col">{t('services.status')}</th>
+          <th scope="col">{t('services.path')}</th>
+          <th scope="col">{t('services.instance')}</th>
+          <th scope="col">{t('services.code')}</th>
+          <th scope="col" className="right">
+            {t('services.took')}
+          </th>
+          <th scope="col">
+            <span className="sr-only">{t('services.around')}</span>
+          </th>
         </>
       }
-    >
-      <DataState query={query} lines={3}>
-        {(answer) => {
-          const rows = failedRequests(answer);
-          if (rows.length === 0) return <Empty title={t('services.failed.none')} />;
-          return (
-            <>
-              <PartialData answers={[answer]} />
-              <section
-                className="rows"
-                // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-                tabIndex={0}
-                aria-label={title}
-              >
-                <table className="grid" aria-label={title}>
-                  <thead>
-                    <tr>
-                      <th scope="col">{t('services.when')}</th>
-                      <th scope="col">{t('services.status')}</th>
-                      <th scope="col">{t('services.path')}</th>
-                      <th scope="col">{t('services.instance')}</th>
-                      <th scope="col">{t('services.code')}</th>
-                      <th scope="col" className="right">
-                        {t('services.took')}
-                      </th>
-                      <th scope="col">
-                        <span className="sr-only">{t('services.around')}</span>
-                      </th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {rows.map((one) => (
-                      <tr key={one.id}>
-                        <td className="tight">{momentText(one.at, locale, Date.now())}</td>
-                        <td className="tight bad-text">{one.status}</td>
-                        <td className="mono" title={one.path}>
-                          {one.method} {one.path}
-                        </td>
-                        <td className="mono tight">{one.instanceId.slice(0, 8) || '–'}</td>
-                        <td className="tight">{one.code || <span className="quiet">–</span>}</td>
-                        <td className="right tight">{valueText(one.tookMs, 'ms', locale)}</td>
-                        <td className="tight">
-                          <Link to={around(one.at)}>{t('services.around')}</Link>
-                        </td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </section>
-            </>
-          );
-        }}
-      </DataState>
-    </Card>
+      row={(one) => (
+        <>
+          <td className="tight">{momentText(one.at, locale, Date.now())}</td>
+          <td className="tight bad-text">{one.status}</td>
+          <td className="mono" title={one.path}>
+            {one.method} {one.path}
+          </td>
+          <td className="mono tight">{one.instanceId.slice(0, 8) || '–'}</td>
+          <td className="tight">{one.code || <span className="quiet">–</span>}</td>
+          <td className="right tight">{valueText(one.tookMs, 'ms', locale)}</td>
+          <td className="tight">
+            <Link to={around(one.at)}>{t('services.around')}</Link>
+          </td>
+        </>
+      )}
+    />
   );
 }
