@@ -1,0 +1,124 @@
+// A host is emptied: foretold, cancelled while it goes on, carried out, and taken into use again.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { clean, enter, fresh, launch, settled, shoot } from './browser.mjs';
+import {
+  containerNamed,
+  docker,
+  HOSTS,
+  makeDeployment,
+  needsHosts,
+  planEnds,
+  showDeployment,
+  terminate,
+} from './steps.mjs';
+
+const skip = needsHosts(2);
+const VACATE_MS = 180_000;
+const name = fresh('stock');
+// The first host has the directors: the other one is emptied.
+const [stays, emptied] = HOSTS;
+
+let browser;
+let tab;
+let page;
+before(async () => {
+  if (skip) return;
+  browser = await launch();
+  tab = await enter(browser);
+  page = tab.page;
+  await makeDeployment(page, name);
+});
+after(() => browser?.close());
+
+/** Moves the storage of the deployment to the other host, and sees its plan to the end. */
+async function move() {
+  await showDeployment(page, name);
+  await page.getByRole('button', { name: 'storage-0' }).first().click();
+  await page.getByRole('button', { name: 'Move', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Move storage-0' });
+  const preview = dialog.getByTestId('preview');
+  await preview.getByText('goes to').waitFor();
+  const foretold = await preview.innerText();
+  await dialog.getByRole('button', { name: 'Move', exact: true }).click();
+  await page.waitForURL('**/plans/*');
+  await planEnds(page);
+  return foretold;
+}
+
+async function toEmptied() {
+  for (let moves = 0; containerNamed(`${name}-storage-0`).host !== emptied; moves += 1) {
+    assert.ok(moves < 2, `the storage comes to ${emptied} by a move`);
+    await move();
+  }
+}
+
+/** Orders the vacate of the host after a look at what it says beforehand. */
+async function order() {
+  await page.goto(`/hosts/${emptied}?tab=plans`);
+  await settled(page);
+  await page.getByRole('button', { name: 'Vacate', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: `Vacate ${emptied}` });
+  const row = dialog.getByRole('table', { name: 'What would move' }).getByRole('row', { name });
+  await row.getByRole('link', { name: stays, exact: true }).waitFor();
+  await dialog.getByRole('button', { name: 'Vacate', exact: true }).click();
+  await dialog.waitFor({ state: 'detached' });
+}
+
+const last = () => page.locator('.card').filter({ has: page.getByRole('table', { name: 'Vacate', exact: true }) });
+
+async function endMaintenance() {
+  await page.getByRole('button', { name: 'End maintenance' }).click();
+  await page.getByRole('button', { name: 'Begin maintenance' }).waitFor();
+}
+
+test('a move is foretold and carried out', { skip }, async () => {
+  const before = containerNamed(`${name}-storage-0`).host;
+  const to = HOSTS.find((host) => host !== before);
+  const foretold = await move();
+  assert.match(foretold, new RegExp(`goes to\\s+${to}\\b`), 'it says where it would go');
+  assert.equal(containerNamed(`${name}-storage-0`).host, to, 'and there it runs');
+  clean(tab);
+});
+
+test('a vacate that goes on is cancelled, and nothing has moved', { skip }, async () => {
+  await toEmptied();
+  const { name: allocator } = containerNamed('-allocator', [stays]);
+  // While it stands still nothing that moves can arrive.
+  docker(stays, 'kill', '-s', 'STOP', allocator);
+  try {
+    await order();
+    await last().getByText('Running').first().waitFor();
+    await page.locator('.title-line .mark', { hasText: 'Being vacated' }).waitFor();
+    await last().getByRole('button', { name: 'Cancel vacate' }).click();
+  } finally {
+    docker(stays, 'kill', '-s', 'CONT', allocator);
+  }
+  await last().getByText('Cancelled').first().waitFor({ timeout: VACATE_MS });
+  assert.equal(containerNamed(`${name}-storage-0`).host, emptied, 'it lies where it was');
+  await page.locator('.title-line .mark', { hasText: 'Maintenance' }).waitFor();
+  await endMaintenance();
+  clean(tab);
+});
+
+test('a vacate is followed until nothing lies there', { skip }, async () => {
+  await toEmptied();
+  await order();
+  await last().getByText('Done').first().waitFor({ timeout: VACATE_MS });
+  await last().getByText(/^(\d+) of \1 moved/).waitFor();
+  await shoot(page, 'host-vacated');
+  assert.equal(containerNamed(`${name}-storage-0`).host, stays, 'it runs on the other host');
+  const again = page.getByRole('button', { name: 'Vacate', exact: true });
+  assert.equal(await again.getAttribute('data-why-not'), 'No instance lies here');
+  const list = page.getByRole('table', { name: 'Vacates' });
+  await list.getByRole('row', { name: /Done/ }).first().waitFor();
+  await list.getByRole('row', { name: /Cancelled/ }).first().waitFor();
+  await endMaintenance();
+  await page.locator('.title-line .mark', { hasText: 'Connected' }).waitFor();
+  clean(tab);
+});
+
+test('what it needed is stopped', { skip }, async () => {
+  await showDeployment(page, name);
+  await terminate(page);
+});
