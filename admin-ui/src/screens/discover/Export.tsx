@@ -3,6 +3,7 @@ import { Button } from '@patternfly/react-core';
 import { useRef, useState } from 'react';
 import { useFormat } from '../../format/use-format';
 import { useT } from '../../i18n/i18n';
+import { saveCsv } from '../../shared/files/save';
 import { Refused } from '../../shared/Refused';
 import { headOf, MOST_ROWS, rowsOf } from './csv';
 import { Dropped } from './Dropped';
@@ -15,16 +16,6 @@ const ROWS_AT_ONCE = 1_000;
 interface ExportProps {
   listing: Listing;
   total: number | undefined;
-}
-
-function saveAs(name: string, parts: string[]): void {
-  // Without the mark at its beginning spreadsheets do not see that it is UTF-8.
-  const url = URL.createObjectURL(new Blob(['\ufeff', ...parts], { type: 'text/csv;charset=utf-8' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
 }
 
 export function Export({ listing, total }: ExportProps) {
@@ -56,7 +47,7 @@ export function Export({ listing, total }: ExportProps) {
         if (!page.more) break;
       }
       const day = new Date(listing.span.to).toISOString().slice(0, 19).replaceAll(':', '');
-      saveAs(`${listing.indices[0]?.replaceAll('*', '') || 'documents'}-${day}.csv`, parts);
+      saveCsv(`${listing.indices[0]?.replaceAll('*', '') || 'documents'}-${day}.csv`, parts);
       close();
     } catch (failure) {
       if (!ends.signal.aborted) setError(failure);

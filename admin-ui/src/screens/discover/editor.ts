@@ -12,18 +12,10 @@ import {
 } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { EditorState, Prec } from '@codemirror/state';
-import {
-  Decoration,
-  type DecorationSet,
-  EditorView,
-  keymap,
-  MatchDecorator,
-  placeholder,
-  ViewPlugin,
-  type ViewUpdate,
-} from '@codemirror/view';
+import { EditorView, keymap, placeholder } from '@codemirror/view';
 import { fieldName, quoted } from '../../shared/search/discover-link';
 import { type Written, writtenAt } from './completion';
+import { queryColours } from './query-colours';
 
 export interface Offered {
   label: string;
@@ -46,24 +38,6 @@ export interface EditorTasks {
 
 const JOINS = ['AND', 'OR', 'NOT'];
 const PLAIN_VALUE = /^[\p{L}\p{N}_][\p{L}\p{N}_.@-]*$/u;
-
-const marks = new MatchDecorator({
-  regexp: /("(?:\\.|[^"\\])*"?)|\b(AND|OR|NOT|TO)\b|([\w.@*\\-]+(?=:))/g,
-  decoration: ([, text, join]) => Decoration.mark({ class: text ? 'q-text' : join ? 'q-join' : 'q-field' }),
-});
-
-const coloured = ViewPlugin.fromClass(
-  class {
-    shown: DecorationSet;
-    constructor(view: EditorView) {
-      this.shown = marks.createDeco(view);
-    }
-    update(update: ViewUpdate) {
-      this.shown = marks.updateDeco(update, this.shown);
-    }
-  },
-  { decorations: (plugin) => plugin.shown },
-);
 
 // A query is one line, whatever is pasted.
 const oneLine = EditorState.transactionFilter.of((change) => {
@@ -158,7 +132,7 @@ export function editorIn(
         }),
         oneLine,
         history(),
-        coloured,
+        queryColours,
         placeholder(words.placeholder),
         autocompletion({
           override: [sourceOf(tasks)],

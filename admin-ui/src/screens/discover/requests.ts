@@ -14,6 +14,7 @@ import {
   terms,
   termsFilter,
 } from '../../shared/search/build';
+import { ERROR_LEVELS } from '../../shared/search/discover-link';
 import { atOf, type Hit, REQUEST_FIELDS, shown } from './document';
 import { WHOLE } from './view-state';
 
@@ -24,7 +25,6 @@ const COMPLETIONS = 20;
 const MOST_IDS = 1_000;
 /** What comes later than what is newer is still found so long. */
 export const OVERLAP_MS = 10_000;
-const ERRORS = ['error', 'critical', 'fatal', 'emergency'];
 
 export function matching(q: string, span: Span): JsonObject[] {
   return [rangeOf(span), ...(q.trim() ? [queryString(q.trim())] : [])];
@@ -125,7 +125,7 @@ export function overTimeBody(q: string, span: Span & { bucketMs: number }): Json
     aggs: {
       time: dateHistogram(span, { levels: terms('log.level', 10) }),
       levels: terms('log.level', 10),
-      errors: filtered(termsFilter('log.level', ERRORS), { applications: terms('service.name', 5) }),
+      errors: filtered(termsFilter('log.level', ERROR_LEVELS), { applications: terms('service.name', 5) }),
     },
   };
 }
