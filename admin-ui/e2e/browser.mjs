@@ -21,6 +21,7 @@ export const platform = {
 
 const EXECUTABLE = process.env.WHARF_UI_CHROMIUM ?? '/usr/bin/chromium';
 const SHOTS = process.env.WHARF_SCREENSHOTS;
+const NAMES = process.env.WHARF_UI_NAMES;
 
 /** Chromium takes no authority for one run, but keys that it is to believe. */
 function trusted(caFile) {
@@ -36,6 +37,7 @@ export async function launch() {
       '--no-sandbox',
       '--disable-gpu',
       ...(platform.caFile ? [`--ignore-certificate-errors-spki-list=${trusted(platform.caFile)}`] : []),
+      ...(NAMES ? [`--host-resolver-rules=${NAMES}`] : []),
     ],
   });
 }
@@ -79,8 +81,9 @@ export async function logIn(page, username = platform.username, password = platf
 
 /** Until everything that was asked for is there. */
 export async function settled(page) {
-  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
+  // A page that is not drawn yet waits for nothing.
   await page.getByRole('heading', { level: 1 }).first().waitFor();
+  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
 }
 
 /** Opens a page as that user. */
@@ -93,16 +96,23 @@ export async function enter(browser, path = '/', options = {}, username = undefi
   return tab;
 }
 
-/** Counts what a user has to press. */
-export function presses() {
+/**
+ * Counts what a user has to press: clicks, and keys that write no text. A choice from a list is two, one
+ * that opens it and one that takes.
+ */
+export function presses(page) {
   let count = 0;
   return {
     async on(locator) {
       count += 1;
       await locator.click();
     },
-    async select(locator, label) {
+    async key(keys) {
       count += 1;
+      await page.keyboard.press(keys);
+    },
+    async select(locator, label) {
+      count += 2;
       await locator.selectOption({ label });
     },
     get count() {
@@ -117,8 +127,8 @@ export function fresh(word) {
 }
 
 /** Looks again until it is as it should be: pages are live, and what they show comes when it comes. */
-export async function eventually(look) {
-  const end = Date.now() + 20_000;
+export async function eventually(look, patienceMs = 20_000) {
+  const end = Date.now() + patienceMs;
   for (;;) {
     try {
       return await look();
@@ -148,10 +158,12 @@ export async function still(page) {
   });
 }
 
+/** `contrast` is light as these browsers are. */
 export async function theme(page, name) {
   await page.evaluate((chosen) => {
     localStorage.setItem('wharf.theme', chosen);
     document.documentElement.classList.toggle('pf-v6-theme-dark', chosen === 'dark');
+    document.documentElement.classList.toggle('pf-v6-theme-high-contrast', chosen === 'contrast');
   }, name);
   await still(page);
 }

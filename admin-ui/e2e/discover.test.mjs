@@ -113,6 +113,25 @@ test('names of fields and their values are completed from what is there', async 
   await page.keyboard.press('Enter');
   await page.keyboard.press('Enter');
   await eventually(() => assert.equal(param('q'), 'log.level:info'));
+  clean(tab);
+});
+
+test('what is typed in place of a coloured part is coloured, and carries no style of its own', async () => {
+  await go('/discover?index=logs-*&q=log.level%3Ainfo');
+  const text = page.getByRole('textbox', { name: 'Query' });
+  const coloured = (kind) =>
+    page.evaluate((name) => {
+      const ranges = [...(CSS.highlights.get(name) ?? [])];
+      return ranges.map(String);
+    }, `query-${kind}`);
+  await eventually(async () => assert.deepEqual(await coloured('field'), ['log.level']));
+  await ask('host.name:"vm" AND NOT x');
+  assert.equal(await text.innerText(), 'host.name:"vm" AND NOT x');
+  assert.deepEqual(await coloured('field'), ['host.name'], 'the name of a field has its colour');
+  assert.deepEqual(await coloured('text'), ['"vm"'], 'a quoted text has its own');
+  assert.deepEqual(await coloured('join'), ['AND', 'NOT'], 'and so have the words between');
+  assert.equal(await text.locator('.cm-line [style]').count(), 0, 'nothing in the line has a style');
+  clean(tab);
 });
 
 test('a field opens to its most frequent values, and one of them narrows the list and can be left out', async () => {

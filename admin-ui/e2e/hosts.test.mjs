@@ -1,7 +1,13 @@
-// One host, tab by tab.
+// The hosts, and one of them tab by tab.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { clean, enter, eventually, launch, settled, shoot } from './browser.mjs';
+import { docker, HOSTS, needsHosts } from './steps.mjs';
+
+const [WRITERS_HOST] = (process.env.WHARF_UI_WRITER ?? '').split('/');
+const several = { skip: needsHosts(2) };
+// Of an instance of the platform's own deployment.
+const STORAGE = /^(?!Follow).*system-storage-0$/;
 
 let browser;
 let tab;
@@ -9,15 +15,84 @@ let page;
 let host;
 before(async () => {
   browser = await launch();
-  tab = await enter(browser, '/hosts');
+  tab = await enter(browser, '/containers?q=system-storage');
   page = tab.page;
-  host = await page
-    .getByRole('table', { name: 'Hosts of the platform' })
-    .getByRole('link')
-    .first()
-    .innerText();
+  // The host of the platform's own storage, whatever it is called.
+  const link = page
+    .getByRole('table', { name: 'Containers of every host' })
+    .getByRole('link', { name: STORAGE });
+  host = decodeURIComponent((await link.first().getAttribute('href')).split('/')[2]);
 });
 after(() => browser?.close());
+
+const listed = () => page.getByRole('table', { name: 'Hosts of the platform' }).locator('tbody tr');
+const names = () => listed().locator('td:first-child').allInnerTexts();
+
+test(
+  'every host is listed with its zone and roles, in the order that is asked, and found by name',
+  several,
+  async () => {
+    await page.goto('/hosts');
+    await settled(page);
+    await eventually(async () => assert.deepEqual(await names(), [...HOSTS].sort(), 'by name, each once'));
+    const zones = await listed().locator('td:nth-child(3)').allInnerTexts();
+    assert.equal(
+      new Set(zones).size,
+      HOSTS.length,
+      `each host of this platform has a zone of its own: ${zones}`,
+    );
+    for (const name of HOSTS) {
+      const row = listed().filter({ has: page.getByRole('link', { name, exact: true }) });
+      await row.getByText('Connected').waitFor();
+      assert.match(await row.locator('td:nth-child(4)').innerText(), /allocator/, `${name} takes instances`);
+      // The agents say what runs on it, and nothing else does.
+      const running = docker(name, 'ps', '--all', '--quiet').split('\n').length;
+      await eventually(async () =>
+        assert.equal(await row.locator('td:nth-child(10)').innerText(), String(running)),
+      );
+    }
+    await page.goto('/hosts?sort=host+desc');
+    await settled(page);
+    await eventually(async () =>
+      assert.deepEqual(await names(), [...HOSTS].sort().reverse(), 'from the end'),
+    );
+    await page.getByLabel('Find by host name', { exact: true }).fill(WRITERS_HOST);
+    await page.waitForURL(`**q=${WRITERS_HOST}*`);
+    await eventually(async () =>
+      assert.deepEqual(await names(), [WRITERS_HOST], 'what is searched for alone'),
+    );
+    clean(tab);
+  },
+);
+
+test(
+  'the page of a host has its own containers, measurements and lines, and none of another',
+  several,
+  async () => {
+    await page.goto(`/hosts/${WRITERS_HOST}?tab=containers`);
+    await settled(page);
+    const containers = page.getByRole('table', { name: 'Containers' }).locator('tbody tr');
+    await eventually(async () => {
+      const shown = (await containers.locator('td:first-child').allInnerTexts())
+        .map((name) => name.trim())
+        .sort();
+      const there = docker(WRITERS_HOST, 'ps', '--all', '--format', '{{.Names}}').split('\n').sort();
+      assert.deepEqual(shown, there, 'those that its engine has');
+    });
+    await page.getByRole('tab', { name: 'Overview' }).click();
+    for (const name of ['CPU', 'Memory']) {
+      await page.getByRole('figure', { name, exact: true }).locator('canvas').waitFor();
+    }
+    await page.goto(`/hosts/${WRITERS_HOST}?tab=logs&source=containers`);
+    await settled(page);
+    const lines = page.getByRole('log').locator('.log-line');
+    await lines.first().waitFor();
+    const writers = new Set(await lines.locator('.who').allInnerTexts());
+    const there = docker(WRITERS_HOST, 'ps', '--all', '--format', '{{.Names}}').split('\n');
+    for (const one of writers) assert.ok(there.includes(one), `${one} lies on ${WRITERS_HOST}`);
+    clean(tab);
+  },
+);
 
 async function open(name) {
   await page.goto(`/hosts/${host}`);
@@ -31,8 +106,8 @@ test('a host shows what it did over time', async () => {
   for (const name of ['CPU', 'Memory', 'Load']) {
     await page.getByRole('figure', { name, exact: true }).locator('canvas').waitFor();
   }
-  await page.getByRole('figure', { name: 'Disks in use, by mount point' }).waitFor();
-  await page.getByRole('table', { name: 'Instances' }).waitFor();
+  await page.getByRole('figure', { name: 'Disks in use, by mount point' }).locator('canvas').waitFor();
+  await page.getByRole('table', { name: 'Instances' }).getByText('storage-0').first().waitFor();
   clean(tab);
 });
 
@@ -54,6 +129,9 @@ test('the processes that use the most come first, those of containers with a way
       'the largest comes first',
     );
   });
+  // Processes of other hosts of the testbed are seen, too: of their containers this host knows none.
+  await table.getByRole('link', { name: STORAGE }).first().click();
+  await page.waitForURL(new RegExp(`/containers/${host}/[^/]*system-storage-0$`));
   clean(tab);
 });
 
@@ -70,13 +148,33 @@ test('lines of all containers of a host come together', async () => {
   await page.waitForURL('**source=containers*');
   const log = page.getByRole('log');
   await log.locator('.log-line').first().waitFor();
+  // Two that have written, at least: all of them is more than one.
+  await eventually(async () => {
+    const writers = new Set(await log.locator('.log-line .who').allInnerTexts());
+    assert.ok(writers.size > 1, `containers of the host come together: ${[...writers]}`);
+  });
   clean(tab);
 });
 
 test('plans of a host tell of its vacates and of what happened there', async () => {
-  await open('Plans');
+  await page.goto(`/hosts/${host}?tab=plans&from=now-24h&to=now`);
+  await settled(page);
   await page.getByRole('heading', { name: 'Vacates' }).waitFor();
-  await page.getByRole('heading', { name: 'What happened here' }).waitFor();
+  const happened = page.getByRole('table', { name: 'What happened here' }).locator('tbody tr');
+  await happened.first().waitFor();
+  await page.getByLabel('Find by subject', { exact: true }).fill('container/');
+  await eventually(async () => {
+    const subjects = await happened.locator('td:nth-child(3)').allInnerTexts();
+    assert.ok(
+      subjects.length > 0 && subjects.every((subject) => subject.startsWith('container/')),
+      `containers came here: ${subjects}`,
+    );
+    const causes = await happened.locator('td:nth-child(5)').allInnerTexts();
+    assert.ok(
+      causes.every((cause) => cause.trim() !== ''),
+      `each with its cause: ${causes}`,
+    );
+  });
   clean(tab);
 });
 

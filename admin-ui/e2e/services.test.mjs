@@ -1,8 +1,12 @@
 // Services and what the overview concludes of them, on a platform whose collectors write.
 import assert from 'node:assert/strict';
-import { request } from 'node:https';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { clean, enter, eventually, fresh, launch, platform, presses, settled, shoot } from './browser.mjs';
+import { clean, enter, eventually, fresh, launch, presses, settled, shoot } from './browser.mjs';
+import { ask, endpointOf, makeDeployment, showDeployment, terminate } from './steps.mjs';
+
+const { WHARF_UI_WRITE: write } = process.env;
+const writing = { skip: write ? false : 'WHARF_UI_WRITE, a program that writes lines, is not given' };
 
 let browser;
 let tab;
@@ -56,14 +60,32 @@ test('the server orders and filters services, and the URL says how', async () =>
       'the one that uses the most comes first',
     );
   });
-  await page.getByLabel('Find by name', { exact: true }).fill('syst');
-  await eventually(async () => assert.match(page.url(), /q=syst/, 'what is searched for is in the URL'));
+  const named = () => table().locator('tbody td:first-child').allInnerTexts();
+  const all = await named();
+  assert.ok(
+    all.some((name) => !name.includes('syst')),
+    `there is a service to be left out: ${all}`,
+  );
+  const search = page.getByLabel('Find by name', { exact: true });
+  await search.fill('syst');
+  await page.waitForURL('**q=syst*');
   await eventually(async () => {
-    const names = await table().getByRole('row').getByRole('link').allInnerTexts();
-    assert.ok(names.includes('system'), 'what was searched for is found');
+    const names = await named();
+    assert.ok(names.includes('system'), `what was searched for is found: ${names}`);
+    assert.ok(
+      names.every((name) => name.includes('syst')),
+      `and nothing else: ${names}`,
+    );
   });
+  await search.fill('');
   await page.getByLabel('Kind', { exact: true }).selectOption({ label: 'Kind: Application' });
-  await eventually(async () => assert.match(page.url(), /f\.kind=application/, 'the filter is in the URL'));
+  await page.waitForURL('**f.kind=application*');
+  await eventually(async () => {
+    const kinds = await table().locator('tbody td:nth-child(2)').allInnerTexts();
+    assert.deepEqual([...new Set(kinds)], ['Application'], 'applications alone are listed');
+    const names = await named();
+    assert.ok(!names.includes('system'), `a deployment is none: ${names}`);
+  });
 });
 
 test('the page of a service draws lines, processor and memory over time', async () => {
@@ -121,10 +143,38 @@ test('the query behind a chart is shown as it can be sent', async () => {
   await page.keyboard.press('Escape');
 });
 
-test('a comparison with the day before is in the URL and in the legend', async () => {
-  await page.getByLabel('Compare', { exact: true }).selectOption({ label: 'Compare: a day before' });
-  await eventually(async () => assert.match(page.url(), /compare=day/));
+test('a comparison with the period before is in the URL and in the legend', async () => {
+  await page.goto('/services/system?from=now-1m&to=now&refresh=5');
   await settled(page);
+  await page.getByLabel('Compare', { exact: true }).selectOption({ label: 'Compare: the period before' });
+  await page.waitForURL('**compare=period*');
+  const chart = page.getByRole('figure', { name: 'Memory by container', exact: true });
+  await chart.scrollIntoViewIfNeeded();
+  // What is here for less than two minutes has nothing before.
+  await eventually(async () => {
+    const changes = await chart.getByRole('listitem').locator('.quiet').allInnerTexts();
+    assert.ok(changes.length > 0, 'the legend says by how much each changed');
+    for (const change of changes) assert.match(change, /^[+-]?[\d.,]+%$/);
+  }, 90_000);
+  clean(tab);
+});
+
+test('error lines of an application are on its page and counted in the list', writing, async () => {
+  const text = fresh('refused');
+  execFileSync(write, [`{"level":"error","message":"${text} by the bank"}`]);
+  await page.goto('/services?from=now-15m');
+  await page.getByLabel('Find by name', { exact: true }).fill('writer');
+  const row = table()
+    .getByRole('row')
+    .filter({ has: page.getByRole('link', { name: 'writer', exact: true }) });
+  await eventually(
+    async () => assert.match(await cell(row, 'Error lines'), /^[1-9]/, 'its line is counted'),
+    90_000,
+  );
+  await row.getByRole('link', { name: 'writer', exact: true }).click();
+  await page.waitForURL('**/services/writer?*');
+  const lines = page.getByRole('table', { name: 'Last error lines' });
+  await lines.getByText(`${text} by the bank`).first().waitFor();
   clean(tab);
 });
 
@@ -142,65 +192,23 @@ test('error lines of a service lead to all of them in Discover', async () => {
   assert.equal(params.get('from'), 'now-1h', 'and so is the span');
 });
 
-/** The status of an answer of the proxy; the endpoint's name need not be known to this machine. */
-function ask(endpoint) {
-  const { host, hostname, port } = new URL(endpoint);
-  const to = { host: new URL(platform.url).hostname, port, servername: hostname, headers: { host } };
-  return new Promise((done) => {
-    // Who answers is of no matter here: the directors' certificates are what other tests look at.
-    const sent = request(
-      { ...to, path: '/orders/_search', rejectUnauthorized: false, timeout: 5_000 },
-      (answer) => {
-        answer.resume();
-        done(answer.statusCode);
-      },
-    );
-    sent.on('error', () => done(0));
-    sent.on('timeout', () => sent.destroy());
-    sent.end();
-  });
-}
-
-async function planDone() {
-  await page.locator('.title-line .mark', { hasText: /Done|Failed|Cancelled/ }).waitFor({ timeout: 120_000 });
-  assert.equal((await page.locator('.title-line .mark').innerText()).trim(), 'Done', 'the plan ends well');
-}
-
-/** The page of a deployment of that name, which is made. */
-async function makeDeployment(name) {
-  await page.goto('/deployments/create');
-  await page.getByLabel('Name').fill(name);
-  await page.getByLabel('Memory of storage').selectOption({ label: '256 MiB' });
-  await page.getByRole('button', { name: 'Create deployment' }).click();
-  await page.waitForURL('**/plans/*');
-  await planDone();
-  await page.getByRole('link', { name, exact: true }).first().click();
-  await page.getByRole('heading', { name, level: 1 }).waitFor();
-}
-
 test('a service that answers errors is a finding of the overview, its page is one press away', async () => {
   const name = fresh('trouble');
-  await makeDeployment(name);
-  const endpoint = await page
-    .getByText(new RegExp(`^https://${name}\\.`))
-    .first()
-    .innerText();
-  // While its storage begins anew nobody is there to answer.
-  let failed = 0;
-  let asking = true;
-  const asked = (async () => {
-    while (asking) if ((await ask(endpoint)) >= 500) failed += 1;
-  })();
-  try {
-    await page.getByRole('button', { name: 'Restart' }).click();
-    await page.getByRole('dialog').getByRole('button', { name: 'Restart' }).click();
-    await page.waitForURL('**/plans/*');
-    await planDone();
-  } finally {
-    asking = false;
-    await asked;
-  }
-  assert.ok(failed >= 3, `requests are answered with errors during a restart: ${failed}`);
+  await makeDeployment(page, name);
+  const endpoint = await endpointOf(page, name);
+  // While no request is led to its storage there is nobody to answer.
+  await page.getByRole('button', { name: 'storage-0' }).first().click();
+  await page.getByRole('button', { name: 'Stop routing' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Stop routing' }).click();
+  await page.getByText('routing stopped').first().waitFor();
+  await eventually(async () =>
+    assert.ok((await ask(endpoint)) >= 500, 'a request is answered with an error'),
+  );
+  for (let more = 0; more < 5; more += 1) assert.ok((await ask(endpoint)) >= 500, 'and so is each after it');
+  await page.getByRole('button', { name: 'Start routing' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Start routing' }).click();
+  await page.getByText('routing stopped').first().waitFor({ state: 'detached' });
+  clean(tab);
 
   await page.goto('/');
   const finding = page.locator('.findings li').filter({ hasText: name }).filter({ hasText: 'with errors' });
@@ -224,11 +232,6 @@ test('a service that answers errors is a finding of the overview, its page is on
   await shoot(page, 'service-errors');
   clean(tab);
 
-  await page.goto('/deployments');
-  await page.getByRole('link', { name, exact: true }).click();
-  await page.getByRole('button', { name: 'More' }).click();
-  await page.getByRole('menuitem', { name: 'Terminate', exact: true }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Terminate' }).click();
-  await page.waitForURL('**/plans/*');
-  await planDone();
+  await showDeployment(page, name);
+  await terminate(page);
 });
