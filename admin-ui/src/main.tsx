@@ -12,6 +12,7 @@ import './theme/marks.css';
 import './theme/plan.css';
 import './theme/dialogs.css';
 import './theme/narrow.css';
+import './theme/contrast.css';
 import { hashKey } from './api/call';
 import { refusalOf } from './api/errors';
 import { retryAfter } from './api/wait';

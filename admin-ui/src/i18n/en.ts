@@ -408,6 +408,7 @@ export const en = {
     'Stops every instance and gives its memory back. Its data stays until it is restored or deleted.',
   'terminate.go': 'Terminate',
   'terminate.title': 'Terminate {name}',
+  'theme.contrast': 'High contrast',
   'theme.dark': 'Dark',
   'theme.light': 'Light',
   'theme.system': 'As the system',

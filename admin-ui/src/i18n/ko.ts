@@ -409,6 +409,7 @@ export const ko: Record<keyof typeof en, string> = {
     '모든 인스턴스를 멈추고 메모리를 돌려줍니다. 복원하거나 삭제할 때까지 데이터는 남습니다.',
   'terminate.go': '종료',
   'terminate.title': '{name} 종료',
+  'theme.contrast': '고대비 테마',
   'theme.dark': '어두운 테마',
   'theme.light': '밝은 테마',
   'theme.system': '시스템 설정',

@@ -1,25 +1,27 @@
-// Light, dark or as the system says. Not here: the colours themselves (`tokens.css`).
+// Light, dark, high contrast, or as the system says; kept by this browser. Not here: the colours
+// themselves (`tokens.css`). The page's own script does the same before anything is drawn (`index.html`).
 import { useSyncExternalStore } from 'react';
-
-export type Theme = 'system' | 'light' | 'dark';
+import { lookOf, type Theme, themeOf } from './look';
 
 const KEY = 'wharf.theme';
 const DARK = window.matchMedia('(prefers-color-scheme: dark)');
+const MORE = window.matchMedia('(prefers-contrast: more)');
+const FORCED = window.matchMedia('(forced-colors: active)');
 const listeners = new Set<() => void>();
 
 function read(): Theme {
-  const kept = localStorage.getItem(KEY);
-  return kept === 'light' || kept === 'dark' ? kept : 'system';
+  return themeOf(localStorage.getItem(KEY));
 }
 
 function apply(): void {
-  const theme = read();
-  const dark = theme === 'dark' || (theme === 'system' && DARK.matches);
-  document.documentElement.classList.toggle('pf-v6-theme-dark', dark);
+  const look = lookOf(read(), { dark: DARK.matches, more: MORE.matches, forced: FORCED.matches });
+  const { classList } = document.documentElement;
+  classList.toggle('pf-v6-theme-dark', look.dark);
+  classList.toggle('pf-v6-theme-high-contrast', look.contrast);
   for (const listener of listeners) listener();
 }
 
-DARK.addEventListener('change', apply);
+for (const wish of [DARK, MORE, FORCED]) wish.addEventListener('change', apply);
 
 export function setTheme(theme: Theme): void {
   if (theme === 'system') localStorage.removeItem(KEY);

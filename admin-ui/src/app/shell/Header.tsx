@@ -19,7 +19,9 @@ import { useRights, useSession } from '../../api/session';
 import { Platform } from '../../generated/wharf/v1/platform_pb';
 import { Sessions } from '../../generated/wharf/v1/sessions_pb';
 import { type MessageKey, useI18n } from '../../i18n/i18n';
-import { setTheme, type Theme, useTheme } from '../../theme/theme';
+import { THEMES } from '../../theme/look';
+import { setTheme, useTheme } from '../../theme/theme';
+import { THEME_WORDS } from './theme-words';
 
 // Not part of the first page: it asks another node, which may be away.
 // Without it the page goes on.
@@ -30,12 +32,6 @@ const LIVE: Record<LiveState, { word: MessageKey; about: MessageKey; look: strin
   live: { word: 'live.live', about: 'live.live.about', look: 'live-on' },
   waiting: { word: 'live.waiting', about: 'live.waiting.about', look: 'live-waiting' },
   asleep: { word: 'live.asleep', about: 'live.asleep.about', look: '' },
-};
-
-const THEMES: Record<Theme, MessageKey> = {
-  system: 'theme.system',
-  light: 'theme.light',
-  dark: 'theme.dark',
 };
 
 function Live() {
@@ -73,9 +69,9 @@ function Account({ onKeys }: { onKeys: () => void }) {
     >
       <DropdownGroup label={t('theme.title')} labelHeadingLevel="h2">
         <DropdownList>
-          {(Object.keys(THEMES) as Theme[]).map((one) => (
+          {THEMES.map((one) => (
             <DropdownItem key={one} isSelected={one === theme} onClick={() => setTheme(one)}>
-              {t(THEMES[one])}
+              {t(THEME_WORDS[one])}
             </DropdownItem>
           ))}
         </DropdownList>

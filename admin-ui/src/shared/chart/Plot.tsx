@@ -8,7 +8,7 @@ import { momentTexts, stepsOf, valueText } from './axis';
 import { faint, PREVIOUS, type SeriesLook } from './colours';
 import { type Frame, lonely, stackedValues, type Values } from './frame';
 import type { Unit } from './types';
-import { useLook } from './use-look';
+import { useHighContrast, useLook } from './use-look';
 
 /** What the page around it may tell a chart. */
 export interface PlotControl {
@@ -66,6 +66,7 @@ function reversedNow(looks: readonly SeriesLook[], kinds: string): SeriesLook[] 
 export default function Plot(props: PlotProps) {
   const { locale } = useI18n();
   const look = useLook();
+  const contrast = useHighContrast();
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   // What the chart reads while it draws or is pressed: it is not made anew for those.
@@ -80,6 +81,7 @@ export default function Plot(props: PlotProps) {
   const newest = useRef(data);
   newest.current = data;
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: in high contrast the tokens have other values
   useEffect(() => {
     const host = box.current;
     if (!host) return;
@@ -235,7 +237,7 @@ export default function Plot(props: PlotProps) {
       control.current = null;
       made.destroy();
     };
-  }, [look, looks, kinds, unit, height, stacked, bars, zooms, locale, control]);
+  }, [look, contrast, looks, kinds, unit, height, stacked, bars, zooms, locale, control]);
 
   const whole = props.range ? `${props.range.from} ${props.range.to}` : '';
   // biome-ignore lint/correctness/useExhaustiveDependencies: another span moves the axis over the same data

@@ -11,3 +11,10 @@ function subscribe(listener: () => void): () => void {
 export function useLook(): Look {
   return useSyncExternalStore(subscribe, lookNow);
 }
+
+/** Whether it is in high contrast: canvases read their colours anew. */
+export function useHighContrast(): boolean {
+  return useSyncExternalStore(subscribe, () =>
+    document.documentElement.classList.contains('pf-v6-theme-high-contrast'),
+  );
+}

@@ -4,7 +4,7 @@
 import type { EChartsCoreOption, EChartsType } from 'echarts/core';
 import { useEffect, useRef, useState } from 'react';
 import { useNearby } from '../chart/nearby';
-import { useLook } from '../chart/use-look';
+import { useHighContrast, useLook } from '../chart/use-look';
 import './echart.css';
 import { type Tokens, tokensNow } from './tokens';
 
@@ -49,6 +49,7 @@ export function EChart({ option, label, height, onPick }: EChartProps) {
   const [chart, setChart] = useState<EChartsType | null>(null);
   const near = useNearby(frame);
   const look = useLook();
+  const contrast = useHighContrast();
 
   useEffect(() => {
     if (!near || !box.current) return;
@@ -73,7 +74,7 @@ export function EChart({ option, label, height, onPick }: EChartProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: another theme has other colours
   useEffect(() => {
     chart?.setOption(whole(option, label), { notMerge: true });
-  }, [chart, option, label, look]);
+  }, [chart, option, label, look, contrast]);
 
   useEffect(() => {
     if (!chart || !onPick) return;
