@@ -24,6 +24,10 @@ interface ConfirmProps {
   busy: boolean;
   error: unknown;
   extra?: ReactNode;
+  /** The id of the form in it that the action sends: Enter in a field of it does, too. */
+  form?: string;
+  /** What is written in first, as a selector. */
+  focus?: string | undefined;
   onConfirm: () => void;
   onClose: () => void;
   children: ReactNode;
@@ -34,7 +38,13 @@ export function Confirm(props: ConfirmProps) {
   const [typed, setTyped] = useState('');
   const matches = !props.name || typed === props.name;
   return (
-    <Modal isOpen variant="small" onClose={props.onClose} aria-labelledby="confirm-title">
+    <Modal
+      isOpen
+      variant="small"
+      onClose={props.onClose}
+      aria-labelledby="confirm-title"
+      {...(props.focus ? { elementToFocus: props.focus } : {})}
+    >
       <ModalHeader
         title={props.title}
         labelId="confirm-title"
@@ -58,6 +68,7 @@ export function Confirm(props: ConfirmProps) {
         <ActionButton
           variant={props.danger ? 'danger' : 'primary'}
           isLoading={props.busy}
+          {...(props.form ? { type: 'submit' as const, form: props.form } : {})}
           whyNot={props.whyNot ?? (matches ? undefined : t('confirm.typeFirst'))}
           onClick={props.onConfirm}
         >

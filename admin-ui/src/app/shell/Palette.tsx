@@ -1,4 +1,5 @@
-// Jump to a page, a host, a deployment, a container. Things are searched by the server.
+// Jump to a page, a host, a deployment, a container, or to what is to be done with a deployment. Things
+// are searched by the server.
 import { Modal, ModalBody, TextInput } from '@patternfly/react-core';
 import { type KeyboardEvent, useDeferredValue, useState } from 'react';
 import { useNavigate } from 'react-router';
@@ -6,16 +7,46 @@ import { useCall } from '../../api/call';
 import { useRights } from '../../api/session';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { Containers } from '../../generated/wharf/v1/containers_pb';
-import { Deployments } from '../../generated/wharf/v1/deployments_pb';
-import { useT } from '../../i18n/i18n';
+import { type Deployment, Deployments } from '../../generated/wharf/v1/deployments_pb';
+import { type MessageKey, useT } from '../../i18n/i18n';
 import { containerPath } from '../../shared/names/paths';
+import { ASKED } from '../../shared/use-asked';
+import { THEMES } from '../../theme/look';
+import { setTheme } from '../../theme/theme';
 import { placesFor } from '../places';
+import { THEME_WORDS } from './theme-words';
+import { wishesOf } from './wish';
 
 interface Goal {
   id: string;
   label: string;
   kind: string;
-  to: string;
+  /** The path that it leads to, or what it does here. */
+  to: string | (() => void);
+}
+
+/** What can be done with a deployment, in the words of its buttons. */
+const ACTS = {
+  resize: 'resize.go',
+  restart: 'restart.go',
+  terminate: 'terminate.go',
+  restore: 'restore.go',
+  cancel: 'plan.cancel',
+} as const satisfies Record<string, MessageKey>;
+type Act = keyof typeof ACTS;
+
+/** Whether it can be done as things stand: the page of the deployment says of the others why not. */
+function canBe(act: Act, one: Deployment): boolean {
+  if (act === 'cancel') return one.pendingPlanId !== '';
+  if (one.pendingPlanId || one.deleting) return false;
+  if (act === 'restore') return one.terminated;
+  if (act === 'terminate') return !one.terminated && !one.systemOwned;
+  return !one.terminated;
+}
+
+function pathOf(act: Act, one: Deployment): string {
+  const page = act === 'cancel' ? `/plans/${one.pendingPlanId}` : `/deployments/${one.id}`;
+  return `${page}?${ASKED}=${act}`;
 }
 
 function containing(field: string, text: string) {
@@ -34,6 +65,14 @@ export function Palette({ onClose }: { onClose: () => void }) {
     Deployments.method.listDeployments,
     { options: containing('name', wanted) },
     { enabled: asks, keep: true },
+  );
+  const verbs = (Object.keys(ACTS) as Act[]).map((act) => ({ act, label: t(ACTS[act]) }));
+  const wishes = rights.manages ? wishesOf(wanted, verbs) : [];
+  const meant = wishes[0]?.name ?? '';
+  const candidates = useCall(
+    Deployments.method.listDeployments,
+    { options: meant ? containing('name', meant) : { pageSize: 6 } },
+    { enabled: wishes.length > 0, keep: true },
   );
   const seesHosts = asks && rights.seesPlatform;
   const hosts = useCall(
@@ -60,6 +99,25 @@ export function Palette({ onClose }: { onClose: () => void }) {
     });
   }
   if (asks) {
+    for (const theme of THEMES) {
+      const label = `${t('theme.title')}: ${t(THEME_WORDS[theme])}`;
+      if (!label.toLowerCase().includes(wanted.toLowerCase())) continue;
+      goals.push({ id: theme, label, kind: t('palette.action'), to: () => setTheme(theme) });
+    }
+    for (const { act, name } of wishes) {
+      // What is called exactly so comes before what is only called alike.
+      const found = [...(candidates.data?.deployments ?? [])]
+        .filter((one) => one.name.includes(name) && canBe(act, one))
+        .sort((a, b) => Number(b.name === name) - Number(a.name === name));
+      for (const one of found) {
+        goals.push({
+          id: `${act} ${one.id}`,
+          label: `${t(ACTS[act])}: ${one.name}`,
+          kind: t('palette.action'),
+          to: pathOf(act, one),
+        });
+      }
+    }
     for (const one of deployments.data?.deployments ?? []) {
       goals.push({
         id: one.id,
@@ -84,7 +142,8 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const go = (goal: Goal | undefined) => {
     if (!goal) return;
     onClose();
-    void navigate(goal.to);
+    if (typeof goal.to === 'string') void navigate(goal.to);
+    else goal.to();
   };
   const press = (event: KeyboardEvent) => {
     if (event.key === 'ArrowDown') setChosen(Math.min(at + 1, goals.length - 1));

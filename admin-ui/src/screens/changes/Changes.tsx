@@ -51,7 +51,7 @@ export default function Changes() {
   const t = useT();
   const [params, setParams] = useSearchParams();
   const what = params.get('what') ?? 'containers';
-  const span = params.get('span') ?? '24h';
+  const span = params.get('span') ?? '1h';
   const now = useNow(MINUTE);
   const minutes = SPANS[span]?.minutes ?? 0;
   // To the minute: a request that is another one each second would be kept each second.

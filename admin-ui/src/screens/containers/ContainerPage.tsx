@@ -13,7 +13,7 @@ import { PageHead } from '../../shared/PageHead';
 import { Mark } from '../../shared/status/Mark';
 import { ContainerMark } from '../../shared/status/marks';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
-import { useTimeRange } from '../../shared/time/useTimeRange';
+import { type TimeDefaults, useTimeRange } from '../../shared/time/useTimeRange';
 import { ContainerChanges } from './ContainerChanges';
 import { ContainerCharts } from './ContainerCharts';
 import { ContainerEnd, ContainerFacts } from './ContainerFacts';
@@ -22,7 +22,8 @@ import { LINES, ofContainer, wordsOf } from './queries';
 const TABS = ['overview', 'logs', 'changes'] as const;
 type TabName = (typeof TABS)[number];
 
-const DEFAULTS = { from: 'now-1h', to: 'now', refresh: 30 };
+/** Whether it is more than yesterday is what one comes for. */
+const DEFAULTS: TimeDefaults = { from: 'now-1h', to: 'now', refresh: 30, compare: 'day' };
 
 export default function ContainerPage() {
   const t = useT();

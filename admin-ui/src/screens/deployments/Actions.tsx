@@ -15,6 +15,7 @@ import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { DataState } from '../../shared/DataState';
 import { Preview } from '../../shared/plan/Preview';
+import { useAsked } from '../../shared/use-asked';
 import { ResizeDialog } from './ResizeDialog';
 
 type Action = 'resize' | 'restart' | 'terminate' | 'restore' | 'delete' | 'resetPassword';
@@ -98,6 +99,15 @@ export function Actions({ deployment }: { deployment: Deployment }) {
   const whyNotOwn = whyNot ?? (deployment.systemOwned ? t('why.system') : undefined);
   const whyNotStopped = whyNot ?? (deployment.terminated ? t('why.terminated') : undefined);
   const whyNotReset = !rights.administers ? t('why.admin') : whyNotStopped;
+  useAsked(true, (what) => {
+    if (what === 'resize' || what === 'restart') {
+      if (!whyNotStopped) setAction(what);
+    } else if (what === 'terminate' && !deployment.terminated) {
+      if (!whyNotOwn) setAction(what);
+    } else if (what === 'restore' && deployment.terminated && !whyNot) {
+      setAction(what);
+    }
+  });
   const item = (what: Action, label: MessageKey, why: string | undefined, danger = false) => (
     <DropdownItem
       isAriaDisabled={why !== undefined}

@@ -41,13 +41,15 @@ export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; 
       title={t('resize.title', { name: deployment.name })}
       action={t('resize.go')}
       whyNot={differs ? undefined : t('resize.same')}
+      form="resize"
+      focus={deployment.resources[0] ? `#resize-${deployment.resources[0].kind}` : undefined}
       busy={resize.isPending}
       error={resize.error}
       extra={<ApiRequest method={Deployments.method.resizeDeployment} input={wish} plain />}
       onConfirm={() => resize.mutate({ ...wish, mutation: mutation(deployment.version) })}
       onClose={onClose}
     >
-      <div className="stack">
+      <form id="resize" className="stack" onSubmit={(event) => event.preventDefault()}>
         <p>{t('resize.about')}</p>
         {deployment.resources.map((resource) => {
           const limits = template.data?.resources.find(
@@ -81,7 +83,7 @@ export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; 
             {(answer) => (answer.preview ? <Preview preview={answer.preview} /> : null)}
           </DataState>
         ) : null}
-      </div>
+      </form>
     </Confirm>
   );
 }

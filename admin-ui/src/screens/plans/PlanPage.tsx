@@ -22,6 +22,7 @@ import { PlanLog } from '../../shared/plan/PlanLog';
 import { Preview } from '../../shared/plan/Preview';
 import { Steps } from '../../shared/plan/Steps';
 import { KINDS, PlanMark, planGoesOn } from '../../shared/status/marks';
+import { useAsked } from '../../shared/use-asked';
 import { Clock, Lasted } from '../../shared/When';
 
 /** What it wants to be different from its parent, or from another plan of the deployment. */
@@ -133,6 +134,9 @@ export default function PlanPage() {
   const plan = query.data;
   const goesOn = plan ? planGoesOn(plan.status) : false;
   const whyNot = rights.manages ? undefined : t('why.manager');
+  useAsked(plan !== undefined, (what) => {
+    if (what === 'cancel' && goesOn && !plan?.cancelling && !whyNot) setAsking(what);
+  });
   return (
     <>
       <PageHead
