@@ -14,6 +14,7 @@ import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
+import { saveFile } from '../../shared/files/save';
 import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
@@ -37,7 +38,7 @@ import { Grid, heightOf } from './Grid';
 import { compact, put, roomFor, step } from './layout';
 import { Faults, NewDashboard } from './NewDashboard';
 import { SHIPPED_WORDS } from './names';
-import { PanelBox, saveFile } from './PanelBox';
+import { PanelBox } from './PanelBox';
 import { titled } from './query';
 import { useChosen, Variables } from './Variables';
 
@@ -266,15 +267,17 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
                   onClick={() =>
                     saveFile(
                       `${name}.json`,
-                      `${JSON.stringify(
-                        {
-                          title: shown.title,
-                          description: shown.description,
-                          ...(JSON.parse(writeDocument(document)) as object),
-                        },
-                        null,
-                        2,
-                      )}\n`,
+                      [
+                        `${JSON.stringify(
+                          {
+                            title: shown.title,
+                            description: shown.description,
+                            ...(JSON.parse(writeDocument(document)) as object),
+                          },
+                          null,
+                          2,
+                        )}\n`,
+                      ],
                       'application/json',
                     )
                   }

@@ -1,5 +1,6 @@
 // The answer to a panel's search → what a renderer draws: values along time, or rows. Pure.
 import type { SearchAnswer } from '../../api/monitor';
+import { line } from '../../shared/files/csv';
 import {
   type Bucket,
   bucketsOf,
@@ -314,13 +315,6 @@ export function tableOf(panel: Panel, frame: Frame): { heads: string[]; rows: Ce
   };
 }
 
-/** As RFC 4180 has it; a cell that a spreadsheet would run is text. */
 export function csvOf(table: { heads: string[]; rows: Cell[][] }): string {
-  const cell = (value: Cell) => {
-    if (value === null) return '';
-    if (typeof value === 'number') return String(value);
-    const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  return [table.heads, ...table.rows].map((row) => `${row.map(cell).join(',')}\r\n`).join('');
+  return [table.heads, ...table.rows].map(line).join('');
 }

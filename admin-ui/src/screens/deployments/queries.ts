@@ -10,8 +10,10 @@ import {
   TIME,
   termFilter,
   terms,
+  termsFilter,
   textOf,
 } from '../../shared/search/build';
+import { ERROR_LEVELS } from '../../shared/search/discover-link';
 
 export const LINES = ['logs-docker.container-default'];
 const INSTANCE = 'wharf.instance.name';
@@ -53,8 +55,6 @@ export function deploymentMetrics(deploymentId: string): Record<DeploymentMetric
   };
 }
 
-const ERROR_LEVELS = ['error', 'critical', 'fatal', 'emergency'];
-
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
@@ -69,7 +69,7 @@ export function lastErrorsBody(instanceIds: readonly string[], size: number, now
     track_total_hits: false,
     query: all([
       { terms: { 'wharf.instance.id': [...instanceIds] } },
-      { terms: { 'log.level': ERROR_LEVELS } },
+      termsFilter('log.level', ERROR_LEVELS),
       rangeOf({ from: to - DAY_MS, to }),
     ]),
     aggs: {

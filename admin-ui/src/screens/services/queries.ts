@@ -28,7 +28,7 @@ import {
   textOf,
   wholeBuckets,
 } from '../../shared/search/build';
-import { allOf, fieldIs } from '../../shared/search/discover-link';
+import { allOf, ERROR_LEVELS, fieldIs } from '../../shared/search/discover-link';
 
 export const ACCESS = 'logs-wharf.access-default';
 export const LINES = 'logs-docker.container-default';
@@ -38,7 +38,6 @@ const APPLICATION = 'service.name';
 const STATUS = 'http.response.status_code';
 const DURATION = 'event.duration';
 const LEVEL = 'log.level';
-const ERRORS = ['error', 'critical', 'fatal', 'emergency'];
 const NS_PER_MS = 1_000_000;
 /** Lines and requests that are shown on the page. */
 const LAST = 10;
@@ -99,7 +98,7 @@ export function linesBody(filter: JsonObject, range: Buckets): JsonObject {
     query: all([filter, rangeOf(range)]),
     aggs: {
       over: dateHistogram(range, {
-        errors: filtered(termsFilter(LEVEL, ERRORS)),
+        errors: filtered(termsFilter(LEVEL, ERROR_LEVELS)),
         warnings: filtered(termsFilter(LEVEL, ['warn', 'warning'])),
       }),
     },
@@ -121,7 +120,7 @@ export function errorLinesBody(filter: JsonObject, range: Span): JsonObject {
     size: LAST,
     track_total_hits: true,
     _source: [TIME, 'message', LEVEL, 'container.name', 'host.name', 'log.logger'],
-    query: all([filter, termsFilter(LEVEL, ERRORS), rangeOf(range)]),
+    query: all([filter, termsFilter(LEVEL, ERROR_LEVELS), rangeOf(range)]),
     sort: [{ [TIME]: { order: 'desc' } }, { 'log.offset': { order: 'desc', unmapped_type: 'long' } }],
   };
 }

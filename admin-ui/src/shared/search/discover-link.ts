@@ -17,10 +17,11 @@ export interface DiscoverLink {
 
 export const LOGS: readonly string[] = ['logs-*'];
 
-const LEVELS = ['error', 'critical', 'fatal', 'emergency'];
+/** As the storage has them: collectors write one word for all spellings of a level. */
+export const ERROR_LEVELS: readonly string[] = ['error', 'critical', 'fatal', 'emergency'];
 
 /** Lines that tell of an error. */
-export const LEVEL_IS_ERROR = `log.level:(${LEVELS.join(' OR ')})`;
+export const LEVEL_IS_ERROR = `log.level:(${ERROR_LEVELS.join(' OR ')})`;
 
 export function discoverLink(link: DiscoverLink): string {
   const params = new URLSearchParams();
