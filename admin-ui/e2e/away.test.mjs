@@ -81,7 +81,10 @@ test('all is there again when it answers', { skip }, async () => {
   const rows = page.getByRole('table', { name: 'Documents' }).locator('tbody tr[data-document]');
   await rows.first().waitFor({ timeout: TOLD_MS });
   await page.goto('/');
-  await page.getByRole('figure', { name: 'Memory in use by zone' }).locator('canvas').waitFor({ timeout: TOLD_MS });
+  await page
+    .getByRole('figure', { name: 'Memory in use by zone' })
+    .locator('canvas')
+    .waitFor({ timeout: TOLD_MS });
   const lacks = page.getByText('The storage of the platform does not answer');
   await lacks.first().waitFor({ state: 'detached', timeout: TOLD_MS });
   await page.locator('.title-line .mark', { hasText: /^Healthy$/ }).waitFor({ timeout: TOLD_MS });

@@ -9,13 +9,11 @@ import {
   docker,
   endpointOf,
   HOSTS,
-  makeDeployment,
   needsHosts,
   planEnds,
   runApplication,
   SMALL,
   showDeployment,
-  terminate,
 } from './steps.mjs';
 
 const skip = needsHosts(2);

@@ -37,7 +37,11 @@ async function sound(name) {
 test('the overview says that nothing runs yet, and what the platform lacks', async () => {
   await page.goto('/');
   await page.locator('.title-line .mark', { hasText: 'Not healthy' }).waitFor({ timeout: TOLD_MS });
-  await page.locator('.findings li').first().getByText(/^What to do: /).waitFor();
+  await page
+    .locator('.findings li')
+    .first()
+    .getByText(/^What to do: /)
+    .waitFor();
   await page.getByText('The storage of the platform does not answer').first().waitFor({ timeout: TOLD_MS });
   await sound('overview');
 });
@@ -89,6 +93,9 @@ test('a deployment is refused beforehand: no host has room', async () => {
   await page.goto('/deployments/create');
   await page.getByLabel('Name').fill('orders');
   await page.getByText('It would be refused').waitFor();
-  await page.getByText(/no allocator has room for/).first().waitFor();
+  await page
+    .getByText(/no allocator has room for/)
+    .first()
+    .waitFor();
   await sound('deployment-new');
 });

@@ -1,7 +1,7 @@
 // One instance of a deployment: why it lies there, what it uses, what can be done with it.
-import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { clean, enter, launch, presses, settled, shoot } from './browser.mjs';
+import { clean, enter, launch, settled, shoot } from './browser.mjs';
+import { containerNamed, HOSTS, needsHosts } from './steps.mjs';
 
 let browser;
 let tab;
@@ -13,20 +13,12 @@ before(async () => {
 });
 after(() => browser?.close());
 
-test('why an instance lies there, and why not elsewhere, takes two presses from the first page', async () => {
-  await page.goto('/');
+test('why an instance lies there, and why not elsewhere, is in the URL', async () => {
+  await page.goto('/deployments/system');
   await settled(page);
-  const pressed = presses();
-  await pressed.on(
-    page
-      .getByRole('table', { name: 'Most memory' })
-      .getByRole('link', { name: 'system', exact: true })
-      .first(),
-  );
-  await pressed.on(page.getByRole('table', { name: 'Instances' }).getByRole('button', { name: 'storage-0' }));
+  await page.getByRole('table', { name: 'Instances' }).getByRole('button', { name: 'storage-0' }).click();
   const table = page.getByRole('table', { name: 'Why there, and why not elsewhere' });
   await table.getByText('lies here').waitFor();
-  assert.equal(pressed.count, 2, 'two presses, as the table of tasks allows');
   await page.waitForURL('**instance=*');
   await page.reload();
   await table.getByText('lies here').waitFor();
@@ -44,18 +36,39 @@ test('charts of a deployment have a line for each instance', async () => {
   clean(tab);
 });
 
-test('a move is foretold before it is ordered', async () => {
-  await page.goto('/deployments/system');
+async function maintenance(host, begins) {
+  await page.goto(`/hosts/${host}`);
   await settled(page);
-  await page.getByRole('button', { name: 'storage-0' }).first().click();
-  const move = page.getByRole('button', { name: 'Move', exact: true });
-  await move.waitFor();
-  await move.click();
-  const dialog = page.getByRole('dialog', { name: 'Move storage-0' });
-  // Where it would go, or that there is no other place: both are the director's words.
-  await dialog.locator('[data-testid="preview"], .refused').first().waitFor();
-  await page.keyboard.press('Escape');
-  tab.faults.length = 0;
+  await page.getByRole('button', { name: begins ? 'Begin maintenance' : 'End maintenance' }).click();
+  await page.getByRole('button', { name: begins ? 'End maintenance' : 'Begin maintenance' }).waitFor();
+}
+
+test('a move that no other host takes is refused beforehand, with what each says', {
+  skip: needsHosts(2),
+}, async () => {
+  const { host } = containerNamed('-system-storage-0');
+  const others = HOSTS.filter((one) => one !== host);
+  for (const one of others) await maintenance(one, true);
+  try {
+    await page.goto('/deployments/system');
+    await settled(page);
+    await page.getByRole('button', { name: 'storage-0' }).first().click();
+    await page.getByRole('button', { name: 'Move', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: 'Move storage-0' });
+    await dialog
+      .getByText(/no allocator has room|no host takes it now/)
+      .first()
+      .waitFor();
+    for (const one of others) {
+      const reason = new RegExp(`${one}: .*maintenance`);
+      await dialog.getByText(reason).first().waitFor();
+    }
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+  } finally {
+    for (const one of others) await maintenance(one, false);
+  }
+  clean(tab);
 });
 
 test('routing to an instance is stopped and started again', async () => {

@@ -2,7 +2,12 @@
 // would be lost.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { clean, enter, launch, settled, shoot } from './browser.mjs';
+import { clean, enter, eventually, fresh, launch, settled, shoot } from './browser.mjs';
+import { docker, HOSTS, needsHosts, runApplication } from './steps.mjs';
+
+/** So many more than a platform with few applications has on a host. */
+const PILE = 24;
+const SOON = 90_000;
 
 let browser;
 let tab;
@@ -89,27 +94,51 @@ test('colour and deployment are kept in the URL', async () => {
 });
 
 test('a lost host takes its instances, and the directors say where they would go', async () => {
+  await page.goto('/hosts?sort=instances+desc');
+  await settled(page);
+  const hosts = await page
+    .getByRole('table', { name: 'Hosts of the platform' })
+    .getByRole('link')
+    .allInnerTexts();
+  const [lost] = hosts;
+  await go(`/hosts/${lost}`);
+  const lying = page.getByRole('table', { name: 'Instances' }).locator('tbody tr');
+  await lying.first().waitFor();
+  const count = await lying.count();
+  assert.ok(count >= 2, `the fullest host has the instances of the system deployment at least: ${count}`);
   await go('/placement');
-  const choice = page.getByLabel('Host or zone that is lost');
-  const hosts = await choice.locator('option').allInnerTexts();
-  await choice.selectOption({ label: hosts.find((label) => label.startsWith('Lose host')) ?? '' });
+  await page.getByLabel('Host or zone that is lost').selectOption({ label: `Lose host ${lost}` });
   await page.waitForURL('**lose=host*');
   const answer = page.getByTestId('what-if');
-  await answer.getByText(/^With .* go \d+ instances of \d+ deployments\.$/).waitFor();
+  await answer.getByText(new RegExp(`^With ${lost} go ${count} instances of \\d+ deployments\\.$`)).waitFor();
   await answer.getByText(/They need .*; the other hosts have .* to hand out\./).waitFor();
-  await answer
-    .getByRole('table', { name: 'Where its instances would go' })
-    .locator('tbody tr')
-    .first()
-    .waitFor();
+  const moves = answer.getByRole('table', { name: 'Where its instances would go' }).locator('tbody tr');
+  await eventually(async () => assert.equal(await moves.count(), count, 'each instance has a row'));
+  for (const row of await moves.allInnerTexts()) {
+    const goes = hosts.slice(1).some((host) => row.includes(host));
+    assert.ok(goes || row.includes('nowhere'), `it says where, or that there is no place: ${row}`);
+  }
+  if (hosts.length === 1) {
+    assert.equal(await moves.filter({ hasText: 'nowhere' }).count(), count, 'there is no other host');
+  }
   clean(tab);
 });
 
-test('concentration is told in words', async () => {
+test('what piles up on a host is told in words while it does', { skip: needsHosts(2) }, async () => {
+  const [, crowded] = HOSTS;
+  const told = page.locator('.findings li').filter({ hasText: 'Piled up' }).filter({ hasText: crowded });
   await go('/placement');
-  await page
-    .getByText(/Spread out|Piled up|In one place/)
-    .first()
-    .waitFor();
+  await page.locator('.findings li').first().waitFor();
+  assert.equal(await told.count(), 0, 'nothing is piled up there yet');
+  const project = fresh('crowd');
+  const names = Array.from({ length: PILE }, (_, at) => `one${at}`);
+  try {
+    for (const name of names) runApplication(crowded, project, name, 'sleep 3600');
+    await told.waitFor({ timeout: SOON });
+    await told.getByRole('link', { name: 'Show host' }).waitFor();
+  } finally {
+    docker(crowded, 'rm', '-f', ...names.map((name) => `${project}-${name}`));
+  }
+  await told.waitFor({ state: 'detached', timeout: SOON });
   clean(tab);
 });

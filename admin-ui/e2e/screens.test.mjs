@@ -5,7 +5,9 @@ import { after, before, test } from 'node:test';
 import { AxeBuilder } from '@axe-core/playwright';
 import { clean, enter, launch, open, settled, shoot, still, theme } from './browser.mjs';
 
-const THEMES = ['light', 'dark'];
+const THEMES = ['light', 'dark', 'contrast'];
+/** Pictures are of these. */
+const SHOWN = ['light', 'dark'];
 
 let browser;
 let tab;
@@ -76,14 +78,23 @@ const routes = [
   ['no-such-page', '/no/such/page'],
 ];
 
-async function checked(name) {
+/** In high contrast text has 7 : 1, elsewhere 4.5 : 1. */
+async function checked(name, look) {
   await still(page);
-  const found = await new AxeBuilder({ page }).analyze();
+  const axe = new AxeBuilder({ page });
+  if (look === 'contrast') axe.options({ rules: { 'color-contrast-enhanced': { enabled: true } } });
+  const found = await axe.analyze();
   assert.deepEqual(
     found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.html).join(' ')}`),
     [],
-    `axe finds nothing on ${name}`,
+    `axe finds nothing on ${name} (${look})`,
   );
+}
+
+/** Checked, and kept as a picture. */
+async function seen(name, look) {
+  await checked(name, look);
+  if (SHOWN.includes(look)) await shoot(page, `${name}-${look}`);
 }
 
 before(async () => {
@@ -94,53 +105,236 @@ before(async () => {
 after(() => browser?.close());
 
 for (const [name, path] of routes) {
-  test(`${name} passes axe in both themes and writes nothing to the console`, async () => {
+  test(`${name} passes axe in every theme and writes nothing to the console`, async () => {
     await page.goto(typeof path === 'string' ? path : await path());
     await settled(page);
     for (const look of THEMES) {
       await theme(page, look);
-      await checked(`${name} (${look})`);
-      await shoot(page, `${name}-${look}`);
+      await seen(name, look);
+    }
+    clean(tab);
+  });
+}
+
+const press = (name, exact = true) => page.getByRole('button', { name, exact }).first().click();
+const dialog = () => page.getByRole('dialog');
+
+/** What opens over a page: its name, the page, how it is opened, and whether Escape closes it. */
+const overlays = [
+  [
+    'palette',
+    '/deployments',
+    async () => {
+      await page.keyboard.press('Control+k');
+      await page.getByRole('combobox', { name: 'Search or jump to…' }).fill('restart');
+      await page
+        .getByRole('option', { name: /^Restart: / })
+        .first()
+        .waitFor();
+    },
+  ],
+  [
+    'keys',
+    '/deployments',
+    async () => {
+      await press('Keyboard shortcuts');
+      await dialog().getByText('Single-letter keys').waitFor();
+    },
+  ],
+  [
+    'api-request',
+    '/deployments',
+    async () => {
+      await press('Show API request');
+      await dialog().locator('pre').waitFor();
+    },
+  ],
+  [
+    'account-menu',
+    '/deployments',
+    async () => {
+      await press('Account menu');
+      await page.getByRole('menuitem', { name: 'Log out' }).waitFor();
+    },
+  ],
+  [
+    'deployment-menu',
+    '/deployments/system',
+    async () => {
+      await press('More');
+      await page.getByRole('menuitem', { name: 'Delete' }).waitFor();
+    },
+  ],
+  [
+    'deployment-resize',
+    '/deployments/system',
+    async () => {
+      await press('Resize');
+      await dialog().getByLabel('Memory of storage').waitFor();
+    },
+  ],
+  [
+    'deployment-restart',
+    '/deployments/system',
+    async () => {
+      await press('Restart');
+      await dialog().getByTestId('preview').waitFor();
+    },
+  ],
+  [
+    'host-vacate',
+    one('/hosts?sort=instances+desc', 'Hosts of the platform'),
+    async () => {
+      await press('Vacate');
+      await dialog().getByLabel('The host is down for good').check();
+      await dialog()
+        .getByLabel(/^Type .* to confirm$/)
+        .waitFor();
+      await dialog().getByRole('table', { name: 'What would move' }).waitFor();
+    },
+  ],
+  [
+    'user-create',
+    '/access',
+    async () => {
+      await press('Create user');
+      await dialog().getByLabel('New password').waitFor();
+    },
+  ],
+  [
+    'token-create',
+    '/access?tab=tokens',
+    async () => {
+      await press('Create token');
+      await dialog().getByLabel('What it is for').waitFor();
+    },
+  ],
+  [
+    'setting-edit',
+    '/settings?q=placement.move_budget',
+    async () => {
+      await press('Edit placement.move_budget');
+      await dialog().getByLabel('Value').waitFor();
+    },
+  ],
+  [
+    'watch-menu',
+    '/alerts?tab=watches',
+    async () => {
+      await press('Actions for disk-full');
+      await page.getByRole('menuitem', { name: /Delete/ }).waitFor();
+    },
+  ],
+  [
+    'run-of-a-watch',
+    '/alerts?tab=history',
+    async () => {
+      await page.getByRole('table', { name: 'Runs of watches' }).locator('tbody button').first().click();
+      await page.getByRole('region', { name: 'Run of a watch' }).waitFor();
+    },
+  ],
+  [
+    'channel-create',
+    '/alerts?tab=channels',
+    async () => {
+      await press('Create channel');
+      await dialog().getByLabel('Address').waitFor();
+    },
+  ],
+  [
+    'dashboard-create',
+    '/dashboards',
+    async () => {
+      await press('New dashboard');
+      await dialog().getByLabel('Title').waitFor();
+    },
+  ],
+  [
+    'query',
+    '/services/system',
+    async () => {
+      await page.getByRole('button', { name: 'Show query', exact: false }).first().click();
+      await dialog().locator('pre').waitFor();
+    },
+  ],
+  [
+    'saved-views',
+    '/discover?index=logs-*',
+    async () => {
+      await page.getByRole('button', { name: /^Saved views/ }).click();
+      await page.getByRole('button', { name: 'Save as…' }).waitFor();
+    },
+  ],
+];
+
+for (const [name, path, show] of overlays) {
+  test(`${name} passes axe in every theme while it is open`, async () => {
+    for (const look of THEMES) {
+      await page.goto(typeof path === 'string' ? path : await path());
+      await settled(page);
+      await theme(page, look);
+      await show();
+      await seen(name, look);
+      await page.keyboard.press('Escape');
     }
     clean(tab);
   });
 }
 
 for (const look of THEMES) {
-  test(`dialogs pass axe in the ${look} theme`, async () => {
-    await theme(page, look);
-    await page.goto('/deployments');
-    await settled(page);
-    await page.keyboard.press('Control+k');
-    await page.getByRole('option').first().waitFor();
-    await checked(`the palette (${look})`);
-    await shoot(page, `palette-${look}`);
-    await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: 'Show API request' }).click();
-    await page.getByRole('dialog').locator('pre').waitFor();
-    await checked(`the API request (${look})`);
-    await shoot(page, `api-request-${look}`);
-    await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: 'Account menu' }).click();
-    await page.getByRole('menuitem', { name: 'Log out' }).waitFor();
-    await checked(`the account menu (${look})`);
-    await page.keyboard.press('Escape');
-    clean(tab);
-  });
-
   test(`the log-in page passes axe in the ${look} theme`, async () => {
-    const other = await open(browser, { colorScheme: look });
+    const other = await open(browser, look === 'contrast' ? { contrast: 'more' } : { colorScheme: look });
     const mine = page;
     page = other.page;
     await page.goto('/login');
     await page.getByRole('button', { name: 'Log in' }).waitFor();
-    await checked(`log-in (${look})`);
-    await shoot(page, `login-${look}`);
+    const high = await page.evaluate(() =>
+      document.documentElement.classList.contains('pf-v6-theme-high-contrast'),
+    );
+    assert.equal(high, look === 'contrast', 'who asks the system for more contrast has it at once');
+    await seen('login', look);
     clean(other);
     page = mine;
     await other.context.close();
   });
 }
+
+test('high contrast is chosen in the menu and by the palette, and kept by the browser', async () => {
+  const has = () =>
+    page.evaluate(() => document.documentElement.classList.contains('pf-v6-theme-high-contrast'));
+  await page.evaluate(() => localStorage.removeItem('wharf.theme'));
+  await page.goto('/hosts');
+  await settled(page);
+  assert.equal(await has(), false, 'it is not there unasked');
+  await press('Account menu');
+  await page.getByRole('menuitem', { name: 'High contrast' }).click();
+  assert.equal(await has(), true, 'the menu turns it on');
+  await page.reload();
+  await settled(page);
+  assert.equal(await has(), true, 'a reload keeps it');
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox', { name: 'Search or jump to…' }).fill('theme');
+  await page.getByRole('option', { name: /^Theme: As the system/ }).click();
+  assert.equal(await has(), false, 'the palette turns it off');
+  clean(tab);
+});
+
+test('colours that the system forces leave everything to be seen', async () => {
+  const other = await enter(browser, '/', { forcedColors: 'active', colorScheme: 'dark' });
+  const bars = other.page.locator('.bar > span').first();
+  await bars.waitFor({ state: 'attached' });
+  const colours = await bars.evaluate((bar) => [
+    getComputedStyle(bar).backgroundColor,
+    getComputedStyle(bar.parentElement).backgroundColor,
+  ]);
+  assert.notEqual(colours[0], colours[1], 'a bar is told from its track');
+  const here = other.page.locator('.side a[aria-current="page"]');
+  const outline = await here.evaluate((link) => getComputedStyle(link).outlineStyle);
+  assert.equal(outline, 'solid', 'the entry of the page that is shown has an edge');
+  await shoot(other.page, 'overview-forced-colours');
+  clean(other);
+  await other.context.close();
+});
 
 test('a phone shows every screen without sideways scrolling of the page', async () => {
   await page.setViewportSize({ width: 390, height: 844 });

@@ -65,7 +65,8 @@ async function order() {
   await dialog.waitFor({ state: 'detached' });
 }
 
-const last = () => page.locator('.card').filter({ has: page.getByRole('table', { name: 'Vacate', exact: true }) });
+const last = () =>
+  page.locator('.card').filter({ has: page.getByRole('table', { name: 'Vacate', exact: true }) });
 
 async function endMaintenance() {
   await page.getByRole('button', { name: 'End maintenance' }).click();
@@ -105,14 +106,19 @@ test('a vacate is followed until nothing lies there', { skip }, async () => {
   await toEmptied();
   await order();
   await last().getByText('Done').first().waitFor({ timeout: VACATE_MS });
-  await last().getByText(/^(\d+) of \1 moved/).waitFor();
+  await last()
+    .getByText(/^(\d+) of \1 moved/)
+    .waitFor();
   await shoot(page, 'host-vacated');
   assert.equal(containerNamed(`${name}-storage-0`).host, stays, 'it runs on the other host');
   const again = page.getByRole('button', { name: 'Vacate', exact: true });
   assert.equal(await again.getAttribute('data-why-not'), 'No instance lies here');
   const list = page.getByRole('table', { name: 'Vacates' });
   await list.getByRole('row', { name: /Done/ }).first().waitFor();
-  await list.getByRole('row', { name: /Cancelled/ }).first().waitFor();
+  await list
+    .getByRole('row', { name: /Cancelled/ })
+    .first()
+    .waitFor();
   await endMaintenance();
   await page.locator('.title-line .mark', { hasText: 'Connected' }).waitFor();
   clean(tab);
