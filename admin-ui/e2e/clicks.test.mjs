@@ -131,7 +131,7 @@ task('restart a deployment', 3, async (press) => {
 
 test('a plan that waits is cancelled: at most 3 presses', { skip }, async () => {
   const late = fresh('late');
-  const allocators = HOSTS.map((host) => [host, containerNamed('-allocator', [host]).name]);
+  const allocators = HOSTS.map((host) => [host, containerNamed('-allocator', { hosts: [host] }).name]);
   await page.goto('/deployments/create');
   await page.getByLabel('Name').fill(late);
   await page.getByLabel('Memory of storage').selectOption({ label: SMALL });
@@ -268,6 +268,7 @@ test('a watch and a deployment in trouble are there for the rest', { skip }, asy
   // Killed, it is started anew and its end is kept; stopped, it answers nobody.
   docker(store.host, 'kill', store.name);
   await page.getByText('ended with code 137').first().waitFor({ timeout: SOON });
+  await page.locator('.title-line .mark', { hasText: /^Healthy$/ }).waitFor({ timeout: SOON });
   const again = await eventually(() => containerNamed(`${deployment}-storage-0`));
   docker(again.host, 'kill', '-s', 'STOP', again.name);
   await page.locator('.title-line .mark', { hasText: 'Unhealthy' }).waitFor({ timeout: SOON });

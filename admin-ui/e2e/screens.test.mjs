@@ -1,9 +1,11 @@
-// Every route in both themes: no finding of axe, no breach of the content security policy, nothing on
-// the console, and a picture of it where pictures are asked for.
+// Every route and what opens over it, in every theme: no finding of axe, no breach of the content security
+// policy, nothing on the console, and a picture of it where pictures are asked for. One deployment is in
+// trouble, for that is when pages are looked at.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { AxeBuilder } from '@axe-core/playwright';
-import { clean, enter, launch, open, settled, shoot, still, theme } from './browser.mjs';
+import { clean, enter, eventually, launch, open, settled, shoot, still, theme } from './browser.mjs';
+import { containerNamed, docker, makeDeployment, needsHosts } from './steps.mjs';
 
 const THEMES = ['light', 'dark', 'contrast'];
 /** Pictures are of these. */
@@ -97,12 +99,35 @@ async function seen(name, look) {
   if (SHOWN.includes(look)) await shoot(page, `${name}-${look}`);
 }
 
+const TROUBLED = /\bbilling[^/]*-storage-0$/;
+/** Longer than a start may take: so long nothing is said of one that does not answer. */
+const SOON = 150_000;
+let stopped;
+
+/** Its storage was killed once, and answers nobody now. */
+async function trouble() {
+  if (!containerNamed(TROUBLED, { none: true })) await makeDeployment(page, 'billing');
+  const killed = containerNamed(TROUBLED);
+  docker(killed.host, 'kill', killed.name);
+  const again = await eventually(() => containerNamed(TROUBLED), SOON);
+  docker(again.host, 'kill', '-s', 'STOP', again.name);
+  stopped = again;
+  await page.goto('/');
+  const finding = page.locator('.findings li').filter({ hasText: /`billing.*is not healthy/ });
+  await finding.first().waitFor({ timeout: SOON });
+  tab.faults.length = 0;
+}
+
 before(async () => {
   browser = await launch();
   tab = await enter(browser);
   page = tab.page;
+  if (!needsHosts(1)) await trouble();
 });
-after(() => browser?.close());
+after(async () => {
+  if (stopped) docker(stopped.host, 'kill', '-s', 'CONT', stopped.name);
+  await browser?.close();
+});
 
 for (const [name, path] of routes) {
   test(`${name} passes axe in every theme and writes nothing to the console`, async () => {

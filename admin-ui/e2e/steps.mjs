@@ -27,13 +27,14 @@ export function docker(host, ...words) {
   }).trim();
 }
 
-/** The host of a running container whose name ends so, and the whole name. */
-export function containerNamed(end, hosts = HOSTS) {
+/** The host of a running container whose name ends so or is like it, and the whole name. */
+export function containerNamed(end, { hosts = HOSTS, none = false } = {}) {
+  const like = (name) => (typeof end === 'string' ? name.endsWith(end) : end.test(name));
   for (const host of hosts) {
-    const names = docker(host, 'ps', '--format', '{{.Names}}').split('\n');
-    const name = names.find((one) => one.endsWith(end));
+    const name = docker(host, 'ps', '--format', '{{.Names}}').split('\n').find(like);
     if (name) return { host, name };
   }
+  if (none) return undefined;
   throw new assert.AssertionError({ message: `a container whose name ends with ${end} runs on ${hosts}` });
 }
 

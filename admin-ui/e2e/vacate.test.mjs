@@ -84,7 +84,7 @@ test('a move is foretold and carried out', { skip }, async () => {
 
 test('a vacate that goes on is cancelled, and nothing has moved', { skip }, async () => {
   await toEmptied();
-  const { name: allocator } = containerNamed('-allocator', [stays]);
+  const { name: allocator } = containerNamed('-allocator', { hosts: [stays] });
   // While it stands still nothing that moves can arrive.
   docker(stays, 'kill', '-s', 'STOP', allocator);
   try {
