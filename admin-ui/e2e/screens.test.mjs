@@ -299,7 +299,8 @@ for (const [name, path, show] of overlays) {
       await settled(page);
       await theme(page, look);
       await show();
-      await seen(name, look);
+      await checked(name, look);
+      if (look === 'light') await shoot(page, name);
       await page.keyboard.press('Escape');
     }
     clean(tab);
