@@ -6,13 +6,13 @@ mod lab;
 mod platform;
 
 use lab::{Fleet, allocator, code};
-use platform::{HandAllocator, call, mutation};
-use tonic::{Status, transport::Channel};
+use platform::{HandAllocator, call, call_as, mutation};
+use tonic::{Code, Status, transport::Channel};
 use wharf_proto::v1::{self, allocator_report::Report};
 use wharf_services::v1::{
     allocators_client::AllocatorsClient, deployments_client::DeploymentsClient,
     enrollment_client::EnrollmentClient, instances_client::InstancesClient,
-    platform_client::PlatformClient, settings_client::SettingsClient,
+    platform_client::PlatformClient, settings_client::SettingsClient, users_client::UsersClient,
 };
 
 impl Fleet {
@@ -56,6 +56,21 @@ impl Fleet {
             .await
             .unwrap();
     }
+}
+
+async fn zones(channel: &Channel, filter: &str) -> Vec<v1::Zone> {
+    let request = v1::ListZonesRequest {
+        options: Some(v1::ListOptions {
+            filter: filter.into(),
+            ..Default::default()
+        }),
+    };
+    AllocatorsClient::new(channel.clone())
+        .list_zones(call(request))
+        .await
+        .unwrap()
+        .into_inner()
+        .zones
 }
 
 async fn shown(channel: &Channel, id: &str) -> v1::Vacate {
@@ -291,6 +306,119 @@ async fn a_host_is_changed_live_and_each_refusal_names_its_field() {
         .await
         .unwrap_err();
     assert_eq!(code(&refused).0, "DIR0007");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_keeps_the_location_that_an_admin_gave_it_over_a_restart() {
+    let fleet = Fleet::new().await;
+    let channel = fleet.channel();
+    let before = zones(&channel, "").await;
+    let zone = before[0].name.clone();
+    assert_eq!(
+        (before[0].location.clone(), before[0].location_version),
+        (None, 0)
+    );
+    let seoul = v1::ZoneLocation {
+        latitude_degrees: Some(37.5665),
+        longitude_degrees: Some(126.978),
+        place: "Seoul".into(),
+    };
+    let set = |location: Option<v1::ZoneLocation>, expected_version| v1::SetZoneLocationRequest {
+        mutation: Some(v1::Mutation {
+            expected_version,
+            ..mutation().unwrap()
+        }),
+        zone: zone.clone(),
+        location,
+    };
+    let user = v1::CreateUserRequest {
+        mutation: mutation(),
+        username: "vera".into(),
+        password: "a long enough password".into(),
+        roles: vec!["platform_viewer".into()],
+    };
+    UsersClient::new(channel.clone())
+        .create_user(call(user))
+        .await
+        .unwrap();
+    let as_viewer = call_as(
+        "vera",
+        "a long enough password",
+        set(Some(seoul.clone()), 0),
+    );
+    let refused = fleet
+        .allocators()
+        .set_zone_location(as_viewer)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+
+    let told = fleet
+        .allocators()
+        .set_zone_location(call(set(Some(seoul.clone()), 0)))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(told.location.as_ref(), Some(&seoul));
+    assert_eq!(
+        (told.hosts, told.location_version),
+        (before[0].hosts, 1),
+        "the answer has the sums too"
+    );
+    for (location, field) in [
+        (None, "location.latitude_degrees"),
+        (
+            Some(v1::ZoneLocation {
+                longitude_degrees: None,
+                ..seoul.clone()
+            }),
+            "location.longitude_degrees",
+        ),
+        (
+            Some(v1::ZoneLocation {
+                latitude_degrees: Some(f64::NAN),
+                ..seoul.clone()
+            }),
+            "location.latitude_degrees",
+        ),
+        (
+            Some(v1::ZoneLocation {
+                place: "x".repeat(129),
+                ..seoul.clone()
+            }),
+            "location.place",
+        ),
+    ] {
+        let refused = fleet
+            .allocators()
+            .set_zone_location(call(set(location.clone(), 0)))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            code(&refused),
+            ("DIR0100".to_owned(), field.to_owned()),
+            "{location:?}"
+        );
+    }
+    let stale = fleet
+        .allocators()
+        .set_zone_location(call(set(Some(seoul.clone()), 7)))
+        .await
+        .unwrap_err();
+    assert_eq!(code(&stale).0, "DIR0007");
+
+    let lab = fleet.lab.kill().await;
+    let located = zones(&lab.channel, "located=true and place=Seoul").await;
+    let names: Vec<&str> = located.iter().map(|zone| zone.name.as_str()).collect();
+    assert_eq!(names, [zone.as_str()], "it is kept over a restart");
+    assert_eq!(located[0].location.as_ref(), Some(&seoul));
+    let clear = v1::ClearZoneLocationRequest {
+        mutation: mutation(),
+        zone: zone.clone(),
+    };
+    let mut allocators = AllocatorsClient::new(lab.channel.clone());
+    allocators.clear_zone_location(call(clear)).await.unwrap();
+    assert_eq!(zones(&lab.channel, "located=true").await, Vec::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

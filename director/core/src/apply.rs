@@ -27,6 +27,7 @@ pub mod repository;
 pub mod session;
 pub mod user;
 pub mod vacate;
+pub mod zone;
 
 use std::sync::Arc;
 
@@ -110,6 +111,8 @@ fn dispatch(state: &mut State, body: &Body, actor: &str) -> Result<Outcome, Refu
         Body::RegisterAllocator(body) => allocator::register(state, body),
         Body::UpdateAllocator(body) => allocator_change::update(state, body),
         Body::ForgetAllocator(body) => allocator::forget(state, body),
+        Body::SetZoneLocation(body) => zone::set_location(state, body),
+        Body::ClearZoneLocation(body) => zone::clear_location(state, body),
         Body::RegisterProxy(body) => allocator::register_proxy(state, body),
         Body::ForgetProxy(body) => allocator::forget_proxy(state, body),
         Body::PublishRoutes(body) => platform::publish_routes(state, body),

@@ -15,6 +15,7 @@ pub mod repository;
 pub mod session;
 pub mod user;
 pub mod vacate;
+pub mod zone;
 
 use std::collections::BTreeSet;
 
@@ -47,6 +48,7 @@ pub use self::{
     session::{BeginSession, EndSession, NoteSessionUsed},
     user::{CreateToken, CreateUser, DeleteUser, RevokeToken, UpdateUser},
     vacate::{BeginVacate, CancelVacate, SettleVacate, VacateInstance},
+    zone::{ClearZoneLocation, SetZoneLocation},
 };
 use crate::state::{Role, hex};
 
@@ -139,6 +141,10 @@ pub enum Body {
     UpdateAllocator(UpdateAllocator),
     /// Forgets an allocator that hosts nothing.
     ForgetAllocator(ForgetAllocator),
+    /// Says where a zone is.
+    SetZoneLocation(SetZoneLocation),
+    /// Takes a zone's location away.
+    ClearZoneLocation(ClearZoneLocation),
     /// A proxy said hello.
     RegisterProxy(RegisterProxy),
     /// Forgets a proxy.
@@ -245,6 +251,8 @@ impl Body {
             Self::RegisterAllocator(_) => "register_allocator",
             Self::UpdateAllocator(_) => "update_allocator",
             Self::ForgetAllocator(_) => "forget_allocator",
+            Self::SetZoneLocation(_) => "set_zone_location",
+            Self::ClearZoneLocation(_) => "clear_zone_location",
             Self::RegisterProxy(_) => "register_proxy",
             Self::ForgetProxy(_) => "forget_proxy",
             Self::PublishRoutes(_) => "publish_routes",
@@ -312,6 +320,8 @@ impl Body {
             Self::RegisterAllocator(body) => format!("allocator/{}", body.allocator_id),
             Self::UpdateAllocator(body) => format!("allocator/{}", body.allocator_id),
             Self::ForgetAllocator(body) => format!("allocator/{}", body.allocator_id),
+            Self::SetZoneLocation(body) => format!("zone/{}", body.zone),
+            Self::ClearZoneLocation(body) => format!("zone/{}", body.zone),
             Self::RegisterProxy(body) => format!("proxy/{}", body.proxy_id),
             Self::ForgetProxy(body) => format!("proxy/{}", body.proxy_id),
             Self::PublishRoutes(_) => "routes".to_owned(),
@@ -386,6 +396,7 @@ impl Body {
             Self::CreateEnrollmentToken(body) => body.summary(),
             Self::EnrollHost(body) => body.summary(),
             Self::UpdateAllocator(body) => body.summary(),
+            Self::SetZoneLocation(body) => body.summary(),
             Self::BeginVacate(body) => body.summary(),
             Self::VacateInstance(body) => {
                 format!("vacate {}, plan {}", body.vacate_id, body.plan_id)

@@ -236,6 +236,8 @@ pub mod codes {
     pub const SNAPSHOT_POLICY: &str = "DIR0098";
     /// A session of a browser cannot be begun so.
     pub const SESSION_ID: &str = "DIR0099";
+    /// A zone cannot have that location.
+    pub const ZONE_LOCATION: &str = "DIR0100";
     /// What a director says of itself is wrong, or there are too many.
     pub const DIRECTOR: &str = "DIR0080";
     /// The director was removed.

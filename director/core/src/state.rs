@@ -16,6 +16,7 @@ pub mod repository;
 pub mod session;
 pub mod user;
 pub mod vacate;
+pub mod zone;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -52,13 +53,14 @@ pub use self::{
     session::{SessionRecord, USE_NOTED_MS},
     user::{Role, TokenRecord, UserRecord},
     vacate::{VacateMoveRecord, VacateMoveState, VacateRecord, VacateStatus},
+    zone::{MICRODEGREES, ZoneLocation, ZoneLocationRecord},
 };
 use crate::size::Size;
 
 /// Version of the snapshot's form.
 pub const SNAPSHOT_VERSION: u32 = 1;
 /// Highest feature level that this version of the code knows.
-pub const FEATURE_LEVEL: u64 = 5;
+pub const FEATURE_LEVEL: u64 = 6;
 /// The level from which deployments are resized, restarted, terminated and plans cancelled.
 pub const OPERATIONS_LEVEL: u64 = 2;
 /// The level from which there may be several directors.
@@ -77,6 +79,8 @@ pub const AUTHORITY_LEVEL: u64 = 4;
 pub const WITHOUT_ENGINE_LEVEL: u64 = 4;
 /// The level from which people stay logged in within a browser.
 pub const SESSIONS_LEVEL: u64 = 5;
+/// The level from which zones have a location.
+pub const ZONE_LOCATIONS_LEVEL: u64 = 6;
 /// Directors at most, learners included.
 pub const DIRECTORS_KEPT: usize = 9;
 /// Plans kept of a deployment.
@@ -103,6 +107,8 @@ pub const ENROLLMENT_TOKENS_KEPT: usize = 1_000;
 pub const CHANNELS_KEPT: usize = 100;
 /// Repositories at most.
 pub const REPOSITORIES_KEPT: usize = 100;
+/// Zones with a location at most.
+pub const ZONE_LOCATIONS_KEPT: usize = 1_000;
 /// Alerts of the platform at most.
 pub const ALERTS_KEPT: usize = 1_000;
 /// Largest snapshot that is read.
@@ -160,6 +166,9 @@ pub struct State {
     /// Hosts that joined by one, by their allocators; also those that left.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<AllocatorId, HostRecord>,
+    /// Where zones are, by their names; also of zones whose hosts are all gone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub zone_locations: BTreeMap<String, ZoneLocationRecord>,
     /// Hosts that are or were emptied, by the id of the vacate.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub vacates: BTreeMap<String, VacateRecord>,

@@ -1,5 +1,5 @@
 //! Allocators: read, and changed while they run. Not here: their sessions (`sessions/allocators`), how
-//! they are emptied (`vacates`), what a change is refused for (the core).
+//! they are emptied (`vacates`), zones (`zones`), what a change is refused for (the core).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,17 +10,16 @@ use tonic::{Request, Response, Status};
 use wharf_director_core::{
     apply::{engineless, enrollment::role_names},
     command::{Body, UpdateAllocator},
-    messages::{
-        self,
-        zones::{HostFigures, zones},
-    },
+    messages,
     refusal::{codes, cut},
     state::{AllocatorRecord, HostRole},
 };
 use wharf_proto::{listing::Value, v1};
 use wharf_services::v1::allocators_server::Allocators;
 
-use super::{asked, expected, info, not_found, opened, page, principal, vacates, views::View};
+use super::{
+    asked, expected, info, not_found, opened, page, principal, vacates, views::View, zones,
+};
 use crate::{
     answer::{field_status, refused},
     director::Director,
@@ -40,8 +39,6 @@ const FIELDS: [&str; 11] = [
     "cpu",
     "disk_in_use",
 ];
-
-const ZONE_FIELDS: [&str; 5] = ["name", "hosts", "connected", "instances", "containers"];
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -88,33 +85,25 @@ impl Allocators for AllocatorsApi {
         &self,
         request: Request<v1::ListZonesRequest>,
     ) -> Result<Response<v1::ListZonesResponse>, Status> {
-        let message = request.into_inner();
-        let view = View::of(&self.0);
-        let figures = self.0.seen.map_hosts(|host| {
-            let facts = host.facts.as_ref();
-            HostFigures {
-                memory_bytes: facts.map_or(0, |facts| facts.memory_bytes),
-                memory_used_bytes: facts.map_or(0, |facts| facts.memory_used_bytes),
-                containers: host.running,
-            }
-        });
-        let page = page(
-            message.options.as_ref(),
-            &ZONE_FIELDS,
-            zones(&view.state, &view.seen, &figures),
-            |row, field| match field {
-                "hosts" => row.hosts.into(),
-                "connected" => row.connected.into(),
-                "instances" => row.instances.into(),
-                "containers" => row.containers.into(),
-                _ => row.name.as_str().into(),
-            },
-            |row| row.name.clone(),
-        )?;
-        Ok(Response::new(v1::ListZonesResponse {
-            info: Some(info(&page)),
-            zones: page.rows,
-        }))
+        zones::list(&self.0, &request.into_inner()).map(Response::new)
+    }
+
+    async fn set_zone_location(
+        &self,
+        request: Request<v1::SetZoneLocationRequest>,
+    ) -> Result<Response<v1::Zone>, Status> {
+        let (principal, message) = opened(request)?;
+        let zone = zones::set_location(&self.0, &principal, &message).await?;
+        Ok(Response::new(zone))
+    }
+
+    async fn clear_zone_location(
+        &self,
+        request: Request<v1::ClearZoneLocationRequest>,
+    ) -> Result<Response<v1::ClearZoneLocationResponse>, Status> {
+        let (principal, message) = opened(request)?;
+        zones::clear_location(&self.0, &principal, &message).await?;
+        Ok(Response::new(v1::ClearZoneLocationResponse {}))
     }
 
     async fn update_allocator(

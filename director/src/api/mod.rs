@@ -28,6 +28,7 @@ pub mod users;
 mod vacates;
 pub mod views;
 pub mod wish;
+mod zones;
 
 use prost::Message;
 use tonic::{Request, Status};

@@ -8,7 +8,8 @@ use crate::{
     refusal::{Refusal, RefusalKind, codes},
     settings,
     state::{
-        MOVES_LEVEL, OPERATIONS_LEVEL, SESSIONS_LEVEL, SNAPSHOTS_LEVEL, State, WITHOUT_ENGINE_LEVEL,
+        MOVES_LEVEL, OPERATIONS_LEVEL, SESSIONS_LEVEL, SNAPSHOTS_LEVEL, State,
+        WITHOUT_ENGINE_LEVEL, ZONE_LOCATIONS_LEVEL,
     },
 };
 
@@ -39,6 +40,7 @@ const fn needed(body: &Body) -> u64 {
         | Body::RequestSnapshot(_)
         | Body::NoteSnapshot(_) => SNAPSHOTS_LEVEL,
         Body::BeginSession(_) | Body::EndSession(_) | Body::NoteSessionUsed(_) => SESSIONS_LEVEL,
+        Body::SetZoneLocation(_) | Body::ClearZoneLocation(_) => ZONE_LOCATIONS_LEVEL,
         _ => 0,
     }
 }

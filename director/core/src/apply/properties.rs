@@ -14,7 +14,7 @@ use crate::{
     placement::CapacityIndex,
     plan::{attempt, planner},
     size::Size,
-    state::{PlanStatus, Role, StepKind, StepStatus, Want},
+    state::{PlanStatus, Role, StepKind, StepStatus, Want, ZoneLocation},
 };
 
 fn request_id(number: u64) -> RequestId {
@@ -233,6 +233,19 @@ fn body() -> impl Strategy<Value = Body> {
         1 => (0_u64..4).prop_map(|host| {
             Body::ForgetAllocator(ForgetAllocator { allocator_id: allocator_id(host) })
         }),
+        1 => ("zone-[12]", any::<i32>(), any::<i32>(), ".{0,3}", any::<bool>(), 0_u64..3).prop_map(
+            |(zone, latitude, longitude, place, clear, expected_version)| {
+                if clear {
+                    return Body::ClearZoneLocation(ClearZoneLocation { zone, expected_version });
+                }
+                let location = ZoneLocation {
+                    latitude_microdegrees: latitude / 16,
+                    longitude_microdegrees: longitude / 8,
+                    place,
+                };
+                Body::SetZoneLocation(SetZoneLocation { zone, location, expected_version })
+            },
+        ),
         1 => (0_u64..3, any::<u64>()).prop_map(|(proxy, held_generation)| {
             Body::RegisterProxy(RegisterProxy {
                 proxy_id: ProxyId::from_bytes(bytes(proxy)),

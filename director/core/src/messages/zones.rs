@@ -1,11 +1,16 @@
-//! Zones as sums of their hosts. Not here: where a zone's hosts are placed upon (`placement`).
+//! Zones as sums of their hosts, with the location that they were given. Not here: where a zone's hosts are
+//! placed upon (`placement`), what is a location (`apply/zone`).
 
 use std::collections::BTreeMap;
 
 use wharf_proto::{ids::AllocatorId, v1};
 
 use super::instances_on;
-use crate::{observe::Observations, size::Size, state::State};
+use crate::{
+    observe::Observations,
+    size::Size,
+    state::{State, ZoneLocation},
+};
 
 /// What a host tells of itself that only the shell keeps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,7 +23,17 @@ pub struct HostFigures {
     pub containers: u32,
 }
 
-/// Every zone that has a host, in the order of their names.
+/// A zone's location as the API shows it.
+#[must_use]
+pub fn location(location: &ZoneLocation) -> v1::ZoneLocation {
+    v1::ZoneLocation {
+        latitude_degrees: Some(location.latitude_degrees()),
+        longitude_degrees: Some(location.longitude_degrees()),
+        place: location.place.clone(),
+    }
+}
+
+/// Every zone that has a host or a location, in the order of their names.
 #[must_use]
 pub fn zones(
     state: &State,
@@ -41,12 +56,20 @@ pub fn zones(
             .saturating_add(told.memory_used_bytes);
         zone.containers += told.containers;
     }
+    for name in state.zone_locations.keys() {
+        zones.entry(name).or_default();
+    }
     let all = zones.into_iter();
-    all.map(|(name, (zone, capacity, used))| v1::Zone {
-        name: name.to_owned(),
-        capacity: Some(capacity.into()),
-        used: Some(used.into()),
-        ..zone
+    all.map(|(name, (zone, capacity, used))| {
+        let located = state.zone_locations.get(name);
+        v1::Zone {
+            name: name.to_owned(),
+            capacity: Some(capacity.into()),
+            used: Some(used.into()),
+            location: located.map(|record| location(&record.location)),
+            location_version: located.map_or(0, |record| record.version),
+            ..zone
+        }
     })
     .collect()
 }
@@ -55,10 +78,42 @@ pub fn zones(
 mod tests {
     use super::*;
     use crate::{
-        command::Body,
+        command::{Body, SetZoneLocation, UpdateAllocator},
         fixture::{World, allocator_id, register},
         size::GIB,
     };
+
+    #[test]
+    fn a_zone_tells_its_location_also_when_its_last_host_went_to_another() {
+        let mut world = World::with_host();
+        let seoul = ZoneLocation {
+            latitude_microdegrees: 37_566_500,
+            longitude_microdegrees: 126_978_000,
+            place: "Seoul".to_owned(),
+        };
+        world.ok(Body::SetZoneLocation(SetZoneLocation {
+            zone: "zone-1".to_owned(),
+            location: seoul,
+            expected_version: 0,
+        }));
+        world.ok(Body::UpdateAllocator(UpdateAllocator {
+            zone: Some("zone-2".to_owned()),
+            ..UpdateAllocator::of(allocator_id(1), 0)
+        }));
+        let found = zones(&world.state, &world.observed, &BTreeMap::new());
+        let names: Vec<(&str, u32, u64)> = found
+            .iter()
+            .map(|zone| (zone.name.as_str(), zone.hosts, zone.location_version))
+            .collect();
+        assert_eq!(names, [("zone-1", 0, 1), ("zone-2", 1, 0)]);
+        let told = found[0].location.as_ref().expect("it was given one");
+        assert_eq!(
+            (told.latitude_degrees, told.longitude_degrees),
+            (Some(37.5665), Some(126.978))
+        );
+        assert_eq!(told.place, "Seoul");
+        assert_eq!(found[1].location, None, "nobody gave it one");
+    }
 
     #[test]
     fn a_zone_is_the_sum_of_its_hosts() {
