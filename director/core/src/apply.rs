@@ -141,6 +141,7 @@ fn dispatch(state: &mut State, body: &Body, actor: &str) -> Result<Outcome, Refu
         Body::PutSecret(body) => platform::put_secret(state, body),
         Body::RemoveSecret(body) => platform::remove_secret(state, body),
         Body::ReportHealthTransition(body) => platform::report_health(state, body),
+        Body::ReportHealthTransitions(body) => platform::report_healths(state, body),
         Body::ChangeAuthority(body) => authority::change(state, body, actor),
         Body::NoteAudit(_) => Ok(Outcome::Done),
     }

@@ -40,7 +40,7 @@ pub use self::{
     },
     platform::{
         BootstrapPlatform, NoteAudit, PublishRoutes, PutSecret, RaiseFeatureLevel, RemoveSecret,
-        ReportHealthTransition, SetSetting,
+        ReportHealthTransition, ReportHealthTransitions, SetSetting,
     },
     repository::{
         DeleteRepository, NoteSnapshot, PutRepository, RequestSnapshot, SetSnapshotPolicy,
@@ -201,6 +201,8 @@ pub enum Body {
     RemoveSecret(RemoveSecret),
     /// A subject became well or unwell.
     ReportHealthTransition(ReportHealthTransition),
+    /// Many subjects became well or unwell.
+    ReportHealthTransitions(ReportHealthTransitions),
     /// Changes the platform's certificate authority, one phase at a time.
     ChangeAuthority(Box<ChangeAuthority>),
     /// Writes a line of the audit log and nothing else (a secret was read).
@@ -283,6 +285,7 @@ impl Body {
             Self::PutSecret(_) => "put_secret",
             Self::RemoveSecret(_) => "remove_secret",
             Self::ReportHealthTransition(_) => "report_health_transition",
+            Self::ReportHealthTransitions(_) => "report_health_transitions",
             Self::ChangeAuthority(body) => body.name(),
             Self::NoteAudit(_) => "note_audit",
         }
@@ -350,6 +353,7 @@ impl Body {
             Self::PutSecret(body) => format!("secret/{}", body.name),
             Self::RemoveSecret(body) => format!("secret/{}", body.name),
             Self::ReportHealthTransition(body) => format!("{}/{}", body.subject_kind, body.subject),
+            Self::ReportHealthTransitions(_) => "health".to_owned(),
             Self::ChangeAuthority(_) => "authority".to_owned(),
             Self::NoteAudit(body) => body.subject.clone(),
         }
@@ -457,6 +461,7 @@ impl Body {
                 | Self::StepTransition(_)
                 | Self::PublishRoutes(_)
                 | Self::ReportHealthTransition(_)
+                | Self::ReportHealthTransitions(_)
                 | Self::RecordAlerts(_)
                 | Self::SettleAlert(_)
                 | Self::NoteLeased(_)

@@ -5,12 +5,15 @@
 
 mod instance;
 pub mod snapshots;
+mod transitions;
 
 use wharf_proto::{times, v1};
 
-pub use self::instance::{InstanceView, instance, is_held_back};
+pub use self::{
+    instance::{InstanceView, instance, is_held_back},
+    transitions::transitions,
+};
 use crate::{
-    command::{Body, ReportHealthTransition},
     failure,
     observe::{Health, Observations},
     refusal::codes,
@@ -485,51 +488,6 @@ fn stopped_by_request(state: &State, record: &DeploymentRecord) -> bool {
         .deployment_instances(record)
         .all(|instance| instance.berth.is_none());
     record.terminated || (nowhere && record.last_error.is_none())
-}
-
-/// The commands that record what became well or unwell since the last record: transitions only.
-#[must_use]
-pub fn transitions(state: &State, problems: &[Problem]) -> Vec<Body> {
-    let report = |kind: &str, subject: &str, code: &str, message: &str| {
-        Body::ReportHealthTransition(ReportHealthTransition {
-            subject_kind: kind.to_owned(),
-            subject: subject.to_owned(),
-            code: code.to_owned(),
-            message: message.to_owned(),
-        })
-    };
-    let mut now = std::collections::BTreeMap::new();
-    for problem in problems {
-        // The worst of a subject comes first.
-        now.entry(format!("{}/{}", problem.subject_kind, problem.subject_id))
-            .or_insert(problem);
-    }
-    let mut commands: Vec<Body> = now
-        .iter()
-        .filter(|(key, problem)| {
-            state
-                .health
-                .get(*key)
-                .is_none_or(|known| known.code != problem.code)
-        })
-        .map(|(_, problem)| {
-            report(
-                problem.subject_kind,
-                &problem.subject_id,
-                &problem.code,
-                &problem.message,
-            )
-        })
-        .collect();
-    commands.extend(
-        state
-            .health
-            .keys()
-            .filter(|key| !now.contains_key(*key))
-            .filter_map(|key| key.split_once('/'))
-            .map(|(kind, subject)| report(kind, subject, "", "")),
-    );
-    commands
 }
 
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub const AUTHORITY_LEVEL: u64 = 4;
 pub const WITHOUT_ENGINE_LEVEL: u64 = 4;
 /// The level from which people stay logged in within a browser.
 pub const SESSIONS_LEVEL: u64 = 5;
+/// The level from which one command says of many subjects how they are.
+pub const HEALTH_LEVEL: u64 = 6;
 /// The level from which zones have a location.
 pub const ZONE_LOCATIONS_LEVEL: u64 = 6;
 /// Directors at most, learners included.

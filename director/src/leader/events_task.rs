@@ -2,7 +2,7 @@
 //! observations as they are made, refused logins. Invariant: a look is compared only with the one
 //! before it of the same leader. Not here: what happened (`wharf_director_core::events`).
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use wharf_director_core::{
     command::{Body, NoteAudit},
@@ -11,8 +11,8 @@ use wharf_director_core::{
 };
 use wharf_proto::{times::millis, v1};
 
-use super::propose_all;
-use crate::{director::Director, observations::HostSeen};
+use super::propose_together;
+use crate::director::Director;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -72,7 +72,7 @@ async fn look(director: &Director, before: &mut Before) {
         }
     }
     before.look = now;
-    propose_all(director, notes).await;
+    propose_together(director, notes).await;
 }
 
 fn note(action: &str, subject: String, detail: String) -> Body {
@@ -124,13 +124,20 @@ fn looked(director: &Director) -> Look {
     let seen = director.seen.core();
     let graces = Graces::of(&state);
     let now_ms = director.now_ms();
-    let mut containers: BTreeMap<_, _> = director.seen.map_hosts(host_containers);
+    // While this is taken no host can tell anything and nobody's list is answered: nothing is looked at yet.
+    let mut told = director.seen.map_hosts(|host| {
+        let containers = host.containers.values().cloned().collect::<Vec<_>>();
+        host.reported.then_some(containers)
+    });
     let mut look = Look::default();
     for record in state.allocators.values() {
         let host = HostLook {
             host: record.host.clone(),
             connected: seen.connected(&record.id),
-            containers: containers.remove(&record.id).flatten(),
+            containers: told
+                .remove(&record.id)
+                .flatten()
+                .map(|all| all.iter().map(container_look).collect()),
         };
         look.hosts.insert(record.id.to_string(), host);
         let Some(known) = seen.allocators.get(&record.id) else {
@@ -164,20 +171,16 @@ fn looked(director: &Director) -> Look {
     look
 }
 
-fn host_containers(host: &HostSeen) -> Option<BTreeMap<String, ContainerLook>> {
-    let of = |(id, container): (&String, &Arc<v1::Container>)| {
-        let look = ContainerLook {
-            name: container.name.clone(),
-            role: container.role.clone(),
-            deployment_id: container.deployment_id.clone(),
-            instance_id: container.instance_id.clone(),
-            state: container.state.clone(),
-            started_ms: container.started_at.as_ref().map_or(0, millis),
-            exit_code: container.exit_code,
-            out_of_memory: container.out_of_memory,
-        };
-        (id.clone(), look)
+fn container_look(container: &Arc<v1::Container>) -> (String, ContainerLook) {
+    let look = ContainerLook {
+        name: container.name.clone(),
+        role: container.role.clone(),
+        deployment_id: container.deployment_id.clone(),
+        instance_id: container.instance_id.clone(),
+        state: container.state.clone(),
+        started_ms: container.started_at.as_ref().map_or(0, millis),
+        exit_code: container.exit_code,
+        out_of_memory: container.out_of_memory,
     };
-    host.reported
-        .then(|| host.containers.iter().map(of).collect())
+    (container.id.clone(), look)
 }

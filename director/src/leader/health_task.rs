@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use wharf_director_core::health;
 
-use super::propose_all;
+use super::propose_together;
 use crate::director::Director;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -18,7 +18,7 @@ pub async fn run(director: Arc<Director>) {
         if director.leads() {
             let (state, seen) = (director.published.state(), director.seen.core());
             let problems = health::problems(&state, &seen, director.now_ms());
-            propose_all(&director, health::transitions(&state, &problems)).await;
+            propose_together(&director, health::transitions(&state, &problems)).await;
             director.certificates.forget_gone(&state);
         }
         let pause = tokio::time::sleep(LOOK_EVERY);

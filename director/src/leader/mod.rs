@@ -15,6 +15,7 @@ pub mod relief_task;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use futures::{StreamExt as _, future, stream};
 use wharf_director_core::command::Body;
 
 use crate::{director::Director, propose::ProposalError};
@@ -25,6 +26,8 @@ const TICK: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(20);
 /// Proposals that follow from each other are made at once, but not for ever.
 const MAX_ROUNDS: usize = 64;
+/// Commands that are proposed at once, of those that may be.
+const TOGETHER: usize = 256;
 
 /// Looks while this member leads, after each change and each second, until the director ends.
 /// `look` returns whether it proposed something: then it is called again at once.
@@ -67,17 +70,36 @@ where
 async fn propose_all(director: &Director, bodies: Vec<Body>) -> bool {
     let mut applied = false;
     for body in bodies {
-        let name = body.name();
-        match director.proposer.own(body).await {
-            Ok(_) => applied = true,
-            Err(ProposalError::Refused(refusal)) => {
-                tracing::debug!(name, %refusal, "a command was overtaken");
-            }
-            Err(error) => {
-                tracing::warn!(name, %error, "a command of the leader was not applied");
-                return false;
-            }
+        match propose(director, body).await {
+            Some(done) => applied |= done,
+            None => return false,
         }
     }
     applied
+}
+
+/// Proposes commands of which none needs another, so many at once: Raft writes down together what comes together,
+/// in its order, where one after the other each would cost a durable write.
+async fn propose_together(director: &Director, bodies: Vec<Body>) {
+    let proposals = bodies.into_iter().map(|body| propose(director, body));
+    stream::iter(proposals)
+        .buffered(TOGETHER)
+        .for_each(|_| future::ready(()))
+        .await;
+}
+
+/// Whether it was applied; none when that could not be: another leads, or will.
+async fn propose(director: &Director, body: Body) -> Option<bool> {
+    let name = body.name();
+    match director.proposer.own(body).await {
+        Ok(_) => Some(true),
+        Err(ProposalError::Refused(refusal)) => {
+            tracing::debug!(name, %refusal, "a command was overtaken");
+            Some(false)
+        }
+        Err(error) => {
+            tracing::warn!(name, %error, "a command of the leader was not applied");
+            None
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     refusal::{Refusal, RefusalKind, codes},
     settings,
     state::{
-        MOVES_LEVEL, OPERATIONS_LEVEL, SESSIONS_LEVEL, SNAPSHOTS_LEVEL, State,
+        HEALTH_LEVEL, MOVES_LEVEL, OPERATIONS_LEVEL, SESSIONS_LEVEL, SNAPSHOTS_LEVEL, State,
         WITHOUT_ENGINE_LEVEL, ZONE_LOCATIONS_LEVEL,
     },
 };
@@ -40,6 +40,7 @@ const fn needed(body: &Body) -> u64 {
         | Body::RequestSnapshot(_)
         | Body::NoteSnapshot(_) => SNAPSHOTS_LEVEL,
         Body::BeginSession(_) | Body::EndSession(_) | Body::NoteSessionUsed(_) => SESSIONS_LEVEL,
+        Body::ReportHealthTransitions(_) => HEALTH_LEVEL,
         Body::SetZoneLocation(_) | Body::ClearZoneLocation(_) => ZONE_LOCATIONS_LEVEL,
         _ => 0,
     }
@@ -68,7 +69,10 @@ pub fn check(state: &State, body: &Body) -> Result<(), Refusal> {
 mod tests {
     use super::*;
     use crate::{
-        command::{DeleteRepository, EndSession, ForgetHost, SetHostLossPolicy, UpdateAllocator},
+        command::{
+            DeleteRepository, EndSession, ForgetHost, ReportHealthTransitions, SetHostLossPolicy,
+            UpdateAllocator,
+        },
         fixture::{World, allocator_id},
         state::HostLoss,
     };
@@ -105,6 +109,9 @@ mod tests {
                 id: "a".repeat(32),
                 owner: None,
             }),
+            Body::ReportHealthTransitions(ReportHealthTransitions {
+                transitions: Vec::new(),
+            }),
         ];
         let known = [
             Body::UpdateAllocator(UpdateAllocator {
@@ -121,7 +128,7 @@ mod tests {
         for body in &known {
             assert_eq!(check(&world.state, body), Ok(()), "{body:?}");
         }
-        world.state.feature_level = SNAPSHOTS_LEVEL.max(MOVES_LEVEL).max(SESSIONS_LEVEL);
+        world.state.feature_level = HEALTH_LEVEL;
         for body in &later {
             assert_eq!(check(&world.state, body), Ok(()), "{body:?}");
         }

@@ -7,7 +7,7 @@ use crate::{
     apply::{check_version, user},
     command::{
         BootstrapPlatform, CreateUser, PublishRoutes, PutSecret, RaiseFeatureLevel, RemoveSecret,
-        ReportHealthTransition, SetSetting,
+        ReportHealthTransition, ReportHealthTransitions, SetSetting,
     },
     outcome::Outcome,
     refusal::{Refusal, RefusalKind, codes, cut},
@@ -20,6 +20,8 @@ use crate::{
 
 /// Bytes of a sealed secret at most.
 pub const SECRET_BYTES: usize = 32 * 1024;
+/// Bytes kept of what is wrong with a subject.
+pub const PROBLEM_BYTES: usize = 500;
 /// Bytes of a secret's name at most.
 pub const SECRET_NAME_BYTES: usize = 128;
 
@@ -207,6 +209,23 @@ pub(super) fn publish_routes(state: &mut State, body: &PublishRoutes) -> Result<
     })
 }
 
+/// What there is no room for is left out, and refused when nothing else is there.
+pub(super) fn report_healths(
+    state: &mut State,
+    body: &ReportHealthTransitions,
+) -> Result<Outcome, Refusal> {
+    let mut outcome = Ok(Outcome::Unchanged);
+    for transition in &body.transitions {
+        match report_health(state, transition) {
+            Ok(Outcome::Unchanged) => {}
+            Ok(done) => outcome = Ok(done),
+            Err(refusal) if outcome == Ok(Outcome::Unchanged) => outcome = Err(refusal),
+            Err(_) => {}
+        }
+    }
+    outcome
+}
+
 pub(super) fn report_health(
     state: &mut State,
     body: &ReportHealthTransition,
@@ -236,7 +255,7 @@ pub(super) fn report_health(
     };
     let record = HealthRecord {
         code: cut(&body.code, 16).to_owned(),
-        message: cut(&body.message, 500).to_owned(),
+        message: cut(&body.message, PROBLEM_BYTES).to_owned(),
         since_ms,
     };
     state.health.insert(key, record);

@@ -272,6 +272,15 @@ fn body() -> impl Strategy<Value = Body> {
                 message: String::new(),
             })
         }),
+        1 => proptest::collection::vec((".{0,3}", "[A-Z]{0,2}"), 0..5).prop_map(|all| {
+            let transitions = all.into_iter().map(|(subject, code)| ReportHealthTransition {
+                subject_kind: "allocator".to_owned(),
+                subject,
+                code,
+                message: String::new(),
+            });
+            Body::ReportHealthTransitions(ReportHealthTransitions { transitions: transitions.collect() })
+        }),
     ]
 }
 

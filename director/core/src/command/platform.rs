@@ -87,6 +87,15 @@ pub struct ReportHealthTransition {
     pub message: String,
 }
 
+/// Subjects became well or unwell: what was found at one look, as far as a command has room. Members know it
+/// from [`HEALTH_LEVEL`](crate::state::HEALTH_LEVEL) on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportHealthTransitions {
+    /// One subject each.
+    pub transitions: Vec<ReportHealthTransition>,
+}
+
 /// Writes a line of the audit log and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

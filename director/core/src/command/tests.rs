@@ -48,6 +48,38 @@ fn a_command_of_a_newer_version_says_so() {
 }
 
 #[test]
+fn a_log_reads_who_became_unwell_as_it_was_written_before_and_since_many_go_together() {
+    let one =
+        r#"{"subject_kind":"allocator","subject":"a","code":"DIR0101","message":"it is silent"}"#;
+    let read = |body: &str| {
+        let text = format!(r#"{{"version":1,"at_ms":1,"actor":"system","body":{body}}}"#);
+        let read = Command::decode(text.as_bytes()).unwrap();
+        assert_eq!(
+            read.encode().unwrap(),
+            text.as_bytes(),
+            "it is written so, too"
+        );
+        read.body
+    };
+    let expected = ReportHealthTransition {
+        subject_kind: "allocator".into(),
+        subject: "a".into(),
+        code: "DIR0101".into(),
+        message: "it is silent".into(),
+    };
+    assert_eq!(
+        read(&format!(r#"{{"report_health_transition":{one}}}"#)),
+        Body::ReportHealthTransition(expected.clone())
+    );
+    let many = format!(r#"{{"report_health_transitions":{{"transitions":[{one},{one}]}}}}"#);
+    let transitions = vec![expected.clone(), expected];
+    assert_eq!(
+        read(&many),
+        Body::ReportHealthTransitions(ReportHealthTransitions { transitions })
+    );
+}
+
+#[test]
 fn a_giant_command_is_refused_on_both_ways() {
     let mut command = note();
     command.actor = "a".repeat(COMMAND_BYTES);

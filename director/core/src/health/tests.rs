@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    command::{DeploymentChange, SetInstanceRouting, UpdateAllocator},
+    command::{Body, DeploymentChange, SetInstanceRouting, UpdateAllocator},
     fixture::{World, allocator_id},
     observe::{CollectorObservation, HostProblem},
 };
