@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use wharf_runtime::random;
 use wharf_tests::many_hosts::{ManyHosts, Size, lists, pages, table};
 
 const SIZE: Size = Size {
@@ -96,6 +97,47 @@ fn with_many_hosts_every_list_is_paged_and_no_row_is_missing_or_doubled() {
     assert_eq!(total("containers by memory"), Some(expected as u64));
     assert_eq!(total("deployments"), Some(SIZE.deployments as u64 + 1));
     assert_eq!(total("instances"), Some(INSTANCES as u64));
+    many.block_on(hosts_begin_as_soon_as_they_have_joined(&many));
+    many.block_on(a_lost_zone_is_written_down_together(&many));
     // On busy cores one may end, and is opened again.
     println!("sessions that ended: {:?}", many.told().ended());
+}
+
+/// The first event of a kind, or the last.
+async fn event(many: &ManyHosts, kind: &str, order_by: &str) -> String {
+    let filter = format!("kind={kind}");
+    let options = json!({ "page_size": 1, "order_by": order_by, "filter": filter });
+    let asked = many
+        .browser()
+        .call("wharf.v1.Events/ListEvents", &json!({ "options": options }))
+        .await;
+    let number = &asked.unwrap()["events"][0]["number"];
+    assert!(!number.is_null(), "there is an event {kind}");
+    number.to_string().trim_matches('"').to_owned()
+}
+
+async fn hosts_begin_as_soon_as_they_have_joined(many: &ManyHosts) {
+    let number = |text: String| text.parse::<u64>().unwrap();
+    let begun = number(event(many, "register_allocator", "number").await);
+    let joined = number(event(many, "enroll_host", "number desc").await);
+    assert!(
+        begun < joined,
+        "the first session waited for the last host to join"
+    );
+}
+
+async fn a_lost_zone_is_written_down_together(many: &ManyHosts) {
+    let grace = json!({
+        "mutation": { "request_id": random::new_id() },
+        "key": "health.allocator_grace_seconds",
+        "value": "5",
+    });
+    let set = many.browser().call("wharf.v1.Settings/SetSetting", &grace);
+    set.await.unwrap();
+    let loss = many.lose_zone("zone-3").await;
+    println!("{loss:?}");
+    assert!(
+        loss.entries < loss.hosts,
+        "less than an entry of the log for each of the hosts: {loss:?}"
+    );
 }

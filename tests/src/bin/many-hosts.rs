@@ -15,6 +15,9 @@ without that zone; --serve keeps it up for a browser afterwards. WHARF_BENCH_BIN
 /// How long the director is looked at while nobody asks.
 const REST: Duration = Duration::from_secs(15);
 
+/// A page takes no longer, 99 times of 100.
+const MOST: Duration = Duration::from_millis(50);
+
 struct Given {
     size: Size,
     times: usize,
@@ -87,8 +90,8 @@ fn main() -> ExitCode {
         measure(&many, &given);
     }
     if !given.lose.is_empty() {
-        many.block_on(many.lose_zone(&given.lose));
-        println!("{} is lost", given.lose);
+        let loss = many.block_on(many.lose_zone(&given.lose));
+        println!("{} is lost: {loss:?}", given.lose);
         measure(&many, &given);
     }
     if given.serve > 0 {
@@ -104,9 +107,16 @@ fn main() -> ExitCode {
     }
 }
 
+/// Of the last minute, five and fifteen: times say little on a machine that does something else, too.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
 fn measure(many: &ManyHosts, given: &Given) {
     let at_rest = many.block_on(many.at_rest(REST));
     let mib = many.resident() / f64::from(1 << 20);
+    println!("load of the machine: {}", load());
     println!(
         "while nobody asks, the director takes {:.0} % of a core and {mib:.0} MiB",
         at_rest * 100.0
@@ -118,6 +128,12 @@ fn measure(many: &ManyHosts, given: &Given) {
         }
     }
     print!("{}", table(&all));
+    let slow: Vec<&str> = all
+        .iter()
+        .filter(|one| one.most > MOST)
+        .map(|one| one.name)
+        .collect();
+    println!("pages whose p99 is over {} ms: {slow:?}", MOST.as_millis());
     for (whose, only_topics) in [("one open page", true), ("who wants every row", false)] {
         let stream = many.block_on(many.watch(only_topics, Duration::from_secs(20), at_rest));
         println!(

@@ -35,33 +35,36 @@ pub(super) struct Joined {
     pub(super) proxy: Option<Proxy>,
 }
 
-/// Lets them all join; the director answers people there.
+/// Lets them all join and says how many did; the director answers people there. `begin` gets each as soon as
+/// it has joined: where thousands join, one that waited for the last would be silent for so long that the
+/// platform names it.
 pub(super) async fn join_all(
     browser: &Browser,
     people: &str,
     authority: &CaCerts,
     plans: Vec<HostPlan>,
-) -> Vec<Joined> {
+    mut begin: impl FnMut(Joined),
+) -> usize {
     let mut groups: BTreeMap<(String, bool), Vec<HostPlan>> = BTreeMap::new();
     for plan in plans {
         let group = (plan.zone.clone(), plan.proxy);
         groups.entry(group).or_default().push(plan);
     }
-    let mut joined = Vec::new();
+    let mut begun = 0;
     for ((zone, proxy), plans) in groups {
         for some in plans.chunks(USES) {
             let secret = token(browser, &zone, proxy, some.len()).await;
             let joining = some
                 .iter()
                 .map(|plan| join(people, authority, &secret, plan.clone()));
-            let some: Vec<Joined> = stream::iter(joining)
-                .buffer_unordered(AT_ONCE)
-                .collect()
-                .await;
-            joined.extend(some);
+            let mut joined = stream::iter(joining).buffer_unordered(AT_ONCE);
+            while let Some(one) = joined.next().await {
+                begin(one);
+                begun += 1;
+            }
         }
     }
-    joined
+    begun
 }
 
 async fn token(browser: &Browser, zone: &str, proxy: bool, uses: usize) -> String {

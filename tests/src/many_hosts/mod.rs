@@ -45,6 +45,10 @@ const ADVERTISED: &str = "10.0.0.1";
 const AT_ONCE: usize = 8;
 /// For a step on busy cores.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// Without an entry for so long the log is at rest: leaders look every second.
+const LOG_RESTS: Duration = Duration::from_secs(3);
+/// What follows the loss of a zone at once is written by then.
+const LOSS_SETTLES: Duration = Duration::from_secs(30);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -61,6 +65,15 @@ pub struct Size {
     pub deployments: usize,
     /// The same seed gives the same hosts and containers.
     pub seed: u64,
+}
+
+/// What the loss of hosts wrote into the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// Hosts and proxies that went.
+    pub hosts: u64,
+    /// Entries of the log until it was at rest again.
+    pub entries: u64,
 }
 
 /// A platform of that size, until it is dropped.
@@ -135,22 +148,10 @@ impl ManyHosts {
         let now_ms = u64::try_from(clock::now_ms()).unwrap_or_default();
         let plans = generator::hosts(&self.size, now_ms);
         let authority = self.premises.authority();
-        let joined = join::join_all(&self.browser, people, authority, plans).await;
-        after(format!("{} hosts have joined by token", joined.len()));
         let directors = Addresses::new([self.premises.for_roles().to_string()]);
-        let mut hosts = Vec::new();
-        for one in joined {
-            let zone = one.host.zone().to_owned();
-            let told = Arc::clone(&self.told);
-            let live = one.host.live(directors.clone(), told);
-            hosts.push((zone.clone(), task::spawn("host", live)));
-            if let Some(proxy) = one.proxy {
-                let told = Arc::clone(&self.told);
-                let live = proxy.live(directors.clone(), told);
-                hosts.push((zone, task::spawn("proxy", live)));
-            }
-        }
-        *self.hosts.lock().unwrap_or_else(PoisonError::into_inner) = hosts;
+        let begin = |joined| self.begin(joined, &directors);
+        let joined = join::join_all(&self.browser, people, authority, plans, begin).await;
+        after(format!("{joined} hosts have joined by token"));
         let (hosts, containers) = (self.size.hosts as u64, self.size.containers as u64);
         self.until(
             "every host is connected and has told of its containers",
@@ -176,11 +177,25 @@ impl ManyHosts {
         after("every deployment is healthy".to_owned());
     }
 
-    /// Every host of a zone goes, as if its power was cut, and waits until the platform says so of each.
+    /// Lets a host and its proxy live.
+    fn begin(&self, joined: join::Joined, directors: &Addresses) {
+        let zone = joined.host.zone().to_owned();
+        let live = joined.host.live(directors.clone(), Arc::clone(&self.told));
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.push((zone.clone(), task::spawn("host", live)));
+        if let Some(proxy) = joined.proxy {
+            let live = proxy.live(directors.clone(), Arc::clone(&self.told));
+            hosts.push((zone, task::spawn("proxy", live)));
+        }
+    }
+
+    /// Every host of a zone goes, as if its power was cut, and waits until the platform says so of each and
+    /// has written it down.
     ///
     /// # Panics
     /// When it is not said in time.
-    pub async fn lose_zone(&self, zone: &str) {
+    pub async fn lose_zone(&self, zone: &str) -> Loss {
+        let before = self.log_index().await;
         let mut lost = 0;
         for (of, host) in self
             .hosts
@@ -198,6 +213,41 @@ impl ManyHosts {
             status["problems_total"].as_u64() >= Some(lost)
         })
         .await;
+        let entries = self.settled_log(LOSS_SETTLES).await - before;
+        Loss {
+            hosts: lost,
+            entries,
+        }
+    }
+
+    /// The last entry of the log that the director has applied.
+    ///
+    /// # Panics
+    /// When the director does not tell.
+    pub async fn log_index(&self) -> u64 {
+        let status = self
+            .browser
+            .call_patiently("wharf.v1.Platform/GetStatus", &json!({}))
+            .await;
+        let status = status.expect("the status is told");
+        let index = &status["directors"][0]["applied_index"];
+        let number = index.as_u64();
+        let number = number.or_else(|| index.as_str()?.parse().ok());
+        number.unwrap_or_else(|| panic!("no index of the log in {status}"))
+    }
+
+    /// The same once nothing has come for a while; a log that never rests is taken as it is by then.
+    async fn settled_log(&self, at_most: Duration) -> u64 {
+        let began = Instant::now();
+        let (mut index, mut since) = (self.log_index().await, began);
+        while since.elapsed() < LOG_RESTS && began.elapsed() < at_most {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let now = self.log_index().await;
+            if now != index {
+                (index, since) = (now, Instant::now());
+            }
+        }
+        index
     }
 
     async fn create_deployments(&self) {
