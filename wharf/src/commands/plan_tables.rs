@@ -288,13 +288,14 @@ mod tests {
                     allocator_id: "0123456789abcdef".into(),
                     zone: "zone-1".into(),
                     stays: true,
-                    refusals: Vec::new(),
+                    ..PlacementPreview::default()
                 },
                 PlacementPreview {
                     instance_name: "storage-1".into(),
                     refusals: vec![AllocatorRefusal {
                         allocator_id: "fedcba9876543210".into(),
                         reason: "512 MiB of memory are free".into(),
+                        ..AllocatorRefusal::default()
                     }],
                     ..PlacementPreview::default()
                 },

@@ -1,12 +1,15 @@
 // What a dry run says: where each instance would be and why not elsewhere, and the steps.
 import type { PlanPreview } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
-import { useHostNames } from '../names/hosts';
 import { Mark } from '../status/Mark';
+
+/** As people know it; a director of an older version told the allocator alone. */
+function hostOf({ host, allocatorId }: { host: string; allocatorId: string }): string {
+  return host || allocatorId.slice(0, 8);
+}
 
 export function Preview({ preview }: { preview: PlanPreview }) {
   const t = useT();
-  const hostName = useHostNames();
   return (
     <div className="stack" data-testid="preview">
       <ul className="placements">
@@ -21,7 +24,7 @@ export function Preview({ preview }: { preview: PlanPreview }) {
               )}
               {one.allocatorId ? (
                 <span>
-                  {hostName(one.allocatorId)} <span className="quiet">{one.zone}</span>
+                  {hostOf(one)} <span className="quiet">{one.zone}</span>
                 </span>
               ) : null}
             </div>
@@ -31,7 +34,7 @@ export function Preview({ preview }: { preview: PlanPreview }) {
                 <ul className="refusals">
                   {one.refusals.map((refusal) => (
                     <li key={refusal.allocatorId}>
-                      {hostName(refusal.allocatorId)}: {refusal.reason}
+                      {hostOf(refusal)}: {refusal.reason}
                     </li>
                   ))}
                 </ul>

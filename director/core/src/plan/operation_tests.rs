@@ -542,6 +542,13 @@ fn a_dry_run_gives_the_same_refusals_steps_and_places_and_changes_nothing() {
     let placed = &seen.plan.placements[0];
     assert!(!placed.allocator_id.is_empty() && !placed.stays);
     assert_eq!(placed.refusals.len(), 1, "the other host, and why not");
+    let mut hosts = [placed.host.as_str(), placed.refusals[0].host.as_str()];
+    hosts.sort_unstable();
+    assert_eq!(
+        hosts,
+        ["host-1", "host-2"],
+        "each is named as people know it"
+    );
     for allocator in world.observed.allocators.values_mut() {
         allocator.connected = false;
     }

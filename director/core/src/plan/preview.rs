@@ -234,17 +234,17 @@ fn placement(
             v1::AllocatorRefusal {
                 allocator_id: host.id.to_string(),
                 reason,
+                host: host.name.clone(),
             }
         })
         .collect();
+    let host = chosen.and_then(|id| index.host(id));
     v1::PlacementPreview {
         instance_name: instance.name.clone(),
         allocator_id: chosen.map(ToString::to_string).unwrap_or_default(),
-        zone: chosen
-            .and_then(|id| index.host(id))
-            .map(|host| host.zone.clone())
-            .unwrap_or_default(),
+        zone: host.map(|host| host.zone.clone()).unwrap_or_default(),
         stays,
         refusals,
+        host: host.map(|host| host.name.clone()).unwrap_or_default(),
     }
 }
