@@ -1,8 +1,9 @@
-// Rows under heads that may be pressed to order them. Over 200 rows only those in sight are drawn.
+// Rows under heads that may be pressed to order them. Over 200 lines only those in sight are drawn.
 import { type ColumnDef, flexRender, getCoreRowModel, useReactTable } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type ReactNode, useMemo, useRef } from 'react';
 import { useT } from '../../i18n/i18n';
+import { linesOf } from './lines';
 
 export interface Column<Row> {
   id: string;
@@ -29,6 +30,7 @@ interface RowsProps<Row> {
   groupNote?: ((rows: readonly Row[]) => ReactNode) | undefined;
 }
 
+/** Of headings, too. */
 const ROW_HEIGHT = 29;
 const ALL_DRAWN = 200;
 
@@ -52,9 +54,14 @@ export function Rows<Row>(props: RowsProps<Row>) {
   const data = useMemo(() => [...props.rows], [props.rows]);
   const table = useReactTable({ data, columns: defs, getRowId: rowKey, getCoreRowModel: getCoreRowModel() });
   const rows = table.getRowModel().rows;
-  const virtual = rows.length > ALL_DRAWN && !props.group;
+  const divide = props.group;
+  const lines = useMemo(
+    () => linesOf(rows, (row) => row.id, divide && ((row) => divide(row.original))),
+    [rows, divide],
+  );
+  const virtual = lines.length > ALL_DRAWN;
   const virtualizer = useVirtualizer({
-    count: rows.length,
+    count: lines.length,
     getScrollElement: () => box.current,
     estimateSize: () => ROW_HEIGHT,
     overscan: 20,
@@ -63,11 +70,10 @@ export function Rows<Row>(props: RowsProps<Row>) {
   const items = virtualizer.getVirtualItems();
   const first = items[0];
   const last = items[items.length - 1];
-  const seen = virtual ? items.flatMap((item) => rows[item.index] ?? []) : rows;
+  const seen = virtual ? items.flatMap((item) => lines[item.index] ?? []) : lines;
   const above = virtual && first ? first.start : 0;
   const below = virtual && last ? virtualizer.getTotalSize() - last.end : 0;
   const byId = new Map(columns.map((column) => [column.id, column as Column<never>]));
-  let heading: string | undefined;
 
   return (
     <section
@@ -77,7 +83,7 @@ export function Rows<Row>(props: RowsProps<Row>) {
       tabIndex={0}
       aria-label={props.label}
     >
-      <table className="grid" aria-label={props.label} aria-rowcount={virtual ? rows.length + 1 : undefined}>
+      <table className="grid" aria-label={props.label} aria-rowcount={virtual ? lines.length + 1 : undefined}>
         <thead>
           {table.getHeaderGroups().map((group) => (
             <tr key={group.id}>
@@ -116,30 +122,24 @@ export function Rows<Row>(props: RowsProps<Row>) {
         </thead>
         <tbody>
           {above > 0 ? <tr className="gap" style={{ height: above }} /> : null}
-          {seen.map((row) => {
-            const name = props.group?.(row.original);
-            const begins = name !== undefined && name !== heading;
-            heading = name;
-            const cells = (
-              <tr key={row.id} data-row={row.id}>
-                {row.getVisibleCells().map((cell) => (
+          {seen.map((line) =>
+            line.kind === 'heading' ? (
+              <tr key={line.key} className="group">
+                <th scope="rowgroup" colSpan={columns.length}>
+                  {line.name || '–'}{' '}
+                  <span className="quiet">{props.groupNote?.(line.of.map((row) => row.original))}</span>
+                </th>
+              </tr>
+            ) : (
+              <tr key={line.key} data-row={line.key}>
+                {line.row.getVisibleCells().map((cell) => (
                   <td key={cell.id} className={classOf(byId.get(cell.column.id))}>
                     {flexRender(cell.column.columnDef.cell, cell.getContext())}
                   </td>
                 ))}
               </tr>
-            );
-            if (!begins) return cells;
-            const members = props.rows.filter((one) => props.group?.(one) === name);
-            return [
-              <tr key={`group ${name}`} className="group">
-                <th scope="rowgroup" colSpan={columns.length}>
-                  {name || '–'} <span className="quiet">{props.groupNote?.(members)}</span>
-                </th>
-              </tr>,
-              cells,
-            ];
-          })}
+            ),
+          )}
           {below > 0 ? <tr className="gap" style={{ height: below }} /> : null}
         </tbody>
       </table>
