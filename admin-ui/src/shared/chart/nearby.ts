@@ -1,8 +1,9 @@
-// Whether something is in sight or nearly: charts that nobody sees are not drawn and hold no memory.
+// Whether something is in sight or nearly: charts that nobody sees are not drawn and hold no memory. Until
+// the browser has said where it is, nobody knows.
 import { type RefObject, useEffect, useState } from 'react';
 
-export function useNearby(box: RefObject<HTMLElement | null>): boolean {
-  const [near, setNear] = useState(false);
+export function useNearby(box: RefObject<HTMLElement | null>): boolean | undefined {
+  const [near, setNear] = useState<boolean>();
   useEffect(() => {
     const element = box.current;
     if (!element) return;
