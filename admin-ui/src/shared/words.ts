@@ -4,8 +4,9 @@ import * as logs from './logs/words';
 import * as query from './query/words';
 import * as search from './search/words';
 import * as time from './time/words';
+import * as zones from './zones/words';
 
-export const en = { ...chart.en, ...logs.en, ...query.en, ...search.en, ...time.en } as const;
+export const en = { ...chart.en, ...logs.en, ...query.en, ...search.en, ...time.en, ...zones.en } as const;
 
 export const ko: Record<keyof typeof en, string> = {
   ...chart.ko,
@@ -13,4 +14,5 @@ export const ko: Record<keyof typeof en, string> = {
   ...query.ko,
   ...search.ko,
   ...time.ko,
+  ...zones.ko,
 };

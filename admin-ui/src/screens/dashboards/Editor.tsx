@@ -21,11 +21,23 @@ import { ActionButton } from '../../shared/ActionButton';
 import type { Unit } from '../../shared/chart/types';
 import { Refused } from '../../shared/Refused';
 import { all, bucketsOf, exists, rangeOf, terms } from '../../shared/search/build';
-import { type Fault, KINDS, type Kind, type Metric, OFS, type Of, type Panel, UNITS } from './document';
+import {
+  type Fault,
+  KINDS,
+  type Kind,
+  type Metric,
+  OFS,
+  type Of,
+  type Panel,
+  SIZED,
+  type Sized,
+  UNITS,
+  ZONE_FIELD,
+} from './document';
 import { FieldInput, FieldsInput, StreamsInput, useFields } from './FieldInput';
 import { guess } from './guess';
 import { Faults } from './NewDashboard';
-import { KIND_WORDS, OF_WORDS, UNIT_WORDS } from './names';
+import { KIND_WORDS, OF_WORDS, SIZED_WORDS, UNIT_WORDS } from './names';
 import { useOwnText } from './own-text';
 import { PanelBox } from './PanelBox';
 import type { PanelWhere } from './use-panel';
@@ -216,17 +228,21 @@ function ChartForm({
   change,
   where,
   isNew,
+  kindChosen,
 }: {
   panel: Panel;
   change: (panel: Panel) => void;
   where: PanelWhere;
   isNew: boolean;
+  /** Its kind was chosen, and is not to be guessed. */
+  kindChosen: boolean;
 }) {
   const t = useT();
   const { deployment, range } = where;
   const [touched, setTouched] = useState(!isNew);
   const [more, setMore] = useState(false);
   const metrics = panel.metrics ?? [];
+  const isMap = panel.kind === 'map';
   const stream = useStreamOf(deployment, panel, range.to);
   useEffect(() => {
     if (stream) change({ ...panel, index: [stream] });
@@ -241,15 +257,16 @@ function ChartForm({
     if (!known || touched || guessed === known.name) return;
     setGuessed(known.name);
     const best = guess(known.name, known.type);
+    const ofMap = kindChosen && panel.kind === 'map';
     change({
-      ...without(panel, 'split'),
+      ...(ofMap ? panel : without(panel, 'split')),
       ...(best.unit ? { unit: best.unit } : {}),
-      kind: best.kind,
+      kind: kindChosen ? panel.kind : best.kind,
       title: best.title,
       metrics: [best.metric],
-      ...(best.split ? { split: best.split } : {}),
+      ...(best.split && !ofMap ? { split: best.split } : {}),
     });
-  }, [known, touched, guessed, panel, change]);
+  }, [known, touched, guessed, panel, change, kindChosen]);
 
   const setMetric = (at: number, metric: Metric) =>
     change({ ...panel, metrics: metrics.map((one, place) => (place === at ? metric : one)) });
@@ -298,20 +315,34 @@ function ChartForm({
         />
       </FormGroup>
       <div className="pair">
-        <FormGroup label={t('dashboards.split')} fieldId="panel-split">
-          <FieldInput
-            id="panel-split"
-            placeholder="host.name"
-            value={panel.split?.[0] ?? ''}
-            indices={panel.index ?? []}
-            deployment={deployment}
-            aggregatable
-            onChange={(field) => {
-              const second = panel.split?.slice(1) ?? [];
-              touch(field ? { ...panel, split: [field, ...second] } : without(panel, 'split'));
-            }}
-          />
-        </FormGroup>
+        {isMap ? (
+          <FormGroup label={t('dashboards.sized')} fieldId="panel-sized">
+            <FormSelect
+              id="panel-sized"
+              value={panel.sized ?? 'hosts'}
+              onChange={(_, sized) => touch({ ...panel, sized: sized as Sized })}
+            >
+              {SIZED.map((sized) => (
+                <FormSelectOption key={sized} value={sized} label={t(SIZED_WORDS[sized])} />
+              ))}
+            </FormSelect>
+          </FormGroup>
+        ) : (
+          <FormGroup label={t('dashboards.split')} fieldId="panel-split">
+            <FieldInput
+              id="panel-split"
+              placeholder="host.name"
+              value={panel.split?.[0] ?? ''}
+              indices={panel.index ?? []}
+              deployment={deployment}
+              aggregatable
+              onChange={(field) => {
+                const second = panel.split?.slice(1) ?? [];
+                touch(field ? { ...panel, split: [field, ...second] } : without(panel, 'split'));
+              }}
+            />
+          </FormGroup>
+        )}
         <FormGroup label={t('dashboards.unit')} fieldId="panel-unit">
           <FormSelect
             id="panel-unit"
@@ -339,7 +370,7 @@ function ChartForm({
         onToggle={(_, open) => setMore(open)}
       >
         <div className="stack">
-          {panel.split?.length ? (
+          {panel.split?.length && !isMap ? (
             <FormGroup label={t('dashboards.split.second')} fieldId="panel-split-second">
               <FieldInput
                 id="panel-split-second"
@@ -443,6 +474,7 @@ export function Editor(props: EditorProps) {
   const t = useT();
   const { where, isNew } = props;
   const [panel, setPanel] = useState(props.panel);
+  const [kindChosen, setKindChosen] = useState(false);
   const shown = useDeferredValue(panel);
   const drawn = panel.kind !== 'markdown';
   const missing = () => {
@@ -452,11 +484,16 @@ export function Editor(props: EditorProps) {
     return undefined;
   };
   const setKind = (kind: Kind) => {
-    if (kind === 'markdown') setPanel({ ...panel, kind });
-    else {
-      const { index = ANYWHERE, metrics = [{ of: 'avg', field: '' } as Metric] } = panel;
-      setPanel({ ...panel, kind, index, metrics });
+    setKindChosen(true);
+    if (kind === 'markdown') {
+      setPanel({ ...panel, kind });
+      return;
     }
+    const { index = ANYWHERE, metrics = [{ of: 'avg', field: '' } as Metric] } = panel;
+    const next: Panel = { ...without(panel, 'sized'), kind, index, metrics };
+    if (kind === 'map') setPanel({ ...next, split: [ZONE_FIELD] });
+    else if (panel.kind === 'map') setPanel(without(next, 'split'));
+    else setPanel(next);
   };
   return (
     <Modal isOpen variant="large" onClose={props.onClose} aria-labelledby="panel-editor">
@@ -471,7 +508,15 @@ export function Editor(props: EditorProps) {
               if (!missing()) props.onSave(tidied(panel));
             }}
           >
-            {drawn ? <ChartForm panel={panel} change={setPanel} where={where} isNew={isNew} /> : null}
+            {drawn ? (
+              <ChartForm
+                panel={panel}
+                change={setPanel}
+                where={where}
+                isNew={isNew}
+                kindChosen={kindChosen}
+              />
+            ) : null}
             {drawn ? null : (
               <FormGroup label={t('dashboards.text')} fieldId="panel-text">
                 <TextArea

@@ -18,6 +18,7 @@ import { useI18n, useT } from '../../i18n/i18n';
 import { useNearby } from '../../shared/chart/nearby';
 import { DataNone, PartialData } from '../../shared/DataNone';
 import { Loading } from '../../shared/DataState';
+import { saveCsv } from '../../shared/files/save';
 import { Query } from '../../shared/query/ShowQuery';
 import { Refused } from '../../shared/Refused';
 import { allOf, discoverLink, fieldIs } from '../../shared/search/discover-link';
@@ -27,6 +28,7 @@ import type { Step } from './layout';
 import { Markdown } from './Markdown';
 import { EPanel, MOST_GAUGES } from './panels/EPanel';
 import { FigurePanel } from './panels/FigurePanel';
+import { MapPanel } from './panels/MapPanel';
 import type { RendererProps } from './panels/renderer';
 import { TablePanel } from './panels/TablePanel';
 import { TimePanel } from './panels/TimePanel';
@@ -64,17 +66,6 @@ const STEPS = [
   ['taller', 'dashboards.step.taller'],
   ['shorter', 'dashboards.step.shorter'],
 ] as const;
-
-function save(name: string, text: string, type: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
-}
-
-export { save as saveFile };
 
 function Menu(props: {
   title: string;
@@ -132,6 +123,7 @@ function Menu(props: {
 }
 
 function Draw(props: RendererProps & { asTable: boolean }) {
+  if (props.panel.kind === 'map') return <MapPanel {...props} />;
   if (props.asTable) return <TablePanel {...props} />;
   switch (props.panel.kind) {
     case 'metric':
@@ -152,10 +144,10 @@ export function PanelBox(props: PanelBoxProps) {
   const [query, setQuery] = useState(false);
   const { title, where, height, editing = false } = props;
   const panel = useMemo(() => spoken(props.panel, language), [props.panel, language]);
-  const data = usePanel(panel, where, seen);
+  const data = usePanel(panel, where, seen === true);
   const { ask, frame } = data;
   const drawn = panel.kind !== 'markdown';
-  const byECharts = ['pie', 'treemap', 'heatmap', 'gauge'].includes(panel.kind);
+  const hasTwin = ['pie', 'treemap', 'heatmap', 'gauge', 'map'].includes(panel.kind);
 
   const discover = () => {
     const { chosen, range, deployment } = where;
@@ -177,7 +169,7 @@ export function PanelBox(props: PanelBoxProps) {
   const actions = (
     <span className="panel-actions">
       {data.stale ? <Spinner size="sm" aria-label={t('state.loading')} /> : null}
-      {byECharts && frame && !isEmpty(frame) ? (
+      {hasTwin && frame && !isEmpty(frame) ? (
         <Button
           variant="plain"
           size="sm"
@@ -195,7 +187,7 @@ export function PanelBox(props: PanelBoxProps) {
         onDiscover={ask ? discover : undefined}
         onCsv={
           frame && !isEmpty(frame)
-            ? () => save(`${panel.id}.csv`, csvOf(tableOf(panel, frame)), 'text/csv;charset=utf-8')
+            ? () => saveCsv(`${panel.id}.csv`, [csvOf(tableOf(panel, frame))])
             : undefined
         }
       />
@@ -230,7 +222,9 @@ export function PanelBox(props: PanelBoxProps) {
   if (!drawn) body = <Markdown text={panel.text ?? ''} />;
   else if (!ask) body = <p className="quiet panel-note">{t('dashboards.noQuery')}</p>;
   else if (frame === undefined) {
-    body = data.error ? <Refused error={data.error} retry={data.retry} /> : <Loading lines={3} />;
+    // What is out of sight was not asked for: nothing of it is on its way.
+    const comes = seen === false ? null : <Loading lines={3} />;
+    body = data.error ? <Refused error={data.error} retry={data.retry} /> : comes;
   } else {
     body = none ?? (
       <>
@@ -245,7 +239,7 @@ export function PanelBox(props: PanelBoxProps) {
       className={`card panel panel-${panel.kind}`}
       ref={box}
       aria-label={title}
-      aria-busy={data.loading && seen}
+      aria-busy={data.loading && seen !== false}
     >
       {ofTime && frame ? (
         <TimePanel {...rendered} />

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest';
-import { emptyDocument, freshId, nameOf, type Panel, readDocument, writeDocument } from './document';
+import {
+  emptyDocument,
+  freshId,
+  nameOf,
+  type Panel,
+  readDocument,
+  writeDocument,
+  ZONE_FIELD,
+} from './document';
 
 const panel = (more: object = {}): object => ({
   id: 'cpu',
@@ -32,7 +40,7 @@ test('each fault is told with its path', () => {
   expect(readDocument('{').faults[0]?.fault).toBe('json');
   expect(faultsOf([])).toEqual([' type']);
   expect(faultsOf({ schema: 2 })).toEqual(['schema schema']);
-  expect(faultsOf({ panels: [panel({ kind: 'map' })] })).toEqual(['panels[0].kind choice']);
+  expect(faultsOf({ panels: [panel({ kind: 'globe' })] })).toEqual(['panels[0].kind choice']);
   expect(faultsOf({ panels: [panel(), panel()] })).toEqual(['panels[1].id twice']);
   expect(faultsOf({ panels: [panel({ at: { x: 8, y: 0, w: 6, h: 6 } })] })).toEqual(['panels[0].at.x range']);
   expect(faultsOf({ panels: [panel({ metrics: [{ of: 'avg' }] })] })).toEqual([
@@ -45,6 +53,13 @@ test('each fault is told with its path', () => {
   expect(faultsOf({ variables: [{ name: 'No', index: 'a', field: 'b' }] })).toEqual([
     'variables[0].name choice',
   ]);
+});
+
+test('a map is of zones unless it says otherwise, and circles are as large as one of two things', () => {
+  const of = (more: object) => readDocument(JSON.stringify({ panels: [panel({ kind: 'map', ...more })] }));
+  expect(of({ sized: 'memory' }).document?.panels[0]).toMatchObject({ split: [ZONE_FIELD], sized: 'memory' });
+  expect(of({ split: 'host.name' }).document?.panels[0]?.split).toEqual(['host.name']);
+  expect(of({ sized: 'people' }).faults).toMatchObject([{ path: 'panels[0].sized', fault: 'choice' }]);
 });
 
 test('what a later version adds is passed over', () => {

@@ -18,6 +18,7 @@ export const KINDS = [
   'pie',
   'treemap',
   'heatmap',
+  'map',
   'markdown',
 ] as const;
 export type Kind = (typeof KINDS)[number];
@@ -26,6 +27,13 @@ export const OFS = ['count', 'avg', 'max', 'min', 'sum', 'percentile', 'last', '
 export type Of = (typeof OFS)[number];
 
 export const UNITS: readonly Unit[] = ['count', 'percent', 'bytes', 'bytes/s', 'per second', 'ms'];
+
+/** What a circle on a map is as large as: how many hosts there are, or their memory. */
+export const SIZED = ['hosts', 'memory'] as const;
+export type Sized = (typeof SIZED)[number];
+
+/** The field that collectors write a host's zone into. */
+export const ZONE_FIELD = 'cloud.availability_zone';
 
 /** Whether its values lie along time. */
 export function isOverTime(kind: Kind): boolean {
@@ -82,6 +90,8 @@ export interface Panel {
   limits?: Limits;
   /** The end of a gauge. */
   max?: number;
+  /** Of a map. */
+  sized?: Sized;
   /** Variables that do not filter it. */
   ignores?: string[];
   text?: string;
@@ -264,7 +274,7 @@ function panelOf(reader: Reader, raw: Raw, path: string): Panel {
       raw.metrics === undefined
         ? undefined
         : reader.objects(raw, path, 'metrics', 8).map(([one, of]) => metricOf(reader, one, of)),
-    split: reader.texts(raw, path, 'split', 2),
+    split: reader.texts(raw, path, 'split', 2) ?? (kind === 'map' ? [ZONE_FIELD] : undefined),
     size: reader.whole(raw, path, 'size', 1, 100),
     each: reader.texts(raw, path, 'each', 3),
     period: reader.whole(raw, path, 'period', 1, 86_400),
@@ -277,6 +287,7 @@ function panelOf(reader: Reader, raw: Raw, path: string): Panel {
         })
       : undefined,
     max: reader.number(raw, path, 'max', -1e15, 1e15),
+    sized: reader.choice(raw, path, 'sized', SIZED),
     ignores: reader.texts(raw, path, 'ignores', 16),
     text: reader.text(raw, path, 'text', MOST_TEXT),
   });

@@ -1,7 +1,7 @@
 // Words of what a panel may be.
 import type { MessageKey } from '../../i18n/i18n';
 import type { Unit } from '../../shared/chart/types';
-import type { Kind, Of } from './document';
+import type { Kind, Of, Sized } from './document';
 import type { Difference } from './draft';
 
 export const KIND_WORDS: Record<Kind, MessageKey> = {
@@ -14,6 +14,7 @@ export const KIND_WORDS: Record<Kind, MessageKey> = {
   pie: 'dashboards.kind.pie',
   treemap: 'dashboards.kind.treemap',
   heatmap: 'dashboards.kind.heatmap',
+  map: 'dashboards.kind.map',
   markdown: 'dashboards.kind.markdown',
 };
 
@@ -27,6 +28,11 @@ export const OF_WORDS: Record<Of, MessageKey> = {
   last: 'dashboards.of.last',
   unique: 'dashboards.of.unique',
   rate: 'dashboards.of.rate',
+};
+
+export const SIZED_WORDS: Record<Sized, MessageKey> = {
+  hosts: 'dashboards.sized.hosts',
+  memory: 'dashboards.sized.memory',
 };
 
 export const UNIT_WORDS: Record<Unit, MessageKey> = {

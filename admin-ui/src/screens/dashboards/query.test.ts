@@ -91,3 +91,16 @@ test('each kind of value has its aggregation', () => {
   });
   expect(agg({ of: 'count' })).toBeUndefined();
 });
+
+test('a map asks for the value of each zone', () => {
+  const { body } = askOf(panel({ kind: 'map', split: ['cloud.availability_zone'] }), HOUR, []) ?? {};
+  expect(body).toMatchObject({
+    size: 0,
+    aggs: {
+      s0: {
+        terms: { field: 'cloud.availability_zone', size: 100 },
+        aggs: { m0: { avg: { field: 'docker.cpu.total.pct' } } },
+      },
+    },
+  });
+});

@@ -30,6 +30,7 @@ export interface Ask {
 
 const USUAL_SIZE = 10;
 const USUAL_ROWS = 50;
+const USUAL_ZONES = 100;
 /** Values of a field of `each` at most. */
 const MOST_EACH = 200;
 /** The storage refuses an answer of more than 65,535 buckets. */
@@ -49,7 +50,9 @@ export function bucketOf(panel: Panel, span: number): number {
 }
 
 export function sizeOf(panel: Panel): number {
-  return panel.size ?? (panel.kind === 'table' || panel.kind === 'treemap' ? USUAL_ROWS : USUAL_SIZE);
+  if (panel.size !== undefined) return panel.size;
+  if (panel.kind === 'map') return USUAL_ZONES;
+  return panel.kind === 'table' || panel.kind === 'treemap' ? USUAL_ROWS : USUAL_SIZE;
 }
 
 /** How many values of the first field of `each` an answer holds beside its other buckets. */

@@ -20,7 +20,8 @@ import { STREAM, zoneBody, zoneSeries } from './zone-memory';
 /** A page that is looked at: it renews itself, and compares with the day before. */
 const TIMES: TimeDefaults = { from: 'now-4h', to: 'now', refresh: 60, compare: 'day' };
 
-export const ZONES = { options: { pageSize: 100, orderBy: 'name' } };
+// One without a host has nothing but a location.
+export const ZONES = { options: { pageSize: 100, orderBy: 'name', filter: 'hosts!=0' } };
 
 export function useZones() {
   return useCall(Allocators.method.listZones, ZONES, { every: 15_000 });

@@ -1,7 +1,7 @@
 // What the steps of the colour mean.
 import { useT } from '../../i18n/i18n';
+import { tintOf } from '../../shared/chart/tints';
 import { useLook } from '../../shared/chart/use-look';
-import { tintOf } from './colours';
 import { type Metric, STEPS } from './model';
 
 export function Legend({ metric }: { metric: Metric }) {

@@ -25,6 +25,7 @@ import { PlacementMap } from './PlacementMap';
 import { PlacementTable } from './PlacementTable';
 import './placement.css';
 import { WhatIf } from './WhatIf';
+import { Zones } from './Zones';
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -94,7 +95,7 @@ export default function Placement() {
   const placed = usePlaced();
   const zones = useCall(
     Allocators.method.listZones,
-    { options: { pageSize: MOST_ZONES, orderBy: 'name' } },
+    { options: { pageSize: MOST_ZONES, orderBy: 'name', filter: 'hosts!=0' } },
     { every: 15_000 },
   );
   const deployments = useCall(Deployments.method.listDeployments, {
@@ -235,6 +236,7 @@ export default function Placement() {
                 instances={answer.instances.rows}
                 containers={order}
               />
+              <Zones />
             </>
           )}
         </DataState>

@@ -1,8 +1,8 @@
 // The map as ECharts draws it. Pure but for the colours it is given.
 import type { EChartsCoreOption } from 'echarts/core';
 import type { Look } from '../../shared/chart/colours';
+import { tintOf } from '../../shared/chart/tints';
 import type { Tokens } from '../../shared/echart/tokens';
-import { tintOf } from './colours';
 import { type MapContainer, type MapZone, type Metric, stepOf } from './model';
 
 export interface TreeWish {

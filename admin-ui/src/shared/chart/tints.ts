@@ -1,6 +1,6 @@
-// The colours of the map: five steps of one hue, from what can be overlooked to what cannot, each with
+// Tints of areas: five steps of one hue, from what can be overlooked to what cannot, each with
 // the text that can be read on it. Pure.
-import type { Look } from '../../shared/chart/colours';
+import type { Look } from './colours';
 
 export interface Tint {
   fill: string;
