@@ -1,16 +1,26 @@
 // Words of the parts that several screens share.
 import * as chart from './chart/words';
 import * as logs from './logs/words';
+import * as names from './names/words';
 import * as query from './query/words';
 import * as search from './search/words';
 import * as time from './time/words';
 import * as zones from './zones/words';
 
-export const en = { ...chart.en, ...logs.en, ...query.en, ...search.en, ...time.en, ...zones.en } as const;
+export const en = {
+  ...chart.en,
+  ...logs.en,
+  ...names.en,
+  ...query.en,
+  ...search.en,
+  ...time.en,
+  ...zones.en,
+} as const;
 
 export const ko: Record<keyof typeof en, string> = {
   ...chart.ko,
   ...logs.ko,
+  ...names.ko,
   ...query.ko,
   ...search.ko,
   ...time.ko,

@@ -1,13 +1,12 @@
 // What can be done with one instance: move, pause, resume, take it out of routing. What a plan does is
 // foretold by the director.
 import type { DescMessage, DescMethodUnary, MessageInitShape } from '@bufbuild/protobuf';
-import { FormGroup, FormSelect, FormSelectOption } from '@patternfly/react-core';
+import { FormGroup } from '@patternfly/react-core';
 import { type UseQueryResult, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
-import { mutation, useCall, useChange, useDryRun } from '../../api/call';
+import { mutation, useChange, useDryRun } from '../../api/call';
 import { useRights } from '../../api/session';
-import { Allocators } from '../../generated/wharf/v1/allocators_pb';
 import type {
   ChangeDeploymentResponse,
   ChangeDeploymentResponseSchema,
@@ -19,7 +18,7 @@ import { ActionButton } from '../../shared/ActionButton';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { Loading } from '../../shared/DataState';
-import { ALL_HOSTS } from '../../shared/names/hosts';
+import { type ChosenHost, HostInput } from '../../shared/names/HostInput';
 import { Preview } from '../../shared/plan/Preview';
 import { Refused } from '../../shared/Refused';
 
@@ -57,11 +56,10 @@ function useOrdered(onClose: () => void) {
 
 function MoveDialog({ placed, onClose }: DialogProps) {
   const t = useT();
-  const [to, setTo] = useState('');
+  const [to, setTo] = useState<ChosenHost | null>(null);
   const [carried] = useState(mutation);
   const name = placed.instance?.name ?? '';
-  const hosts = useCall(Allocators.method.listAllocators, ALL_HOSTS);
-  const wish = { instance: placed.instance?.id ?? '', toAllocator: to };
+  const wish = { instance: placed.instance?.id ?? '', toAllocator: to?.id ?? '' };
   const preview = useDryRun(Instances.method.moveInstance, wish, true);
   const whyNot = useWhyNot(preview);
   const move = useChange(Instances.method.moveInstance, useOrdered(onClose));
@@ -79,14 +77,13 @@ function MoveDialog({ placed, onClose }: DialogProps) {
       <div className="stack">
         <p>{t('instance.move.about')}</p>
         <FormGroup label={t('instance.move.to')} fieldId="move-to">
-          <FormSelect id="move-to" value={to} onChange={(_, value) => setTo(value)}>
-            <FormSelectOption value="" label={t('instance.move.anywhere')} />
-            {hosts.data?.allocators
-              .filter((one) => one.id !== placed.instance?.allocatorId)
-              .map((one) => (
-                <FormSelectOption key={one.id} value={one.id} label={`${one.host} (${one.zone})`} />
-              ))}
-          </FormSelect>
+          <HostInput
+            id="move-to"
+            chosen={to}
+            none={t('instance.move.anywhere')}
+            without={placed.instance?.allocatorId ?? ''}
+            onChange={setTo}
+          />
         </FormGroup>
         <Foretold query={preview} />
       </div>

@@ -1,0 +1,138 @@
+// Chooses a host by writing some of its name: the server finds, a few are offered. Not here: what is asked
+// (host-search).
+import { TextInput } from '@patternfly/react-core';
+import { type KeyboardEvent, useDeferredValue, useState } from 'react';
+import { useCall } from '../../api/call';
+import { useFormat } from '../../format/use-format';
+import { Allocators } from '../../generated/wharf/v1/allocators_pb';
+import { useT } from '../../i18n/i18n';
+import { Refused } from '../Refused';
+import { hostsLike, stepped } from './host-search';
+import './host-input.css';
+
+export interface ChosenHost {
+  id: string;
+  host: string;
+  zone: string;
+}
+
+interface HostInputProps {
+  id: string;
+  chosen: ChosenHost | null;
+  /** What no host means. */
+  none: string;
+  /** An allocator that is not offered. */
+  without: string;
+  onChange: (chosen: ChosenHost | null) => void;
+}
+
+export function HostInput({ id, chosen, none, without, onChange }: HostInputProps) {
+  const t = useT();
+  const format = useFormat();
+  const [open, setOpen] = useState(false);
+  const [text, setText] = useState('');
+  const [at, setAt] = useState(0);
+  const written = useDeferredValue(text.trim());
+  const found = useCall(Allocators.method.listAllocators, hostsLike(written, without), {
+    enabled: open,
+    keep: true,
+  });
+  const hosts = found.data?.allocators ?? [];
+  const more = Number(found.data?.info?.total ?? 0n) - hosts.length;
+  const offered: (ChosenHost | null)[] = [...(written ? [] : [null]), ...hosts];
+  const marked = Math.min(at, Math.max(0, offered.length - 1));
+  const list = `${id}-offered`;
+
+  const close = () => {
+    setOpen(false);
+    setText('');
+    setAt(0);
+  };
+  const choose = (one: ChosenHost | null) => {
+    onChange(one && { id: one.id, host: one.host, zone: one.zone });
+    close();
+  };
+  const press = (event: KeyboardEvent) => {
+    const next = stepped(event.key, marked, offered.length);
+    if (next !== undefined) {
+      setAt(open ? next : 0);
+      setOpen(true);
+    } else if (!open) {
+      return;
+    } else if (event.key === 'Enter') {
+      const one = offered[marked];
+      if (one !== undefined) choose(one);
+    } else if (event.key === 'Escape') {
+      // The list closes and not the dialog that it is in.
+      event.stopPropagation();
+      close();
+    } else {
+      return;
+    }
+    event.preventDefault();
+  };
+
+  return (
+    <div className="host-input">
+      <TextInput
+        id={id}
+        role="combobox"
+        aria-autocomplete="list"
+        aria-expanded={open}
+        aria-controls={list}
+        aria-activedescendant={open && offered.length > 0 ? `${list}-${marked}` : undefined}
+        autoComplete="off"
+        placeholder={chosen ? chosen.host : none}
+        value={open ? text : (chosen?.host ?? '')}
+        onClick={() => setOpen(true)}
+        onBlur={close}
+        onKeyDown={press}
+        onChange={(_, value) => {
+          setText(value);
+          setAt(0);
+          setOpen(true);
+        }}
+      />
+      <div hidden={!open}>
+        <div
+          className="offered"
+          id={list}
+          role="listbox"
+          aria-label={t('hostInput.found')}
+          aria-busy={open && found.isFetching}
+        >
+          {offered.map((one, index) => (
+            // biome-ignore lint/a11y/useKeyWithClickEvents: the box above takes the keys
+            // biome-ignore lint/a11y/useFocusableInteractive: focus stays in the box above
+            <div
+              key={one?.id ?? ''}
+              id={`${list}-${index}`}
+              role="option"
+              aria-selected={one?.id === chosen?.id}
+              className={index === marked ? 'at' : ''}
+              ref={(row) => {
+                if (open && index === marked) row?.scrollIntoView({ block: 'nearest' });
+              }}
+              onMouseDown={(event) => event.preventDefault()}
+              onMouseEnter={() => setAt(index)}
+              onClick={() => choose(one)}
+            >
+              {one ? (
+                <>
+                  {one.host} <span className="quiet">{one.zone}</span>
+                </>
+              ) : (
+                none
+              )}
+            </div>
+          ))}
+        </div>
+        {more > 0 ? (
+          <p className="quiet note">{t('hostInput.more', { count: format.number(more) })}</p>
+        ) : null}
+        {found.data && offered.length === 0 ? <p className="quiet note">{t('list.none')}</p> : null}
+        {found.error ? <Refused error={found.error} /> : null}
+      </div>
+    </div>
+  );
+}
