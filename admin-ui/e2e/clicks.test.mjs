@@ -178,7 +178,7 @@ task('which container uses the most memory or CPU, and whose it is', 0, async ()
 });
 
 task('containers that pile up are a finding, and the map is a press away', 1, async (press) => {
-  const pile = finding(`pile up on host ${crowded}`);
+  const pile = finding(`pile up on host ${crowded}:`);
   await pile.waitFor({ timeout: SOON });
   assert.equal(press.count, 0, 'the finding takes no press');
   await press.on(pile.getByRole('link', { name: 'Show the map' }));
