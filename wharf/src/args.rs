@@ -20,6 +20,7 @@ mod tag;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod zone;
 
 use std::path::PathBuf;
 
@@ -46,6 +47,7 @@ pub(crate) use self::{
     repository::{DeploymentSetArgs, RepositoryArgs, RepositoryCommand, SnapshotArgs},
     run::{MonitorArgs, RoleArgs, RunCommand, StoreArgs},
     tools::{ApiArgs, CompletionArgs, DiagnosticsArgs, ManArgs, Shell},
+    zone::{ZoneCommand, ZoneLocationArgs},
 };
 
 /// Wharfinger, a control plane for monitoring stacks: it places storage nodes on Docker hosts,
@@ -189,6 +191,13 @@ pub(crate) enum Command {
         after_help = "Example:\n  wharf allocator list"
     )]
     Allocator(AllocatorCommand),
+    /// Zones: hosts that fail together, and where they are
+    #[command(
+        subcommand,
+        visible_alias = "zones",
+        after_help = "Example:\n  wharf zone list"
+    )]
+    Zone(ZoneCommand),
     /// Vacates: the emptying of hosts
     #[command(
         subcommand,

@@ -83,6 +83,7 @@ async fn command(cli: &Cli) -> Result<u8, Failure> {
         Command::Deployment(command) => commands::deployment::run(&client, command).await,
         Command::Plan(command) => commands::plan::run(&client, command).await,
         Command::Allocator(command) => commands::allocator::run(&client, command).await,
+        Command::Zone(command) => commands::zone::run(&client, command).await,
         Command::Vacate(command) => commands::vacate::run(&client, command).await,
         Command::Instance(command) => commands::instance::run(&client, command).await,
         Command::Placement(command) => commands::placement::run(&client, command).await,

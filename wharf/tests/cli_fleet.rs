@@ -318,6 +318,62 @@ async fn a_host_whose_instances_nobody_takes_is_not_emptied_and_its_vacate_is_ca
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_zone_is_given_a_location_that_is_listed_and_taken_away_again() {
+    let lab = Lab::start().await;
+    let sydney = ["--latitude", "-33.8688", "--longitude", "151.2093"];
+    let set = [&["zone", "set-location", "zone-1"], &sydney[..]].concat();
+    let named = [&set[..], &["--place", "Sydney"]].concat();
+    let said = done(&lab, &named).await;
+    assert_eq!(
+        said.stdout,
+        "zone zone-1 is at Sydney (-33.8688, 151.2093)\n"
+    );
+    lab.golden("zone-list-located", &["zone", "list"]).await;
+    let without = ["zone", "list", "--filter", "located=false", "-o", "json"];
+    assert_eq!(done(&lab, &without).await.json(), serde_json::json!([]));
+
+    let place = "x".repeat(129);
+    for (args, code, what) in [
+        (
+            vec!["--latitude", "90.1", "--longitude", "1"],
+            1,
+            "location.latitude_degrees",
+        ),
+        (
+            vec!["--latitude", "1", "--longitude", "-181"],
+            1,
+            "location.longitude_degrees",
+        ),
+        (
+            vec!["--latitude", "1", "--longitude", "1", "--place", &place],
+            1,
+            "location.place",
+        ),
+        (vec!["--latitude", "1"], 2, "--longitude"),
+        (vec!["--latitude", "south", "--longitude", "1"], 2, "south"),
+    ] {
+        let args = [&["zone", "set-location", "zone-1"], &args[..]].concat();
+        let said = lab.run(&args).await;
+        assert_eq!(said.code, code, "{what}: {args:?} said {}", said.stderr);
+        assert!(said.stderr.contains(what), "{args:?} said {}", said.stderr);
+    }
+    let elsewhere = [&["zone", "set-location", "nowhere"], &sydney[..]].concat();
+    let said = lab.run(&elsewhere).await;
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    assert!(said.stderr.contains("wharf zone list"), "{}", said.stderr);
+
+    let said = done(&lab, &["zone", "clear-location", "zone-1"]).await;
+    assert_eq!(said.stdout, "zone zone-1 has no location\n");
+    let listed = done(&lab, &["zone", "list", "-o", "json"]).await.json();
+    assert_eq!(listed[0].get("location"), None, "{listed}");
+    let events = ["events", "--filter", "actor=admin", "-o", "json"];
+    let events = done(&lab, &events).await.stdout;
+    for action in ["set_zone_location", "clear_zone_location"] {
+        assert!(events.contains(action), "{action} is not told of: {events}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_did_what_is_in_the_history_and_found_by_name() {
     let lab = Lab::start().await;
     done(&lab, &["allocator", "maintenance", "h1", "on"]).await;

@@ -33,3 +33,4 @@ pub(crate) mod user;
 pub(crate) mod vacate;
 pub(crate) mod watch;
 mod watch_tables;
+pub(crate) mod zone;
