@@ -296,25 +296,13 @@ impl ListQuery {
             });
         }
         let more = matching.len() > self.page_size;
-        if more {
-            // Of a long list only the page is put in order, and only rows that may be on it get an id.
-            matching.select_nth_unstable_by(self.page_size, |a, b| self.by_key(&a.0, &b.0));
-            let (beyond, _) = &matching[self.page_size];
-            let beyond = beyond.clone();
-            matching.retain(|(value, _)| self.by_key(value, &beyond).is_le());
-        }
-        let mut page: Vec<(Value, String, T)> = matching
-            .into_iter()
-            .map(|(value, row)| (value, id(&row), row))
-            .collect();
-        let order = |a: &(Value, String, T), b: &(Value, String, T)| {
-            self.by_key(&a.0, &b.0).then_with(|| a.1.cmp(&b.1))
+        let mut page: Vec<(Value, String, T)> = if more {
+            self.first(matching, id)
+        } else {
+            let all = matching.into_iter();
+            all.map(|(value, row)| (value, id(&row), row)).collect()
         };
-        if page.len() > self.page_size {
-            page.select_nth_unstable_by(self.page_size, order);
-            page.truncate(self.page_size);
-        }
-        page.sort_unstable_by(order);
+        page.sort_unstable_by(|a, b| self.by_key(&a.0, &b.0).then_with(|| a.1.cmp(&b.1)));
         let next_page_token = match page.last() {
             Some((key, last, _)) if more => make_token(&self.digest, key, last),
             _ => String::new(),
@@ -324,6 +312,48 @@ impl ListQuery {
             next_page_token,
             total,
         }
+    }
+
+    /// A page of more rows than it has, in no order. Of a long list only what may be on the page gets an id that is
+    /// kept: where all rows are alike in what they are ordered by, that is every row's turn and few rows' place.
+    fn first<T>(
+        &self,
+        mut matching: Vec<(Value, T)>,
+        id: impl Fn(&T) -> String,
+    ) -> Vec<(Value, String, T)> {
+        matching.select_nth_unstable_by(self.page_size - 1, |a, b| self.by_key(&a.0, &b.0));
+        let last = matching[self.page_size - 1].0.clone();
+        let mut page = Vec::with_capacity(self.page_size);
+        let mut alike = Vec::new();
+        for (value, row) in matching {
+            match self.by_key(&value, &last) {
+                Ordering::Less => page.push((value, id(&row), row)),
+                Ordering::Equal => alike.push((value, row)),
+                Ordering::Greater => {}
+            }
+        }
+        let room = self.page_size - page.len();
+        let by_id = |a: &(Value, String, T), b: &(Value, String, T)| a.1.cmp(&b.1);
+        let mut chosen: Vec<(Value, String, T)> = Vec::with_capacity(2 * room);
+        let mut beyond: Option<String> = None;
+        for (value, row) in alike {
+            let own = id(&row);
+            if beyond.as_ref().is_some_and(|beyond| own > *beyond) {
+                continue;
+            }
+            chosen.push((value, own, row));
+            if chosen.len() == 2 * room {
+                chosen.select_nth_unstable_by(room - 1, by_id);
+                chosen.truncate(room);
+                beyond = chosen.last().map(|(_, own, _)| own.clone());
+            }
+        }
+        if chosen.len() > room {
+            chosen.select_nth_unstable_by(room - 1, by_id);
+            chosen.truncate(room);
+        }
+        page.append(&mut chosen);
+        page
     }
 
     fn by_key(&self, a: &Value, b: &Value) -> Ordering {

@@ -233,6 +233,29 @@ proptest! {
     }
 
     #[test]
+    fn a_page_has_the_first_rows_however_they_come_and_however_many_are_alike(
+        all in proptest::collection::btree_map(0_u32..10_000, 0_u32..4, 0..300),
+        turn in any::<u32>(),
+        page_size in 1_u32..40,
+        descending in any::<bool>(),
+    ) {
+        let mut all: Vec<Row> = all
+            .into_iter()
+            .map(|(id, memory)| Row { id, memory, ..rows(1).remove(0) })
+            .collect();
+        let mut expected: Vec<(u32, u32)> = all.iter().map(|row| (row.memory, row.id)).collect();
+        expected.sort_by_key(|(memory, id)| {
+            (if descending { u32::MAX - memory } else { *memory }, *id)
+        });
+        expected.truncate(page_size as usize);
+        all.sort_by_key(|row| row.id.wrapping_mul(turn | 1));
+        let order_by = if descending { "memory desc" } else { "memory" };
+        let found = ids(&Ask { page_size, order_by, ..Ask::default() }, all);
+        let expected: Vec<u32> = expected.into_iter().map(|(_, id)| id).collect();
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
     fn any_options_are_read_or_refused(
         page_size in any::<u32>(),
         page_token in ".{0,40}",
