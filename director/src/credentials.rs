@@ -4,6 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, header::AUTHORIZATION};
 use tonic::Status;
+use wharf_admin_ui::browser::cookie;
 
 use crate::{auth::wrong, browser};
 
@@ -34,8 +35,7 @@ pub(crate) fn shown(headers: &HeaderMap, platform_id: &str) -> Result<Credential
     if let Some(header) = headers.get(AUTHORIZATION) {
         return in_header(header.as_bytes()).ok_or_else(|| wrong("the credentials cannot be read"));
     }
-    let cookie =
-        browser::cookie(headers, platform_id).ok_or_else(|| wrong("there are no credentials"))?;
+    let cookie = cookie(headers, platform_id).ok_or_else(|| wrong("there are no credentials"))?;
     browser::check_from_ui(headers)?;
     Ok(Credentials::Session(cookie.to_owned()))
 }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_header_goes_before_a_cookie_and_a_cookie_alone_is_refused() {
-        let cookie = browser::giving("p", "x");
+        let cookie = wharf_admin_ui::browser::giving("p", "x");
         let mut headers = HeaderMap::new();
         headers.insert(http::header::COOKIE, cookie.parse().unwrap());
         let refused = shown(&headers, "p").err().map(|status| status.code());

@@ -6,14 +6,13 @@
 //! - `removed`: that this director does not belong to the platform any more
 //! - [`auth`], [`logins`], [`tokens`], [`browser`], [`refused_logins`], [`refused_calls`]: who may what
 //! - [`secrets`], [`certificates`], [`channels`]: what is sealed, and kept from whom; [`authority_task`]
-//! - [`server`], [`api`], [`sessions`], [`admin_ui`]: listeners, methods for people, streams of roles, files
+//! - [`server`], [`api`], [`sessions`]: listeners, methods for people, streams of roles
 //! - [`monitoring`]: calls that are passed on to the monitoring nodes of deployments
 //! - [`observations`], [`event_log`], [`leader`]: the leader's memory and the tasks that decide from it
 //!
 //! Invariants: what is decided goes through Raft, what is observed never does.
 //! Not here: what commands and plans mean (`wharf-director-core`), how containers run (the allocator).
 
-pub mod admin_ui;
 pub mod answer;
 pub mod api;
 pub mod auth;

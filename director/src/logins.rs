@@ -1,7 +1,7 @@
 //! Users' passwords: verified against the hash in the state, verified ones remembered until the user
 //! changes, guesses slowed down per user and address. Invariants: the tables are bounded; no password
 //! is kept, only a digest under a key of this process; while a user at an address has to wait, not
-//! even the right password is tried. Not here: what a user may do (`auth`).
+//! even the right password is tried. Not here: how long that is (`wharf-admin-ui`), what a user may do (`auth`).
 
 use std::{
     collections::HashMap,
@@ -11,19 +11,12 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use wharf_admin_ui::guesses::Guesses;
 use wharf_director_core::state::{State, UserRecord};
 use wharf_runtime::{random, task, tls::constant_time_eq};
 
 use crate::secrets;
 
-/// Wrong passwords before waiting begins.
-const FREE_GUESSES: u32 = 5;
-/// The longest wait.
-const MAX_WAIT_MS: u64 = 30_000;
-/// Entries of the table of guesses.
-const GUESSES_KEPT: usize = 10_000;
-/// Guesses older than this are forgotten.
-const FORGET_MS: u64 = 15 * 60_000;
 /// Verified users that are remembered.
 const VERIFIED_KEPT: usize = 1_000;
 /// Hashes computed at a time: each takes a core and 19 MiB.
@@ -47,11 +40,6 @@ pub enum LoginError {
     Busy,
 }
 
-struct Guesses {
-    count: u32,
-    last_ms: u64,
-}
-
 struct Verified {
     digest: [u8; 32],
     version: u64,
@@ -60,7 +48,7 @@ struct Verified {
 /// Checks logins.
 pub struct Logins {
     key: [u8; 32],
-    guesses: Mutex<HashMap<(String, IpAddr), Guesses>>,
+    guesses: Guesses,
     verified: Mutex<HashMap<String, Verified>>,
     hashers: Semaphore,
     waiting: Semaphore,
@@ -74,14 +62,6 @@ impl std::fmt::Debug for Logins {
     }
 }
 
-fn wait_ms(guesses: &Guesses, now_ms: u64) -> u64 {
-    let Some(over) = guesses.count.checked_sub(FREE_GUESSES) else {
-        return 0;
-    };
-    let wait = (1_000_u64 << over.min(10)).min(MAX_WAIT_MS);
-    (guesses.last_ms + wait).saturating_sub(now_ms)
-}
-
 impl Logins {
     /// Nobody has logged in yet.
     ///
@@ -90,7 +70,7 @@ impl Logins {
     pub fn new() -> Result<Self, secrets::SecretError> {
         Ok(Self {
             key: random::bytes(),
-            guesses: Mutex::default(),
+            guesses: Guesses::default(),
             verified: Mutex::default(),
             hashers: Semaphore::new(HASHERS),
             waiting: Semaphore::new(HASHES_WAITING),
@@ -124,9 +104,7 @@ impl Logins {
             return Err(LoginError::Wrong);
         }
         let place = (username.to_owned(), address);
-        let wait = lock(&self.guesses)
-            .get(&place)
-            .map_or(0, |guesses| wait_ms(guesses, now_ms));
+        let wait = self.guesses.wait_ms(&place, now_ms);
         if wait > 0 {
             return Err(LoginError::Wait { ms: wait });
         }
@@ -152,13 +130,13 @@ impl Logins {
                 .unwrap_or(false);
         match user.filter(|user| right && !user.disabled) {
             Some(user) => {
-                lock(&self.guesses).remove(&place);
+                self.guesses.forget(&place);
                 let version = user.version;
                 self.keep(username.to_owned(), Verified { digest, version });
                 Ok(user)
             }
             None => {
-                self.count(place, now_ms);
+                self.guesses.count(place, now_ms);
                 Err(LoginError::Wrong)
             }
         }
@@ -180,30 +158,6 @@ impl Logins {
         }
         verified.insert(username, login);
     }
-
-    fn count(&self, place: (String, IpAddr), now_ms: u64) {
-        let mut guesses = lock(&self.guesses);
-        if guesses.len() >= GUESSES_KEPT && !guesses.contains_key(&place) {
-            guesses.retain(|_, known| now_ms.saturating_sub(known.last_ms) < FORGET_MS);
-            if guesses.len() >= GUESSES_KEPT
-                && let Some(oldest) = guesses
-                    .iter()
-                    .min_by_key(|(_, known)| known.last_ms)
-                    .map(|(place, _)| place.clone())
-            {
-                guesses.remove(&oldest);
-            }
-        }
-        let known = guesses.entry(place).or_insert(Guesses {
-            count: 0,
-            last_ms: now_ms,
-        });
-        if now_ms.saturating_sub(known.last_ms) > FORGET_MS {
-            known.count = 0;
-        }
-        known.count = known.count.saturating_add(1);
-        known.last_ms = now_ms;
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -214,6 +168,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wharf_admin_ui::guesses::FREE_GUESSES;
     use wharf_director_core::state::Role;
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -292,15 +247,5 @@ mod tests {
                 .await
                 .is_ok()
         );
-    }
-
-    #[tokio::test]
-    async fn the_table_of_guesses_stays_bounded() {
-        let logins = Logins::new().unwrap();
-        for number in 0..(GUESSES_KEPT as u32 + 5) {
-            let address = IpAddr::V4(std::net::Ipv4Addr::from(number));
-            logins.count(("eve".into(), address), u64::from(number));
-        }
-        assert!(lock(&logins.guesses).len() <= GUESSES_KEPT);
     }
 }

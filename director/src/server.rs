@@ -1,7 +1,7 @@
 //! The listeners: for people (gRPC, gRPC-web and a little REST on one TLS port), for roles (gRPC with
 //! mutual TLS), for the host (health and metrics on loopback). Invariants: every gRPC method is
 //! behind the gate; the gRPC-web layer wraps gRPC alone; what calls itself `application/grpc*` never
-//! gets a page. Not here: what methods do (`api/`, `sessions/`), the UI's files (`admin_ui`).
+//! gets a page. Not here: what methods do (`api/`, `sessions/`), the UI's files (`wharf-admin-ui`).
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::ServiceExt;
+use wharf_admin_ui::files::{AdminUi, Serves};
 use wharf_proto::{
     DESCRIPTORS,
     access::{AccessError, services_of},
@@ -45,7 +46,6 @@ use wharf_services::v1::{
 };
 
 use crate::{
-    admin_ui::AdminUi,
     api::{
         MAX_MESSAGE, allocators::AllocatorsApi, channels::ChannelsApi, containers::ContainersApi,
         deployments::DeploymentsApi, directors::DirectorsApi, enrollment::EnrollmentApi,
@@ -154,7 +154,7 @@ pub fn internal_routes(director: &Arc<Director>, rules: Rules) -> Result<Router,
 
 /// What is not gRPC.
 pub fn rest_routes(director: &Arc<Director>) -> Router {
-    let ui = Arc::new(AdminUi::shipped());
+    let ui = Arc::new(AdminUi::shipped(&Serves::Platform));
     let router = Router::new()
         .route("/api/health", get(health))
         .route("/api/ca", get(authorities));

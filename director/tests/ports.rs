@@ -18,7 +18,8 @@ use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
     server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
 };
-use wharf_director::{admin_ui::AdminUi, auth::Rules};
+use wharf_admin_ui::files::{AdminUi, Serves};
+use wharf_director::auth::Rules;
 use wharf_proto::{coded, v1};
 use wharf_runtime::{
     net::{ClientOptions, HttpsClient},
@@ -83,7 +84,7 @@ async fn browsers_get_the_admin_ui_that_was_built_in_or_hear_that_there_is_none(
     assert_eq!(status, StatusCode::OK);
     let (route, _, routed) = fetch(&files, &process, "/deployments/x", None, vec![]).await;
     let page = String::from_utf8(body.to_vec()).unwrap();
-    if !AdminUi::shipped().is_built_in() {
+    if !AdminUi::shipped(&Serves::Platform).is_built_in() {
         assert!(
             page.contains("no admin UI") && page.contains("make release"),
             "{page}"

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tonic::{Code, Request, Response, Status, metadata::MetadataValue};
+use wharf_admin_ui::browser::{giving, taking};
 use wharf_director_core::{
     apply::session::idle_ms,
     command::{self, Body},
@@ -139,7 +140,7 @@ impl Sessions for SessionsApi {
             session: Some(self.shown(&login, &minted.id)?),
         };
         let platform_id = self.0.config.platform_id.as_str();
-        with_cookie(answer, &browser::giving(platform_id, &minted.cookie))
+        with_cookie(answer, &giving(platform_id, &minted.cookie))
     }
 
     async fn log_out(
@@ -155,7 +156,7 @@ impl Sessions for SessionsApi {
         let asked = asked_secretly(&self.0.key, &principal, Some(&mutation), &message)?;
         self.end(&asked, id, None).await?;
         let platform_id = self.0.config.platform_id.as_str();
-        with_cookie(v1::LogOutResponse {}, &browser::taking(platform_id))
+        with_cookie(v1::LogOutResponse {}, &taking(platform_id))
     }
 
     async fn get_session(

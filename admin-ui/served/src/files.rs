@@ -1,7 +1,7 @@
 //! The admin UI's files, as they are in the binary. Invariants: only what is in the list is served,
 //! whatever a path says; what has its hash in its name is kept by browsers for good, everything else
 //! is asked for again; the page carries a nonce of its own in each answer, and nothing else may run or
-//! style in it. Not here: the calls that the UI makes (`api`), who is let in (`auth`).
+//! style in it; it says whose pages it shows. Not here: the calls that the UI makes, who is let in.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +23,8 @@ use wharf_runtime::random;
 const PAGE: &str = "/index.html";
 /// What stands in the page for the nonce of an answer.
 const PLACEHOLDER: &str = "__CSP_NONCE__";
+/// What stands in the page for the deployment that alone is shown.
+const DEPLOYMENT: &str = "__WHARF_DEPLOYMENT__";
 /// Bytes of a nonce.
 const NONCE_BYTES: usize = 18;
 /// Characters of the hash that a built file has before its ending.
@@ -44,6 +46,15 @@ pub struct Shipped {
 /// What this binary was built with.
 static SHIPPED: &[Shipped] = &include!(concat!(env!("OUT_DIR"), "/admin_ui.rs"));
 
+/// Whose pages a server shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Serves {
+    /// All of the platform.
+    Platform,
+    /// The data of the deployment with this name, and nothing else.
+    Deployment(String),
+}
+
 struct File {
     shipped: Shipped,
     /// Of the content, hex.
@@ -54,7 +65,8 @@ struct File {
 /// The files by their paths.
 pub struct AdminUi {
     files: BTreeMap<&'static str, File>,
-    page: Option<&'static str>,
+    /// The page, cut where the nonce belongs; none was built in.
+    page: Option<Vec<String>>,
 }
 
 impl std::fmt::Debug for AdminUi {
@@ -66,15 +78,25 @@ impl std::fmt::Debug for AdminUi {
 impl AdminUi {
     /// What this binary was built with.
     #[must_use]
-    pub fn shipped() -> Self {
-        Self::of(SHIPPED)
+    pub fn shipped(serves: &Serves) -> Self {
+        Self::of(SHIPPED, serves)
     }
 
     /// These files.
     #[must_use]
-    pub fn of(files: &[Shipped]) -> Self {
+    pub fn of(files: &[Shipped], serves: &Serves) -> Self {
         let page = files.iter().find(|file| file.path == PAGE);
         let page = page.and_then(|file| std::str::from_utf8(file.plain).ok());
+        let deployment = match serves {
+            Serves::Platform => String::new(),
+            Serves::Deployment(name) => escaped(name),
+        };
+        // A name is put in after the page was cut: it cannot get a nonce, whatever it is.
+        let page = page.map(|text| {
+            let parts = text.split(PLACEHOLDER);
+            let parts = parts.map(|part| part.replace(DEPLOYMENT, &deployment));
+            parts.collect()
+        });
         let files = files.iter().map(|shipped| {
             let file = File {
                 shipped: *shipped,
@@ -103,7 +125,7 @@ impl AdminUi {
         path: &str,
         headers: &HeaderMap,
     ) -> Option<Response<Body>> {
-        let page = self.page?;
+        let page = self.page.as_deref()?;
         if method != Method::GET && method != Method::HEAD {
             return None;
         }
@@ -129,16 +151,32 @@ impl AdminUi {
     }
 }
 
-/// Whether a path is for the UI's own router: it names neither a file nor what the director answers.
+/// A text as an attribute's value has it.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            letter => safe.push(letter),
+        }
+    }
+    safe
+}
+
+/// Whether a path is for the UI's own router: it names neither a file nor what its server answers.
 fn is_route(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
     // Names of gRPC services have dots, and so have files of the root.
     path == PAGE || !(first.contains('.') || first == "api" || first == "assets")
 }
 
-fn page_answer(page: &str) -> Response<Body> {
+fn page_answer(page: &[String]) -> Response<Body> {
     let nonce = random::token(NONCE_BYTES);
-    let mut answer = Response::new(Body::from(page.replace(PLACEHOLDER, &nonce)));
+    let mut answer = Response::new(Body::from(page.join(&nonce)));
     let headers = answer.headers_mut();
     if let Ok(policy) = HeaderValue::try_from(policy(&nonce)) {
         headers.insert(CONTENT_SECURITY_POLICY, policy);

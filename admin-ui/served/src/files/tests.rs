@@ -9,7 +9,8 @@ use super::*;
 const FILES: [Shipped; 4] = [
     Shipped {
         path: "/index.html",
-        plain: b"<script nonce=\"__CSP_NONCE__\"></script><style nonce=\"__CSP_NONCE__\"></style>",
+        plain: b"<meta name=\"wharf-deployment\" content=\"__WHARF_DEPLOYMENT__\">\
+            <script nonce=\"__CSP_NONCE__\"></script><style nonce=\"__CSP_NONCE__\"></style>",
         brotli: None,
         gzip: None,
     },
@@ -42,8 +43,12 @@ fn headers(of: &[(&'static str, &str)]) -> HeaderMap {
     headers
 }
 
+fn platform(files: &[Shipped]) -> AdminUi {
+    AdminUi::of(files, &Serves::Platform)
+}
+
 fn get(path: &str, of: &[(&'static str, &str)]) -> Option<Response<Body>> {
-    AdminUi::of(&FILES).answer(&Method::GET, path, &headers(of))
+    platform(&FILES).answer(&Method::GET, path, &headers(of))
 }
 
 async fn text(answer: Response<Body>) -> String {
@@ -71,7 +76,9 @@ async fn every_route_is_the_page_with_a_nonce_of_its_own_that_the_policy_names()
         let nonce = policy.split("'nonce-").nth(1).expect("a nonce");
         let nonce = nonce.split('\'').next().expect("its end").to_owned();
         let page = text(answer).await;
-        assert!(!page.contains(PLACEHOLDER), "{page}");
+        for place in [PLACEHOLDER, DEPLOYMENT] {
+            assert!(!page.contains(place), "{page}");
+        }
         assert_eq!(
             page.matches(&format!("nonce=\"{nonce}\"")).count(),
             2,
@@ -87,6 +94,24 @@ async fn every_route_is_the_page_with_a_nonce_of_its_own_that_the_policy_names()
         }
         assert!(nonces.insert(nonce), "a nonce came twice");
     }
+}
+
+#[tokio::test]
+async fn the_page_says_whose_data_it_shows_and_a_name_stays_a_name() {
+    let shown = async |serves: &Serves| {
+        let ui = AdminUi::of(&FILES, serves);
+        let answer = ui.answer(&Method::GET, "/discover", &HeaderMap::new());
+        text(answer.expect("a route of the page")).await
+    };
+    let page = shown(&Serves::Platform).await;
+    assert!(page.contains("content=\"\""), "{page}");
+    let page = shown(&Serves::Deployment("logs of team a".into())).await;
+    assert!(page.contains("content=\"logs of team a\""), "{page}");
+    let name = "\"><script>1</script>'&__CSP_NONCE__";
+    let page = shown(&Serves::Deployment(name.into())).await;
+    let kept = "content=\"&quot;&gt;&lt;script&gt;1&lt;/script&gt;&#39;&amp;__CSP_NONCE__\"";
+    assert!(page.contains(kept), "{page}");
+    assert_eq!(page.matches("<script").count(), 1, "{page}");
 }
 
 #[test]
@@ -105,7 +130,7 @@ fn what_is_not_the_uis_is_left_to_others() {
     ] {
         assert!(get(path, &[]).is_none(), "{path} was answered");
     }
-    let ui = AdminUi::of(&FILES);
+    let ui = platform(&FILES);
     for method in [Method::POST, Method::PUT, Method::OPTIONS, Method::DELETE] {
         assert!(
             ui.answer(&method, "/", &HeaderMap::new()).is_none(),
@@ -113,11 +138,11 @@ fn what_is_not_the_uis_is_left_to_others() {
         );
     }
     assert!(
-        AdminUi::of(&[])
+        platform(&[])
             .answer(&Method::GET, "/", &HeaderMap::new())
             .is_none()
     );
-    assert!(!AdminUi::of(&[]).is_built_in() && ui.is_built_in());
+    assert!(!platform(&[]).is_built_in() && ui.is_built_in());
 }
 
 #[tokio::test]
@@ -184,15 +209,15 @@ async fn what_the_browser_has_is_not_sent_again_and_another_form_of_it_is() {
 
 #[test]
 fn what_this_binary_was_built_with_is_whole() {
-    let ui = AdminUi::shipped();
-    let Some(page) = ui.page else {
+    let ui = AdminUi::shipped(&Serves::Platform);
+    let page = SHIPPED.iter().find(|file| file.path == PAGE);
+    let Some(page) = page.and_then(|file| std::str::from_utf8(file.plain).ok()) else {
         assert!(ui.files.is_empty(), "files without a page: {ui:?}");
         return;
     };
-    assert!(
-        page.contains(PLACEHOLDER),
-        "the page has no place for a nonce"
-    );
+    for place in [PLACEHOLDER, DEPLOYMENT] {
+        assert!(page.contains(place), "the page has no place for {place}");
+    }
     for (path, file) in &ui.files {
         assert!(!file.shipped.plain.is_empty(), "{path} is empty");
         assert_ne!(

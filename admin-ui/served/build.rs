@@ -1,5 +1,5 @@
 //! Puts the files of the built admin UI into the binary. Without a build of it there is none in it, and
-//! the director says so: checking Rust code needs no Node.
+//! its servers say so: checking Rust code needs no Node.
 
 use std::{
     env,
@@ -13,12 +13,12 @@ use std::{
 const PAGE: &str = "index.html";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let dist = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../admin-ui/dist");
+    let dist = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("../dist");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    // Cargo runs this script each time when what it watches is missing, and the whole director would be
+    // Cargo runs this script each time when what it watches is missing, and everything above would be
     // compiled again. Where sources cannot be written, that is how it is.
     drop(fs::create_dir_all(&dist));
-    println!("cargo:rerun-if-changed=../admin-ui/dist");
+    println!("cargo:rerun-if-changed=../dist");
     // Copies: the compiler reads them later, when another build of the UI may have replaced them.
     let copies = out.join("admin_ui");
     if copies.exists() {
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(files) if files.contains(&copies.join(PAGE)) => files,
         Ok(_) => Vec::new(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            println!("cargo:warning=the admin UI is being built: this director has none");
+            println!("cargo:warning=the admin UI is being built: this binary has none");
             Vec::new()
         }
         Err(error) => return Err(error.into()),
