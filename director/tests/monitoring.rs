@@ -31,7 +31,8 @@ use wharf_runtime::{
 use wharf_services::{
     monitor::v1::{
         alerts_client::AlertsClient, dashboards_client::DashboardsClient,
-        search_client::SearchClient, watches_client::WatchesClient,
+        search_client::SearchClient, sessions_client::SessionsClient as NodeSessionsClient,
+        watches_client::WatchesClient,
     },
     v1::{
         deployments_client::DeploymentsClient, events_client::EventsClient,
@@ -544,6 +545,14 @@ async fn every_director_passes_on_and_says_the_same_also_without_the_leader() {
             code_of(&unknown),
             "DIR0008",
             "seat {seat}: the header came along"
+        );
+        // A browser's session at the node itself is for those who show the deployment's credentials there.
+        let mut sessions = NodeSessionsClient::new(lab.channel(seat));
+        let foreign = sessions.log_in(call(v1::LogInRequest {})).await;
+        assert_eq!(
+            refused(&foreign.unwrap_err()),
+            (Code::PermissionDenied, "DIR0051".into()),
+            "seat {seat}: not even for a platform admin"
         );
     }
 

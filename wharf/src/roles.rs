@@ -108,6 +108,8 @@ pub(crate) fn monitor(args: MonitorArgs) -> Result<u8, Failure> {
         secrets_dir: args.secrets_dir,
         listen: node.listen,
         instance_name: args.instance_name,
+        deployment_id: node.deployment_id,
+        deployment_name: node.deployment_name,
         memory_bytes: node.memory_bytes,
         disk_bytes: node.disk_bytes,
         // What waits is in memory, too.

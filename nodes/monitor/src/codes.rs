@@ -28,3 +28,7 @@ pub(crate) const INTERNAL: &str = "MON0012";
 pub(crate) const LOST: &str = "MON0013";
 /// The instance has not read the storage yet.
 pub(crate) const STARTING: &str = "MON0014";
+/// A call of a browser that the admin UI did not make.
+pub(crate) const NOT_THE_UI: &str = "MON0015";
+/// Too many wrong passwords.
+pub(crate) const TOO_MANY_GUESSES: &str = "MON0016";

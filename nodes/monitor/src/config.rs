@@ -32,6 +32,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Name in logs.
     pub instance_name: String,
+    /// Id of its deployment; the cookies of its browsers are named after it.
+    pub deployment_id: String,
+    /// Name of its deployment, as its pages show it.
+    pub deployment_name: String,
     /// Memory that the instance may use.
     pub memory_bytes: u64,
     /// Disk that it may use; 0: all.

@@ -1,138 +1,48 @@
 //! The gate in front of every method: whoever proves the deployment's credentials may do what the
 //! contract opens to them.
 //!
-//! Invariants: a method that does not declare `CALLER_DEPLOYMENT` is refused; credentials are judged
-//! by the storage alone, a good verdict holds for [`KEPT`], kept as a salted hash and compared in
-//! constant time; a bad one is not kept, and only [`VERDICTS_AT_ONCE`] are asked for at a time;
-//! what passes carries a [`Principal`]. Whom a call is for may stand in the header `x-wharf-user`: a director puts it
-//! there for the person that it has let in. It counts with the deployment's credentials alone, whose holder may write
-//! the same into the storage anyway, and proxies drop it.
-//! Not here: what is done (`api`).
+//! Invariants: a method that does not declare `CALLER_DEPLOYMENT` is refused, and so is what a browser sends for the
+//! page of another site; what passes carries a [`Principal`]. Whom a call is for may stand in the header
+//! `x-wharf-user`: a director puts it there for the person that it has let in. It counts with the deployment's
+//! credentials alone, whose holder may write the same into the storage anyway, and proxies drop it. From where a call
+//! comes is a proxy's to say, which shows its certificate, and nobody else's.
+//! Not here: whether credentials are right (`credentials`), what is done (`api`).
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::Body;
-use base64::Engine as _;
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, Response};
-use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use http::request::Parts;
+use http::{Extensions, HeaderMap, Request, Response};
 use tonic::{Code, Status};
 use tower::{Layer, Service};
+use wharf_admin_ui::browser::check_origin;
 use wharf_proto::access::AccessTable;
 use wharf_proto::v1::Caller;
-use wharf_runtime::tls::constant_time_eq;
+use wharf_runtime::net::{PeerIdentity, PeerInfo};
+use wharf_runtime::tls::ROLE_PROXY;
 
 use crate::codes;
+use crate::credentials::{Credentials, Principal, Proof, not_the_ui};
 use crate::monitor::Monitor;
-use crate::status::{coded_status, of_storage};
+use crate::status::coded_status;
 
-/// How long a good verdict holds.
-const KEPT: Duration = Duration::from_secs(60);
-/// Verdicts that are kept.
-const MOST_KEPT: usize = 64;
-/// Verdicts that the storage is asked for at a time.
-const VERDICTS_AT_ONCE: usize = 4;
-const HEADER_BYTES: usize = 4 * 1024;
 /// For whom a director calls.
 const ON_BEHALF: &str = "x-wharf-user";
 /// Bytes of such a name.
 const NAME_BYTES: usize = 128;
+/// From where a request came to a proxy.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 /// A call is given up after this even when the client would wait longer.
 const LONGEST_CALL: Duration = Duration::from_secs(120);
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const HEALTH: &str = "/grpc.health.v1.Health/";
-
-/// Who calls.
-#[derive(Debug, Clone)]
-pub(crate) struct Principal {
-    /// The user's name.
-    pub(crate) name: String,
-}
-
-struct Verdict {
-    hash: [u8; 32],
-    until: Instant,
-}
-
-/// What is known of credentials.
-pub(crate) struct Credentials {
-    salt: [u8; 32],
-    kept: Mutex<Vec<Verdict>>,
-    room: Semaphore,
-}
-
-impl Credentials {
-    pub(crate) fn new() -> Self {
-        Self {
-            salt: wharf_runtime::random::bytes(),
-            kept: Mutex::default(),
-            room: Semaphore::new(VERDICTS_AT_ONCE),
-        }
-    }
-
-    fn hash(&self, header: &HeaderValue) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(self.salt);
-        hash.update(header.as_bytes());
-        hash.finalize().into()
-    }
-
-    fn is_known(&self, hash: &[u8; 32]) -> bool {
-        let now = Instant::now();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|verdict| verdict.until > now);
-        // All are compared: the time tells nothing of which one it is.
-        let mut is_known = false;
-        for verdict in kept.iter() {
-            is_known |= constant_time_eq(&verdict.hash, hash);
-        }
-        is_known
-    }
-
-    fn keep(&self, hash: [u8; 32]) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= MOST_KEPT {
-            kept.remove(0);
-        }
-        let until = Instant::now() + KEPT;
-        kept.push(Verdict { hash, until });
-    }
-
-    /// Whoever these headers prove.
-    pub(crate) async fn principal(
-        &self,
-        monitor: &Monitor,
-        headers: &HeaderMap,
-    ) -> Result<Principal, Status> {
-        let wrong = || {
-            coded_status(
-                Code::Unauthenticated,
-                codes::UNAUTHENTICATED,
-                "no credentials, or not those of the deployment",
-                "give user and password of the deployment; `wharf deployment credentials` shows them",
-            )
-        };
-        let header = headers.get(AUTHORIZATION).ok_or_else(wrong)?;
-        let name = user(header).ok_or_else(wrong)?;
-        let hash = self.hash(header);
-        if !self.is_known(&hash) {
-            let place = self.room.acquire().await.map_err(|_| wrong())?;
-            let verdict = monitor.storage.verify(header).await;
-            drop(place);
-            if !verdict.map_err(|error| of_storage(&error))? {
-                return Err(wrong());
-            }
-            self.keep(hash);
-        }
-        Ok(Principal { name })
-    }
-}
+const LOG_IN: &str = "/wharf.monitor.v1.Sessions/LogIn";
 
 /// Whom a call is for; none when it is for the user of the credentials.
 fn on_behalf(headers: &HeaderMap) -> Option<String> {
@@ -142,18 +52,21 @@ fn on_behalf(headers: &HeaderMap) -> Option<String> {
     is_name.then(|| name.to_owned())
 }
 
-/// The user's name of a basic header.
-fn user(header: &HeaderValue) -> Option<String> {
-    if header.len() > HEADER_BYTES {
-        return None;
+/// The address whose wrong passwords a call counts among: that of a log-in, and of whatever comes through a proxy.
+/// None for others, which are the platform's own roles and what stands inside with them.
+pub(crate) fn counted_at(
+    path: &str,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Option<IpAddr> {
+    let peer = extensions.get::<PeerInfo>().map(|peer| peer.addr.ip());
+    let identity = extensions.get::<PeerIdentity>();
+    if identity.is_some_and(|identity| identity.0.role == ROLE_PROXY) {
+        let forwarded = headers.get(FORWARDED_FOR);
+        let forwarded = forwarded.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        return forwarded.or(peer);
     }
-    let pair = header.to_str().ok()?.strip_prefix("Basic ")?;
-    let pair = base64::engine::general_purpose::STANDARD
-        .decode(pair)
-        .ok()?;
-    let pair = String::from_utf8(pair).ok()?;
-    let (name, _) = pair.split_once(':')?;
-    (!name.is_empty()).then(|| name.to_owned())
+    peer.filter(|_| path == LOG_IN)
 }
 
 /// Puts the gate in front of services.
@@ -177,7 +90,8 @@ impl GateLayer {
         }
     }
 
-    async fn admit(&self, head: &http::request::Parts) -> Result<Option<Principal>, Status> {
+    async fn admit(&self, head: &Parts) -> Result<Option<Principal>, Status> {
+        check_origin(head).map_err(not_the_ui)?;
         let path = head.uri.path();
         if path.starts_with(HEALTH) {
             return Ok(None);
@@ -202,9 +116,11 @@ impl GateLayer {
                 ));
             }
         }
-        let principal = self.credentials.principal(&self.monitor, &head.headers);
+        let headers = &head.headers;
+        let from = counted_at(path, headers, &head.extensions);
+        let principal = self.credentials.principal(&self.monitor, headers, from);
         let mut principal = principal.await?;
-        if let Some(name) = on_behalf(&head.headers) {
+        if let (Proof::Credentials(_), Some(name)) = (&principal.proof, on_behalf(headers)) {
             principal.name = name;
         }
         if is_ours && !self.monitor.is_loaded() {
@@ -308,20 +224,49 @@ fn deadline(headers: &HeaderMap) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use http::HeaderValue;
     use proptest::prelude::*;
+    use wharf_runtime::tls::{Identity, ROLE_ALLOCATOR};
+
+    use super::*;
+
+    fn head(path: &str, from: &str, identity: Option<&str>, forwarded: &str) -> Parts {
+        let request = Request::builder()
+            .uri(path)
+            .header(FORWARDED_FOR, forwarded);
+        let mut head = request.body(()).unwrap().into_parts().0;
+        let addr = format!("{from}:4444").parse().unwrap();
+        head.extensions.insert(PeerInfo {
+            addr,
+            local_addr: addr,
+            tls: true,
+            server_name: None,
+            identity: None,
+        });
+        if let Some(role) = identity {
+            let identity = Identity::new("platform", role, "id").unwrap();
+            head.extensions.insert(PeerIdentity(identity));
+        }
+        head
+    }
 
     #[test]
-    fn a_good_verdict_is_known_again_and_nothing_else_is() {
-        let credentials = Credentials::new();
-        let header = HeaderValue::from_static("Basic ZWxhc3RpYzp4");
-        let hash = credentials.hash(&header);
-        assert!(!credentials.is_known(&hash));
-        credentials.keep(hash);
-        assert!(credentials.is_known(&hash));
-        assert_eq!(user(&header).as_deref(), Some("elastic"));
-        let other = HeaderValue::from_static("Basic ZWxhc3RpYzp5");
-        assert!(!credentials.is_known(&credentials.hash(&other)));
+    fn a_proxy_alone_says_from_where_a_call_comes() {
+        let other = "/wharf.monitor.v1.Search/Search";
+        let proxy = Some(ROLE_PROXY);
+        for (path, identity, forwarded, counted) in [
+            (LOG_IN, None, "10.0.0.9", Some("10.0.0.1")),
+            (LOG_IN, Some(ROLE_ALLOCATOR), "10.0.0.9", Some("10.0.0.1")),
+            (LOG_IN, proxy, "10.0.0.9", Some("10.0.0.9")),
+            (LOG_IN, proxy, "nonsense", Some("10.0.0.1")),
+            (other, proxy, "10.0.0.9", Some("10.0.0.9")),
+            (other, None, "10.0.0.9", None),
+        ] {
+            let head = head(path, "10.0.0.1", identity, forwarded);
+            let counted = counted.map(|text| text.parse().unwrap());
+            let found = counted_at(path, &head.headers, &head.extensions);
+            assert_eq!(found, counted, "{path} {identity:?} {forwarded}");
+        }
     }
 
     #[test]
@@ -342,7 +287,6 @@ mod tests {
         #[test]
         fn any_header_is_read_or_refused(text in "[ -~]{0,40}") {
             let header = HeaderValue::from_str(&text).expect("visible letters");
-            let _ = user(&header);
             let mut headers = HeaderMap::new();
             headers.insert("grpc-timeout", header.clone());
             headers.insert(ON_BEHALF, header);

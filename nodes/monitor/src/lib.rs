@@ -7,7 +7,8 @@
 //! - `monitor`, `slot`, `load`: watches with their alerts, and how they come back after a restart
 //! - `schedule_task`, `run`, `dispatch`: a watch is due, runs, and what it says is sent
 //! - `refresh_task`, `secrets_task`: changes by anyone are taken in without a restart
-//! - `server`, `gate`, `api`: gRPC and gRPC-web on one TLS port
+//! - `server`, `gate`, `api`: gRPC and gRPC-web on one TLS port, and the admin UI of the deployment's data
+//! - `credentials`, `sessions`: who is let in, and stays it in a browser
 //!
 //! Invariants: nothing is sent that is not on disk; a run is recorded whatever came of it, and what
 //! cannot be written to the storage now is written later. Decisions are `wharf-monitor-core`'s.
@@ -15,6 +16,7 @@
 mod api;
 mod codes;
 mod config;
+mod credentials;
 mod dispatch;
 mod gate;
 mod indices;
@@ -27,6 +29,7 @@ mod run;
 mod schedule_task;
 mod secrets_task;
 mod server;
+mod sessions;
 mod slot;
 mod status;
 mod storage;

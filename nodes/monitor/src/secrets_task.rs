@@ -1,5 +1,5 @@
 //! The task that takes in changed files of the secrets directory without a restart: the certificate,
-//! how the storage is reached, the channels.
+//! whom to trust, how the storage is reached, the channels.
 //!
 //! Invariant: a file that cannot be used leaves what is in use as it is, is said once a change, and tried again.
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use wharf_runtime::followed_files::{FollowedFiles, Look};
 use wharf_runtime::task::Shutdown;
-use wharf_runtime::tls::{CertSlot, IDENTITY_FILE, KeyedCert, TlsError};
+use wharf_runtime::tls::{CertSlot, IDENTITY_FILE, KeyedCert, TlsError, TrustSlot};
 
 use crate::config::{self, CA_FILE, CHANNELS_FILE, ConfigError, STORAGE_FILE};
 use crate::monitor::Monitor;
@@ -20,14 +20,15 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Secrets {
     monitor: Arc<Monitor>,
     slot: Arc<CertSlot>,
+    trust: Arc<TrustSlot>,
     certificate: FollowedFiles,
     access: FollowedFiles,
     channels: FollowedFiles,
 }
 
 impl Secrets {
-    /// Nothing is taken in yet; what `slot` holds may be older than the file.
-    pub(crate) fn new(monitor: Arc<Monitor>, slot: Arc<CertSlot>) -> Self {
+    /// Nothing is taken in yet; what `slot` and `trust` hold may be older than the files.
+    pub(crate) fn new(monitor: Arc<Monitor>, slot: Arc<CertSlot>, trust: Arc<TrustSlot>) -> Self {
         let dir = &monitor.config.secrets_dir;
         let follow = |names: &[&str]| FollowedFiles::new(names.iter().map(|name| dir.join(name)));
         Self {
@@ -35,6 +36,7 @@ impl Secrets {
             access: follow(&[CA_FILE, STORAGE_FILE]),
             channels: follow(&[CHANNELS_FILE]),
             slot,
+            trust,
             monitor,
         }
     }
@@ -53,13 +55,14 @@ impl Secrets {
     }
 
     fn look_at_access(&mut self) -> Look<(), String> {
-        let monitor = &self.monitor;
+        let (monitor, trust) = (&self.monitor, &self.trust);
         let dir = &monitor.config.secrets_dir;
         self.access.look(|| {
             let access = config::access(dir).map_err(|error| error.to_string())?;
             let ca = config::authority(dir).map_err(|error| error.to_string())?;
             let set = monitor.storage.set_access(&access, &ca);
             set.map_err(|error| error.to_string())?;
+            trust.replace(&ca).map_err(|error| error.to_string())?;
             monitor.refresh.notify_one();
             Ok(())
         })
@@ -140,7 +143,7 @@ mod tests {
     }
 
     /// Of a monitor that holds `cert` and has read nothing else.
-    fn secrets(dir: &Path, cert: &KeyedCert) -> Secrets {
+    fn secrets(dir: &Path, cert: &KeyedCert, authority: &Authority) -> Secrets {
         let data_dir = dir.join("data");
         let ledger = Ledger::open(&data_dir, 1 << 20).unwrap();
         let config = Config {
@@ -148,6 +151,8 @@ mod tests {
             secrets_dir: dir.to_path_buf(),
             listen: ([127, 0, 0, 1], 0).into(),
             instance_name: "a".into(),
+            deployment_id: "d".into(),
+            deployment_name: "d".into(),
             memory_bytes: 1 << 20,
             disk_bytes: 0,
             ledger_bytes: 1 << 20,
@@ -155,7 +160,8 @@ mod tests {
         let random = wharf_runtime::random::next_u64;
         let post = Post::new(Tasks::new(), Policy::default(), random);
         let monitor = Monitor::new(config, ledger, post, Shutdown::new());
-        Secrets::new(Arc::new(monitor), CertSlot::new(cert))
+        let trust = TrustSlot::new(&authority.certs()).unwrap();
+        Secrets::new(Arc::new(monitor), CertSlot::new(cert), trust)
     }
 
     fn reached(version: u64) -> String {
@@ -175,7 +181,7 @@ mod tests {
         let [first, second] = [(); 2].map(|()| leaf(&authority));
         let path = dir.path().join(IDENTITY_FILE);
         second.store(&path).unwrap();
-        let mut secrets = secrets(dir.path(), &first);
+        let mut secrets = secrets(dir.path(), &first, &authority);
         assert!(matches!(secrets.look_at_certificate(), Look::Taken(true)));
         assert_eq!(secrets.slot.current().cert, second.chain(), "as on disk");
         assert!(matches!(secrets.look_at_certificate(), Look::Same));
@@ -193,7 +199,7 @@ mod tests {
         install_provider();
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::create("p", now_ms()).unwrap();
-        let mut secrets = secrets(dir.path(), &leaf(&authority));
+        let mut secrets = secrets(dir.path(), &leaf(&authority), &authority);
         let monitor = Arc::clone(&secrets.monitor);
         std::fs::write(dir.path().join(STORAGE_FILE), reached(3)).unwrap();
         assert!(matches!(secrets.look_at_access(), Look::Broken(_)));
@@ -216,7 +222,7 @@ mod tests {
         install_provider();
         let dir = tempfile::tempdir().unwrap();
         let authority = Authority::create("p", now_ms()).unwrap();
-        let mut secrets = secrets(dir.path(), &leaf(&authority));
+        let mut secrets = secrets(dir.path(), &leaf(&authority), &authority);
         let monitor = Arc::clone(&secrets.monitor);
         let write = |name: &str| {
             let channel = json!({"name": name, "webhook": {"url": "https://a.test/x"}});

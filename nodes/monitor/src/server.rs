@@ -1,22 +1,24 @@
 //! Starting, listening and stopping a monitoring instance.
 //!
-//! Invariants: one TLS port for gRPC, gRPC-web, `/_wharf/health` (open, says nothing of the data) and
-//! `/metrics` (for the deployment's credentials), which its allocator reads on a socket in the data directory; stopping lets runs keep what they found, then
-//! drains, then closes the ledger.
-//! Not here: flags (the binary).
+//! Invariants: one TLS port for gRPC, gRPC-web, the files of the admin UI, `/_wharf/health` (both open, neither says
+//! anything of the data) and `/metrics` (for the deployment's credentials), which its allocator reads on a socket in
+//! the data directory; stopping lets runs keep what they found, then drains, then closes the ledger.
+//! Not here: flags (the binary), the UI's files and their policy (`wharf-admin-ui`).
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use serde_json::json;
 use tonic::service::Routes;
 use tonic_web::GrpcWebLayer;
 use tower::ServiceExt as _;
+use wharf_admin_ui::files::{AdminUi, Serves};
 use wharf_proto::DESCRIPTORS;
 use wharf_proto::access::{AccessError, access_table, services_of};
 use wharf_runtime::data_dir::{DataDir, DataDirError};
@@ -25,20 +27,27 @@ use wharf_runtime::health_server::{Health, HealthServer};
 use wharf_runtime::metrics_socket;
 use wharf_runtime::net::{BindError, Limits, bind, serve_tls};
 use wharf_runtime::task::{Shutdown, Tasks, spawn, spawn_blocking};
-use wharf_runtime::tls::{CertSlot, IDENTITY_FILE, KeyedCert, TlsError, server_config};
+use wharf_runtime::tls::{
+    CertSlot, IDENTITY_FILE, KeyedCert, TlsError, TrustSlot, following_open_server_config,
+};
 use wharf_services::monitor::v1::alerts_server::AlertsServer;
 use wharf_services::monitor::v1::dashboards_server::DashboardsServer;
 use wharf_services::monitor::v1::saved_views_server::SavedViewsServer;
 use wharf_services::monitor::v1::search_server::SearchServer;
 use wharf_services::monitor::v1::services_server::ServicesServer;
+use wharf_services::monitor::v1::sessions_server::SessionsServer;
 use wharf_services::monitor::v1::watches_server::WatchesServer;
 
-use crate::api::{MAX_ANSWER, MAX_REQUEST, alerts, objects, search, watches};
-use crate::config::Config;
-use crate::gate::{Credentials, GateLayer};
+use crate::api::{MAX_ANSWER, MAX_REQUEST, alerts, objects, search, sessions, watches};
+use crate::config::{self, Config, ConfigError};
+use crate::credentials::Credentials;
+use crate::gate::{GateLayer, counted_at};
 use crate::ledger::{Ledger, LedgerError};
 use crate::monitor::Monitor;
 use crate::{ledger_task, refresh_task, schedule_task, secrets_task};
+
+/// Paths below it are the node's own, and none of the UI's.
+const OWN: &str = "/_wharf/";
 
 /// A monitoring instance cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +64,9 @@ pub enum StartError {
     /// There is no certificate.
     #[error("{0} holds no certificate; the allocator writes it before it starts the instance")]
     NoIdentity(String),
+    /// Whom to trust is not known.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// What waits on disk cannot be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -79,6 +91,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let cert = KeyedCert::load(&identity)?;
     let cert = cert.ok_or_else(|| StartError::NoIdentity(identity.display().to_string()))?;
     let certs = CertSlot::new(&cert);
+    let trust = TrustSlot::new(&config::authority(&config.secrets_dir)?)?;
     let listener = bind(config.listen).await?;
     let (dir, limit) = (config.data_dir.clone(), config.ledger_bytes);
     let ledger = spawn_blocking("ledger", move || Ledger::open(&dir, limit)).await;
@@ -90,27 +103,32 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let stop = Shutdown::new();
     let monitor = Arc::new(Monitor::new(config, ledger, post, stop.clone()));
     gauges(&monitor);
-    let mut secrets = secrets_task::Secrets::new(Arc::clone(&monitor), Arc::clone(&certs));
+    let mut secrets =
+        secrets_task::Secrets::new(Arc::clone(&monitor), Arc::clone(&certs), Arc::clone(&trust));
     secrets.look();
     let credentials = Arc::new(Credentials::new());
-    let grpc = routes(&monitor, &credentials)?;
+    let deployment = monitor.config.deployment_name.clone();
+    let front = Arc::new(Front {
+        grpc: routes(&monitor, &credentials)?,
+        ui: AdminUi::shipped(&Serves::Deployment(deployment)),
+        monitor: Arc::clone(&monitor),
+        credentials,
+    });
 
     let serving = Shutdown::new();
-    let front = Arc::clone(&monitor);
     let factory = move |_: &_| {
-        let (grpc, monitor) = (grpc.clone(), Arc::clone(&front));
-        let credentials = Arc::clone(&credentials);
+        let front = Arc::clone(&front);
         service_fn(move |request: Request<Incoming>| {
-            let (grpc, monitor) = (grpc.clone(), Arc::clone(&monitor));
-            let credentials = Arc::clone(&credentials);
-            async move { answer(grpc, &monitor, &credentials, request).await }
+            let front = Arc::clone(&front);
+            async move { front.answer(request).await }
         })
     };
     let limits = Limits {
         max_connections: 1_000,
         ..Limits::default()
     };
-    let tls = server_config(Arc::clone(&certs) as Arc<_>)?;
+    // Whoever has a certificate may show it; proxies do, and say whom they speak for.
+    let tls = following_open_server_config(Arc::clone(&certs) as Arc<_>, &trust)?;
     let listening = serve_tls(listener, tls, factory, serving.clone(), limits);
     let listening = spawn("monitor listener", listening);
 
@@ -197,7 +215,11 @@ fn routes(
         .add_service(limited!(DashboardsServer::new(
             objects::DashboardsApi(of())
         )))
-        .add_service(limited!(SavedViewsServer::new(objects::ViewsApi(of()))));
+        .add_service(limited!(SavedViewsServer::new(objects::ViewsApi(of()))))
+        .add_service(limited!(SessionsServer::new(sessions::SessionsApi {
+            monitor: of(),
+            credentials: Arc::clone(credentials),
+        })));
     let gate = GateLayer::new(of(), Arc::clone(credentials), access_table()?);
     // The last layer is the outermost: refusals of the gate are gRPC-web too.
     Ok(routes
@@ -206,58 +228,87 @@ fn routes(
         .layer(GrpcWebLayer::new()))
 }
 
-async fn answer(
+/// What every request is answered with.
+struct Front {
     grpc: axum::Router,
-    monitor: &Monitor,
-    credentials: &Credentials,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    let kind = request.headers().get(CONTENT_TYPE);
-    let is_grpc = kind
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("application/grpc"));
-    if is_grpc {
-        return grpc.oneshot(request.map(Body::new)).await;
-    }
-    Ok(match request.uri().path() {
-        "/_wharf/health" => {
-            let status = if monitor.is_loaded() {
-                "ready"
-            } else {
-                "starting"
-            };
-            let credentials = monitor.storage.credentials_version().to_string();
-            let body = json!({
-                "status": status,
-                "reason": monitor.trouble(),
-                "credentials": credentials,
-            });
-            page(StatusCode::OK, "application/json", body.to_string())
+    ui: AdminUi,
+    monitor: Arc<Monitor>,
+    credentials: Arc<Credentials>,
+}
+
+impl Front {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+        let kind = request.headers().get(CONTENT_TYPE);
+        let is_grpc = kind
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|kind| kind.starts_with("application/grpc"));
+        if is_grpc {
+            return self.grpc.clone().oneshot(request.map(Body::new)).await;
         }
-        "/metrics" => match credentials.principal(monitor, request.headers()).await {
-            Ok(_) => page(
-                StatusCode::OK,
-                "text/plain; version=0.0.4",
-                monitor.metrics.render(),
-            ),
-            Err(status) => {
-                let code = match status.code() {
-                    tonic::Code::Unauthenticated => StatusCode::UNAUTHORIZED,
-                    _ => StatusCode::SERVICE_UNAVAILABLE,
-                };
-                let text = format!("{}\n", status.message());
-                let mut response = page(code, "text/plain", text);
-                let challenge = HeaderValue::from_static("Basic realm=\"wharfinger\"");
-                response.headers_mut().insert("www-authenticate", challenge);
-                response
+        Ok(match request.uri().path() {
+            "/_wharf/health" => self.health(),
+            "/metrics" => {
+                let headers = request.headers();
+                let from = counted_at("/metrics", headers, request.extensions());
+                self.metrics(headers, from).await
             }
-        },
-        _ => page(
+            path if path.starts_with(OWN) => self.nothing(),
+            path => {
+                let answer = self.ui.answer(request.method(), path, request.headers());
+                answer.unwrap_or_else(|| self.nothing())
+            }
+        })
+    }
+
+    fn health(&self) -> Response<Body> {
+        let monitor = &self.monitor;
+        let status = if monitor.is_loaded() {
+            "ready"
+        } else {
+            "starting"
+        };
+        let credentials = monitor.storage.credentials_version().to_string();
+        let body = json!({
+            "status": status,
+            "reason": monitor.trouble(),
+            "credentials": credentials,
+        });
+        page(StatusCode::OK, "application/json", body.to_string())
+    }
+
+    async fn metrics(&self, headers: &HeaderMap, from: Option<IpAddr>) -> Response<Body> {
+        let caller = self.credentials.principal(&self.monitor, headers, from);
+        let status = match caller.await {
+            Ok(_) => {
+                let text = self.monitor.metrics.render();
+                return page(StatusCode::OK, "text/plain; version=0.0.4", text);
+            }
+            Err(status) => status,
+        };
+        let code = match status.code() {
+            tonic::Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+            tonic::Code::PermissionDenied => StatusCode::FORBIDDEN,
+            _ => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let text = format!("{}\n", status.message());
+        let mut response = page(code, "text/plain", text);
+        let challenge = HeaderValue::from_static("Basic realm=\"wharfinger\"");
+        response.headers_mut().insert("www-authenticate", challenge);
+        response
+    }
+
+    fn nothing(&self) -> Response<Body> {
+        let pages = if self.ui.is_built_in() {
+            "the admin UI at /"
+        } else {
+            "no admin UI (`make release` makes a build that has one)"
+        };
+        page(
             StatusCode::NOT_FOUND,
             "text/plain",
-            "there are gRPC, gRPC-web, GET /_wharf/health and GET /metrics\n".to_owned(),
-        ),
-    })
+            format!("there are gRPC, gRPC-web, GET /_wharf/health, GET /metrics and {pages}\n"),
+        )
+    }
 }
 
 fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {

@@ -177,6 +177,14 @@ impl Storage {
         Ok(())
     }
 
+    /// The node's own credentials, as a request carries them; none before there are any.
+    pub(crate) fn authorization(&self) -> Option<HeaderValue> {
+        let reached = self.reached.load();
+        reached
+            .as_ref()
+            .map(|reached| reached.authorization.clone())
+    }
+
     /// The version of the credentials in force; zero before there are any.
     pub(crate) fn credentials_version(&self) -> u64 {
         self.reached

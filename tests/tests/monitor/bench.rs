@@ -35,6 +35,8 @@ use wharf_tests::testbed::built_binary;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const USER: &str = "elastic";
+/// The deployment's name.
+const DEPLOYMENT: &str = "logs of team <a>";
 /// The deployment's password.
 pub(crate) const PASSWORD: &str = "correct horse";
 
@@ -110,10 +112,10 @@ impl Receiver {
 /// Both nodes.
 pub(crate) struct Bench {
     dir: tempfile::TempDir,
-    authority: Authority,
-    client: HttpsClient,
+    pub(crate) authority: Authority,
+    pub(crate) client: HttpsClient,
     store_port: TestPort,
-    monitor_port: TestPort,
+    pub(crate) monitor_port: TestPort,
     store: Mutex<Option<Child>>,
     monitor: Mutex<Option<Child>>,
     pub(crate) receiver: Receiver,
@@ -166,7 +168,7 @@ impl Bench {
         let users = json!({"users": [{"username": USER, "password": PASSWORD}]});
         bench.write("store/secrets/users.json", &users);
         let access = json!({
-            "url": format!("https://{}", bench.store_port.addr()), "alias": "web",
+            "url": bench.storage_url(), "alias": "web",
             "server_name": "localhost", "username": USER, "password": PASSWORD,
         });
         bench.write("monitor/secrets/storage.json", &access);
@@ -176,6 +178,11 @@ impl Bench {
         bench.start_monitor();
         bench.wait_loaded().await;
         bench
+    }
+
+    /// Where the storage is reached.
+    pub(crate) fn storage_url(&self) -> String {
+        format!("https://{}", self.store_port.addr())
     }
 
     /// Writes a file of the secrets in one step, as an allocator does.
@@ -217,6 +224,7 @@ impl Bench {
             .args(["--listen", &port.addr().to_string()])
             .args(["--memory-bytes", "536870912"])
             .args(["--disk-bytes", "2147483648"])
+            .args(["--deployment-name", DEPLOYMENT])
             .stdout(Stdio::from(log.try_clone().unwrap()))
             .stderr(Stdio::from(log))
             .spawn()

@@ -6,6 +6,7 @@
 pub(crate) mod alerts;
 pub(crate) mod objects;
 pub(crate) mod search;
+pub(crate) mod sessions;
 pub(crate) mod watches;
 
 use tonic::{Request, Status};
@@ -13,7 +14,7 @@ use wharf_monitor_core::version::Version;
 use wharf_proto::listing::{Ask, ListQuery, Page, Value};
 use wharf_proto::v1::ListOptions;
 
-use crate::gate::Principal;
+use crate::credentials::Principal;
 use crate::status::{field_status, of_list};
 
 /// Largest request: a dashboard and something.
