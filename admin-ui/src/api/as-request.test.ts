@@ -36,3 +36,20 @@ test('a request to a monitoring node says whose, and is none of the command line
   expect(grpcurl).toContain("-H 'x-wharf-deployment: web'");
   expect(curl).toContain("-H 'x-wharf-deployment: web'");
 });
+
+test('the own node of a deployment is asked with its credentials and not by its name', () => {
+  const { cli, grpcurl, curl } = asRequest(
+    Settings.method.setSetting,
+    { key: 'a' },
+    'team-monitor.localhost:9243',
+    'team',
+    true,
+  );
+  expect(cli).toBeUndefined();
+  for (const text of [grpcurl, curl]) {
+    expect(text).toContain('team-monitor.localhost:9243');
+    expect(text).toContain('$WHARF_USER:$WHARF_PASSWORD');
+    expect(text).not.toContain('x-wharf-deployment');
+    expect(text).not.toContain('WHARF_TOKEN');
+  }
+});

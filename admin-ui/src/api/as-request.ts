@@ -28,6 +28,8 @@ export function asRequest<I extends DescMessage, O extends DescMessage>(
   input: MessageInitShape<I>,
   host: string,
   deployment?: string,
+  /** Whether that deployment's own node is asked, by the credentials of the deployment. */
+  own = false,
 ): AsRequest {
   const message = create(method.input, input);
   const json = JSON.stringify(toJson(method.input, message, { useProtoFieldName: true }), null, 2);
@@ -37,20 +39,26 @@ export function asRequest<I extends DescMessage, O extends DescMessage>(
   const frame = new Uint8Array(5 + body.length);
   new DataView(frame.buffer).setUint32(1, body.length);
   frame.set(body, 5);
-  const named = deployment ? `-H ${quoted(`x-wharf-deployment: ${deployment}`)}` : undefined;
+  const named = deployment && !own ? `-H ${quoted(`x-wharf-deployment: ${deployment}`)}` : undefined;
+  const curlAuthorization = own
+    ? '-u "$WHARF_USER:$WHARF_PASSWORD"'
+    : '-H "authorization: Bearer $WHARF_TOKEN"';
+  const grpcAuthorization = own
+    ? '-H "authorization: Basic $(printf %s "$WHARF_USER:$WHARF_PASSWORD" | base64 -w 0)"'
+    : '-H "authorization: Bearer $WHARF_TOKEN"';
   return {
-    ...(named ? {} : { cli: `wharf -o json api ${name} ${quoted(json)}` }),
+    ...(deployment ? {} : { cli: `wharf -o json api ${name} ${quoted(json)}` }),
     grpcurl: [
       'grpcurl -cacert ca.pem -import-path proto \\',
       `  -proto ${method.parent.file.name}.proto \\`,
-      '  -H "authorization: Bearer $WHARF_TOKEN" \\',
+      `  ${grpcAuthorization} \\`,
       ...(named ? [`  ${named} \\`] : []),
       `  -d ${quoted(json)} \\`,
       `  ${host} ${name}`,
     ].join('\n'),
     curl: [
       `echo ${base64(frame)} | base64 -d |`,
-      'curl --cacert ca.pem -H "authorization: Bearer $WHARF_TOKEN" \\',
+      `curl --cacert ca.pem ${curlAuthorization} \\`,
       ...(named ? [`  ${named} \\`] : []),
       "  -H 'content-type: application/grpc-web+proto' --data-binary @- \\",
       `  https://${host}/${name} -o answer.bin`,

@@ -1,6 +1,7 @@
 // Whose data a page shows. Apart from the way to that data: the shell needs this before any page.
 import { createContext, useContext } from 'react';
 import { useSearchParams } from 'react-router';
+import { DEPLOYMENT } from './serves';
 
 /** The deployment that holds what the platform's own collectors write. */
 export const SYSTEM = 'system';
@@ -12,5 +13,5 @@ export const UsualDeployment = createContext(SYSTEM);
 export function useDeployment(): string {
   const [params] = useSearchParams();
   const usual = useContext(UsualDeployment);
-  return params.get('in') || usual;
+  return DEPLOYMENT ?? (params.get('in') || usual);
 }

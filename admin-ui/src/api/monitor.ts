@@ -1,6 +1,6 @@
 // The way to the data of a deployment: calls of `wharf.monitor.v1`, which the director passes on to the
-// monitoring node of the deployment that the header names. Not here: bodies of searches
-// (`shared/search/build`).
+// monitoring node of the deployment that the header names; where that node itself serves the pages, it answers. Not
+// here: bodies of searches (`shared/search/build`).
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { Interceptor, Transport } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
@@ -16,6 +16,7 @@ import type { CallOptions } from './call';
 import { SYSTEM, useDeployment } from './deployment';
 import { refusalOf } from './errors';
 import { headerText } from './header-text';
+import { DEPLOYMENT } from './serves';
 import { interceptors } from './transport';
 import { retryAfter } from './wait';
 
@@ -57,7 +58,8 @@ export function monitorTransport(deployment: string = SYSTEM): Transport {
   const known = transports.get(deployment);
   if (known) return known;
   const named: Interceptor = (next) => (request) => {
-    if (deployment !== SYSTEM) request.header.set('x-wharf-deployment', headerText(deployment));
+    const isNamed = DEPLOYMENT === undefined && deployment !== SYSTEM;
+    if (isNamed) request.header.set('x-wharf-deployment', headerText(deployment));
     return next(request);
   };
   const made = createGrpcWebTransport({

@@ -2,6 +2,7 @@
 // pressing what would be refused.
 import { createContext, useContext } from 'react';
 import type { Session } from '../generated/wharf/v1/sessions_pb';
+import { DEPLOYMENT } from './serves';
 
 export const SessionContext = createContext<Session | null>(null);
 
@@ -14,14 +15,26 @@ export function useSession(): Session {
 export interface Rights {
   administers: boolean;
   seesPlatform: boolean;
+  /** Whether there are deployments to be seen: not at the monitoring node of one. */
+  seesDeployments: boolean;
   manages: boolean;
 }
 
-export function rightsOf(roles: readonly string[]): Rights {
+/** Who has the credentials of a deployment may do there what one may do with its data, and nothing else. */
+const OF_DEPLOYMENT: Rights = {
+  administers: false,
+  seesPlatform: false,
+  seesDeployments: false,
+  manages: true,
+};
+
+export function rightsOf(roles: readonly string[], deployment: string | undefined = DEPLOYMENT): Rights {
+  if (deployment !== undefined) return OF_DEPLOYMENT;
   const administers = roles.includes('platform_admin');
   return {
     administers,
     seesPlatform: administers || roles.includes('platform_viewer'),
+    seesDeployments: true,
     manages: administers || roles.includes('deployments_manager'),
   };
 }

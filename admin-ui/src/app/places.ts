@@ -10,6 +10,9 @@ export interface Place {
   platform: boolean;
 }
 
+/** The pages of a deployment's data. */
+const OF_DATA: MessageKey = 'nav.observe';
+
 export const PLACES: { title: MessageKey; places: Place[] }[] = [
   {
     title: 'nav.platform',
@@ -30,7 +33,7 @@ export const PLACES: { title: MessageKey; places: Place[] }[] = [
     ],
   },
   {
-    title: 'nav.observe',
+    title: OF_DATA,
     places: [
       { path: '/discover?index=logs-*', label: 'nav.logs', key: 'l', platform: false },
       { path: '/discover', label: 'nav.discover', key: 'f', platform: false },
@@ -50,7 +53,8 @@ export const PLACES: { title: MessageKey; places: Place[] }[] = [
 ];
 
 export function placesFor(rights: Rights): { title: MessageKey; places: Place[] }[] {
-  return PLACES.map((group) => ({
+  const groups = rights.seesDeployments ? PLACES : PLACES.filter((group) => group.title === OF_DATA);
+  return groups.map((group) => ({
     ...group,
     places: group.places.filter((place) => rights.seesPlatform || !place.platform),
   }));

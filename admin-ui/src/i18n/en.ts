@@ -40,6 +40,8 @@ export const en = {
   age: 'Age',
   'api.about':
     "The same request without a browser. WHARF_TOKEN holds a token, ca.pem is the platform's CA certificate.",
+  'api.about.deployment':
+    "The same request without a browser. WHARF_USER and WHARF_PASSWORD hold the deployment's credentials, ca.pem is the platform's CA certificate.",
   'api.cli': 'Command line',
   'api.forms': 'Forms of the request',
   'api.show': 'Show API request',
@@ -224,6 +226,7 @@ export const en = {
   'live.waiting': 'Reconnecting',
   'live.waiting.about': 'The live stream broke off and is tried again; lists are fetched every few seconds.',
   'login.about': 'Log in to the platform.',
+  'login.about.deployment': 'Log in with user and password of the deployment {name}.',
   'login.ended': 'Your session has ended. Log in again to go on where you were.',
   'login.go': 'Log in',
   'login.password': 'Password',

@@ -41,6 +41,8 @@ export const ko: Record<keyof typeof en, string> = {
   age: '경과',
   'api.about':
     '브라우저 없이 보내는 같은 요청입니다. WHARF_TOKEN에는 토큰이, ca.pem에는 플랫폼의 CA 인증서가 있어야 합니다.',
+  'api.about.deployment':
+    '브라우저 없이 같은 요청을 보냅니다. WHARF_USER와 WHARF_PASSWORD에는 배포의 자격 증명이, ca.pem에는 플랫폼의 CA 인증서가 있습니다.',
   'api.cli': '명령줄',
   'api.forms': '요청 형식',
   'api.show': 'API 요청 보기',
@@ -226,6 +228,7 @@ export const ko: Record<keyof typeof en, string> = {
   'live.waiting': '다시 연결 중',
   'live.waiting.about': '실시간 스트림이 끊겨 다시 시도합니다. 목록은 몇 초마다 새로 읽습니다.',
   'login.about': '플랫폼에 로그인하세요.',
+  'login.about.deployment': '배포 {name}의 사용자와 비밀번호로 로그인하세요.',
   'login.ended': '세션이 끝났습니다. 다시 로그인하면 보던 곳으로 돌아갑니다.',
   'login.go': '로그인',
   'login.password': '비밀번호',

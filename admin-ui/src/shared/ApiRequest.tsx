@@ -1,9 +1,10 @@
-// "Show API request": what a table or a form asks the director, for those who script it.
+// "Show API request": what a table or a form asks its server, for those who script it.
 import type { DescMessage, DescMethodUnary, MessageInitShape } from '@bufbuild/protobuf';
 import { Button } from '@patternfly/react-core';
 import CodeIcon from '@patternfly/react-icons/dist/esm/icons/code-icon';
 import { useState } from 'react';
 import { asRequest } from '../api/as-request';
+import { DEPLOYMENT } from '../api/serves';
 import { useT } from '../i18n/i18n';
 import { CodeDialog } from './CodeDialog';
 
@@ -25,7 +26,8 @@ export function ApiRequest<I extends DescMessage, O extends DescMessage>({
   const t = useT();
   const [open, setOpen] = useState(false);
   const forms = () => {
-    const { cli, grpcurl, curl } = asRequest(method, input, window.location.host, deployment);
+    const { host } = window.location;
+    const { cli, grpcurl, curl } = asRequest(method, input, host, deployment, DEPLOYMENT !== undefined);
     return [
       ...(cli === undefined ? [] : [{ id: 'cli', label: t('api.cli'), text: cli }]),
       { id: 'grpcurl', label: 'grpcurl', text: grpcurl },
@@ -51,7 +53,7 @@ export function ApiRequest<I extends DescMessage, O extends DescMessage>({
       {open ? (
         <CodeDialog
           title={t('api.title')}
-          about={t('api.about')}
+          about={DEPLOYMENT === undefined ? t('api.about') : t('api.about.deployment')}
           forms={forms()}
           onClose={() => setOpen(false)}
         />

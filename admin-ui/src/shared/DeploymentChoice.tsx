@@ -4,12 +4,17 @@ import { useContext } from 'react';
 import { useSearchParams } from 'react-router';
 import { useCall } from '../api/call';
 import { UsualDeployment, useDeployment } from '../api/deployment';
+import { DEPLOYMENT } from '../api/serves';
 import { useRights } from '../api/session';
 import { Deployments } from '../generated/wharf/v1/deployments_pb';
 import { useT } from '../i18n/i18n';
 import { CHOICES, ownNames } from './names/deployments';
 
 export function DeploymentChoice() {
+  return DEPLOYMENT === undefined ? <Choice /> : null;
+}
+
+function Choice() {
   const t = useT();
   const chosen = useDeployment();
   const usual = useContext(UsualDeployment);

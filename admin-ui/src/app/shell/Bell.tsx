@@ -3,6 +3,7 @@
 import BellIcon from '@patternfly/react-icons/dist/esm/icons/bell-icon';
 import { Link } from 'react-router';
 import { SYSTEM, useMonitorCall } from '../../api/monitor';
+import { DEPLOYMENT } from '../../api/serves';
 import { Alerts } from '../../generated/wharf/monitor/v1/alerts_pb';
 import { useT } from '../../i18n/i18n';
 
@@ -13,7 +14,7 @@ export default function Bell() {
   const firing = useMonitorCall(
     Alerts.method.listAlerts,
     { options: { pageSize: 1, filter: 'state=firing' } },
-    { deployment: SYSTEM, every: EVERY_MS },
+    { deployment: DEPLOYMENT ?? SYSTEM, every: EVERY_MS },
   );
   if (!firing.data || firing.error) return null;
   const count = Number(firing.data.info?.total ?? 0n);

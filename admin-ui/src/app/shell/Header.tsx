@@ -13,11 +13,11 @@ import SearchIcon from '@patternfly/react-icons/dist/esm/icons/search-icon';
 import { useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { Link, useNavigate } from 'react-router';
-import { useCall, useChange } from '../../api/call';
+import { useCall } from '../../api/call';
 import { type LiveState, useLiveState } from '../../api/live';
+import { useLogOut } from '../../api/login';
 import { useRights, useSession } from '../../api/session';
 import { Platform } from '../../generated/wharf/v1/platform_pb';
-import { Sessions } from '../../generated/wharf/v1/sessions_pb';
 import { type MessageKey, useI18n } from '../../i18n/i18n';
 import { THEMES } from '../../theme/look';
 import { setTheme, useTheme } from '../../theme/theme';
@@ -51,7 +51,8 @@ function Account({ onKeys }: { onKeys: () => void }) {
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [open, setOpen] = useState(false);
-  const logOut = useChange(Sessions.method.logOut, () => {
+  const { seesDeployments } = useRights();
+  const logOut = useLogOut(() => {
     queries.clear();
     void navigate('/login', { replace: true });
   });
@@ -89,10 +90,12 @@ function Account({ onKeys }: { onKeys: () => void }) {
       <Divider />
       <DropdownList>
         <DropdownItem onClick={onKeys}>{t('keys.title')}</DropdownItem>
-        <DropdownItem onClick={() => void navigate('/access?tab=password')}>
-          {t('account.password')}
-        </DropdownItem>
-        <DropdownItem onClick={() => logOut.mutate({})}>{t('account.logOut')}</DropdownItem>
+        {seesDeployments ? (
+          <DropdownItem onClick={() => void navigate('/access?tab=password')}>
+            {t('account.password')}
+          </DropdownItem>
+        ) : null}
+        <DropdownItem onClick={() => logOut.mutate()}>{t('account.logOut')}</DropdownItem>
       </DropdownList>
     </Dropdown>
   );
@@ -101,8 +104,8 @@ function Account({ onKeys }: { onKeys: () => void }) {
 export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: () => void }) {
   const { t } = useI18n();
   const session = useSession();
-  const { seesPlatform } = useRights();
-  const status = useCall(Platform.method.getStatus, {});
+  const { seesPlatform, seesDeployments } = useRights();
+  const status = useCall(Platform.method.getStatus, {}, { enabled: seesDeployments });
   const running = status.data?.plansRunning ?? 0;
   return (
     <header className="top">
@@ -115,13 +118,13 @@ export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: (
         {t('palette.open')}
         <kbd>Ctrl K</kbd>
       </button>
-      <span className="badge" title={t('account.platform')}>
+      <span className="badge" title={seesDeployments ? t('account.platform') : t('deployment')}>
         {session.platform}
       </span>
       <span className="spacer" />
-      <Live />
+      {seesDeployments ? <Live /> : null}
       {running > 0 ? <Link to="/plans?f.status=running">{t('header.plans', { count: running })}</Link> : null}
-      {seesPlatform ? (
+      {seesPlatform || !seesDeployments ? (
         <Suspense fallback={null}>
           <Bell />
         </Suspense>

@@ -64,10 +64,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const deployments = useCall(
     Deployments.method.listDeployments,
     { options: containing('name', wanted) },
-    { enabled: asks, keep: true },
+    { enabled: asks && rights.seesDeployments, keep: true },
   );
   const verbs = (Object.keys(ACTS) as Act[]).map((act) => ({ act, label: t(ACTS[act]) }));
-  const wishes = rights.manages ? wishesOf(wanted, verbs) : [];
+  const steers = rights.manages && rights.seesDeployments;
+  const wishes = steers ? wishesOf(wanted, verbs) : [];
   const meant = wishes[0]?.name ?? '';
   const candidates = useCall(
     Deployments.method.listDeployments,
@@ -90,7 +91,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
     .flatMap((group) => group.places)
     .map((place) => ({ id: place.path, label: t(place.label), kind: t('palette.page'), to: place.path }))
     .filter((goal) => goal.label.toLowerCase().includes(wanted.toLowerCase()));
-  if (rights.manages && t('create.title').toLowerCase().includes(wanted.toLowerCase())) {
+  if (steers && t('create.title').toLowerCase().includes(wanted.toLowerCase())) {
     goals.push({
       id: 'create',
       label: t('create.title'),

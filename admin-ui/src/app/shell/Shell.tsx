@@ -20,7 +20,9 @@ export function Shell() {
   const { pathname } = location;
   const [palette, setPalette] = useState(false);
   const [keys, setKeys] = useState(false);
-  useEffect(() => startLive(queries), [queries]);
+  // What is live is the platform's.
+  const { seesDeployments } = rights;
+  useEffect(() => (seesDeployments ? startLive(queries) : undefined), [queries, seesDeployments]);
   useShortcuts(
     rights,
     () => setPalette(true),
@@ -55,9 +57,13 @@ export function Shell() {
       </nav>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <main className="content" id="content" tabIndex={0}>
-        <OwnDeployment>
+        {seesDeployments ? (
+          <OwnDeployment>
+            <Outlet />
+          </OwnDeployment>
+        ) : (
           <Outlet />
-        </OwnDeployment>
+        )}
       </main>
       {palette ? <Palette onClose={() => setPalette(false)} /> : null}
       {keys ? <Keys onClose={() => setKeys(false)} /> : null}

@@ -1,6 +1,7 @@
 // The tree of a text panel as elements.
 import type { ReactNode } from 'react';
 import { Link } from 'react-router';
+import { hasPage } from '../../api/serves';
 import { type Block, type Inline, parseMarkdown } from './parse-markdown';
 
 function Words({ of }: { of: readonly Inline[] }): ReactNode {
@@ -25,6 +26,7 @@ function Words({ of }: { of: readonly Inline[] }): ReactNode {
           </em>
         );
       default:
+        if (one.to.startsWith('/') && !hasPage(one.to)) return <Words key={key} of={one.inside} />;
         return one.to.startsWith('/') ? (
           <Link key={key} to={one.to}>
             <Words of={one.inside} />

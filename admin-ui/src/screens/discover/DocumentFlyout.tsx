@@ -4,10 +4,9 @@ import ColumnsIcon from '@patternfly/react-icons/dist/esm/icons/columns-icon';
 import MinusIcon from '@patternfly/react-icons/dist/esm/icons/search-minus-icon';
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/search-plus-icon';
 import { type ReactNode, useState } from 'react';
-import { useCall } from '../../api/call';
 import { type Json, type JsonObject, useSearch } from '../../api/monitor';
+import { useStorageUrl } from '../../api/storage-url';
 import { useFormat } from '../../format/use-format';
-import { Deployments } from '../../generated/wharf/v1/deployments_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import { DataState } from '../../shared/DataState';
@@ -177,10 +176,9 @@ export function DocumentFlyout(props: DocumentFlyoutProps) {
   const stamp = useStamp();
   const [view, setView] = useState<View>('fields');
   const answer = useSearch({ deployment, indices, body: documentBody(id) }, { keep: true });
-  const where = useCall(Deployments.method.getDeployment, { deployment });
+  const url = useStorageUrl(deployment);
   const hit: Hit | undefined = answer.data?.hits.hits[0];
-  const curl = () =>
-    asCurl(hit ? [streamOf(hit._index)] : indices, documentBody(id), where.data?.endpoint || undefined);
+  const curl = () => asCurl(hit ? [streamOf(hit._index)] : indices, documentBody(id), url);
   return (
     <Flyout
       label={t('discover.document')}

@@ -1,11 +1,11 @@
-// Log in. The password goes to the director alone and is kept nowhere.
+// Log in: to the platform, or to the one deployment whose data is shown here.
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ActionGroup, Alert, Button, Form, FormGroup, TextInput } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
-import { keyOf, mutation, useChange } from '../../api/call';
-import { Sessions } from '../../generated/wharf/v1/sessions_pb';
+import { SESSION, useLogIn } from '../../api/login';
+import { DEPLOYMENT } from '../../api/serves';
 import { useT } from '../../i18n/i18n';
 import { Refused } from '../../shared/Refused';
 import { ownPath } from './own-path';
@@ -20,14 +20,14 @@ export function LogIn() {
   useEffect(() => {
     document.title = `${t('login.title')} · Wharfinger`;
   }, [t]);
-  const logIn = useChange(Sessions.method.logIn, (answer) => {
+  const logIn = useLogIn((session) => {
     queries.clear();
-    queries.setQueryData(keyOf(Sessions.method.getSession, {}), answer.session);
+    queries.setQueryData(SESSION, session);
     void navigate(ownPath(params.get('next')), { replace: true });
   });
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    logIn.mutate({ mutation: mutation(), username, password });
+    logIn.go({ username, password });
   };
   const wrong = logIn.error && ConnectError.from(logIn.error).code === Code.Unauthenticated;
   return (
@@ -36,7 +36,11 @@ export function LogIn() {
         <h1>
           <img src="/assets/mark.svg" alt="" /> Wharfinger
         </h1>
-        <p className="quiet">{t('login.about')}</p>
+        {DEPLOYMENT === undefined ? (
+          <p className="quiet">{t('login.about')}</p>
+        ) : (
+          <p className="quiet">{t('login.about.deployment', { name: DEPLOYMENT })}</p>
+        )}
         <Form onSubmit={submit}>
           {params.has('ended') && !logIn.error ? (
             <Alert variant="info" isInline isPlain title={t('login.ended')} />

@@ -36,8 +36,10 @@ export function LogLink({ host, name }: { host: string; name: string }) {
 }
 
 export function DeploymentLink({ id, name }: { id: string; name: string }) {
+  const { seesDeployments } = useRights();
   if (!id) return <span className="quiet">–</span>;
-  return <Link to={`/deployments/${id}`}>{name || id.slice(0, 8)}</Link>;
+  const shown = name || id.slice(0, 8);
+  return seesDeployments ? <Link to={`/deployments/${id}`}>{shown}</Link> : shown;
 }
 
 export function PlanLink({ id, children }: { id: string; children?: string }) {

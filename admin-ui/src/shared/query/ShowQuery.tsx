@@ -2,9 +2,8 @@
 import { Button } from '@patternfly/react-core';
 import CodeIcon from '@patternfly/react-icons/dist/esm/icons/code-icon';
 import { useState } from 'react';
-import { useCall } from '../../api/call';
 import { type JsonObject, useDeployment } from '../../api/monitor';
-import { Deployments } from '../../generated/wharf/v1/deployments_pb';
+import { useStorageUrl } from '../../api/storage-url';
 import { useT } from '../../i18n/i18n';
 import { CodeDialog } from '../CodeDialog';
 import { asConsole, asCurl } from './as-query';
@@ -23,14 +22,14 @@ interface ShowQueryProps {
 export function Query({ indices, body, deployment, close }: ShowQueryProps & { close: () => void }) {
   const t = useT();
   const inUrl = useDeployment();
-  const where = useCall(Deployments.method.getDeployment, { deployment: deployment ?? inUrl });
+  const url = useStorageUrl(deployment ?? inUrl);
   return (
     <CodeDialog
       title={t('query.title')}
       about={t('query.about')}
       forms={[
         { id: 'console', label: t('query.plain'), text: asConsole(indices, body) },
-        { id: 'curl', label: 'curl', text: asCurl(indices, body, where.data?.endpoint || undefined) },
+        { id: 'curl', label: 'curl', text: asCurl(indices, body, url) },
       ]}
       onClose={close}
     />
