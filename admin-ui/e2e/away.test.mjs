@@ -32,7 +32,7 @@ test('the overview says what it lacks, and shows what the directors know', { ski
   await page.getByRole('table', { name: 'Most memory' }).locator('tbody tr').nth(2).waitFor();
   await page.getByRole('table', { name: 'Memory by zone' }).locator('tbody tr').first().waitFor();
   const problem = page.locator('.findings li').filter({ hasText: '`system`' }).first();
-  await problem.getByText(/is not healthy/).waitFor({ timeout: TOLD_MS });
+  await problem.getByText(/works with less than it should have/).waitFor({ timeout: TOLD_MS });
   await shoot(page, 'overview-storage-away');
   clean(tab);
 });

@@ -36,20 +36,20 @@ export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; 
     onClose();
     void navigate(`/plans/${answer.planId}`);
   });
+  const order = () => resize.mutate({ ...wish, mutation: mutation(deployment.version) });
   return (
     <Confirm
       title={t('resize.title', { name: deployment.name })}
       action={t('resize.go')}
       whyNot={differs ? undefined : t('resize.same')}
-      form="resize"
       focus={deployment.resources[0] ? `#resize-${deployment.resources[0].kind}` : undefined}
       busy={resize.isPending}
       error={resize.error}
       extra={<ApiRequest method={Deployments.method.resizeDeployment} input={wish} plain />}
-      onConfirm={() => resize.mutate({ ...wish, mutation: mutation(deployment.version) })}
+      onConfirm={order}
       onClose={onClose}
     >
-      <form id="resize" className="stack" onSubmit={(event) => event.preventDefault()}>
+      <div className="stack">
         <p>{t('resize.about')}</p>
         {deployment.resources.map((resource) => {
           const limits = template.data?.resources.find(
@@ -70,6 +70,11 @@ export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; 
                 id={`resize-${resource.kind}`}
                 value={memory[resource.kind] ?? String(present)}
                 onChange={(_, value) => setMemory({ ...memory, [resource.kind]: value })}
+                onKeyDown={(event) => {
+                  if (event.key !== 'Enter' || !differs || resize.isPending) return;
+                  event.preventDefault();
+                  order();
+                }}
               >
                 {offered.map((size) => (
                   <FormSelectOption key={String(size)} value={String(size)} label={format.bytes(size)} />
@@ -83,7 +88,7 @@ export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; 
             {(answer) => (answer.preview ? <Preview preview={answer.preview} /> : null)}
           </DataState>
         ) : null}
-      </form>
+      </div>
     </Confirm>
   );
 }
