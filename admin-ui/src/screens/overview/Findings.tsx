@@ -36,16 +36,20 @@ interface FindingProps {
   tone: Tone;
   word: string;
   hint?: string;
+  /** The whole of what may be cut. */
+  title?: string;
   evidence: ReactNode;
   children: ReactNode;
 }
 
-function Finding({ tone, word, hint, evidence, children }: FindingProps) {
+function Finding({ tone, word, hint, title, evidence, children }: FindingProps) {
   const t = useT();
   return (
     <li>
       <Mark tone={tone} word={word} />
-      <span>{children}</span>
+      <span className="told" title={title}>
+        {children}
+      </span>
       {evidence ?? <span />}
       {hint ? (
         <span className="hint">
@@ -137,6 +141,7 @@ export function Findings({ problems, more, erring, piles }: FindingsProps) {
             tone="bad"
             word={problem.code}
             hint={problem.hint}
+            title={problem.message}
             evidence={to ? <Link to={to}>{t('findings.show', { kind: problem.subjectKind })}</Link> : null}
           >
             <strong>{problem.message}</strong>
