@@ -1,7 +1,7 @@
 // A host is emptied: foretold, cancelled while it goes on, carried out, and taken into use again.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { clean, enter, fresh, launch, settled, shoot } from './browser.mjs';
+import { clean, enter, eventually, fresh, launch, settled, shoot } from './browser.mjs';
 import {
   containerNamed,
   docker,
@@ -60,7 +60,10 @@ async function order() {
   await page.getByRole('button', { name: 'Vacate', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: `Vacate ${emptied}` });
   const row = dialog.getByRole('table', { name: 'What would move' }).getByRole('row', { name });
-  await row.getByRole('link', { name: stays, exact: true }).waitFor();
+  await eventually(async () => {
+    const told = await row.innerText();
+    assert.match(told, new RegExp(`\\b${stays}\\b`), `it would go to ${stays}: ${told}`);
+  });
   await dialog.getByRole('button', { name: 'Vacate', exact: true }).click();
   await dialog.waitFor({ state: 'detached' });
 }
@@ -99,6 +102,9 @@ test('a vacate that goes on is cancelled, and nothing has moved', { skip }, asyn
   assert.equal(containerNamed(`${name}-storage-0`).host, emptied, 'it lies where it was');
   await page.locator('.title-line .mark', { hasText: 'Maintenance' }).waitFor();
   await endMaintenance();
+  // The one that stood still has a session again.
+  await page.goto(`/hosts/${stays}`);
+  await page.locator('.title-line .mark', { hasText: 'Connected' }).waitFor({ timeout: VACATE_MS });
   clean(tab);
 });
 
