@@ -138,6 +138,8 @@ export function editorIn(
           override: [sourceOf(tasks)],
           selectOnOpen: false,
           icons: false,
+          // Nothing is chosen by itself, so a key that comes at once is meant; Tab would leave the field.
+          interactionDelay: 0,
           maxRenderedOptions: 40,
         }),
         // Enter searches unless an offer was gone to; Tab takes the first.
