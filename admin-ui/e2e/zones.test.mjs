@@ -156,6 +156,8 @@ test('a map on a dashboard names the zones that have no location, and gives them
   await making.getByLabel('Name').fill(board);
   await button('Create', making).click();
   await page.waitForURL(`**/dashboards/${board}*`);
+  // Looked at and not edited, a chart is saved at once.
+  await go(`/dashboards/${board}`);
   await button('Add chart').first().click();
   const editor = page.getByRole('dialog');
   await editor.getByLabel('Kind of chart').selectOption({ label: 'World map of zones' });
