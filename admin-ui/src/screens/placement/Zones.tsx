@@ -69,6 +69,7 @@ export function Zones() {
         <ActionButton
           variant="link"
           size="sm"
+          className="zone-locate"
           isInline
           aria-label={t('zones.locate.of', { zone: one.name })}
           whyNot={administers ? undefined : t('zones.why.admin')}
