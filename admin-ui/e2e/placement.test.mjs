@@ -2,7 +2,7 @@
 // would be lost.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { clean, enter, eventually, fresh, launch, settled, shoot } from './browser.mjs';
+import { clean, enter, eventually, fresh, launch, settled, shoot, still } from './browser.mjs';
 import { docker, HOSTS, needsHosts, runApplication } from './steps.mjs';
 
 /** So many more than a platform with few applications has on a host. */
@@ -76,6 +76,8 @@ test('colour and deployment are kept in the URL', async () => {
   await go('/placement');
   await page.getByLabel('Colour', { exact: true }).selectOption({ label: 'Colour: CPU' });
   await page.waitForURL('**colour=cpu*');
+  // The page goes on from the URL that it has drawn.
+  await still(page);
   await page.getByLabel('Deployment', { exact: true }).selectOption({ label: 'Deployment: system' });
   await page.waitForURL('**deployment=system*');
   await page.reload();
