@@ -90,6 +90,11 @@ export function monitorKey<I extends DescMessage, O extends DescMessage>(
   return [method.parent.typeName, method.name, deployment, input];
 }
 
+/** Whether it is asked of a monitoring node. */
+export function asksMonitor({ queryKey }: { queryKey: readonly unknown[] }): boolean {
+  return String(queryKey[0]).startsWith('wharf.monitor.v1.');
+}
+
 export interface MonitorOptions extends CallOptions {
   /** None: the one that the URL names. */
   deployment?: string;

@@ -5,7 +5,9 @@ import RightIcon from '@patternfly/react-icons/dist/esm/icons/angle-right-icon';
 import ClockIcon from '@patternfly/react-icons/dist/esm/icons/clock-icon';
 import WiderIcon from '@patternfly/react-icons/dist/esm/icons/search-minus-icon';
 import RenewIcon from '@patternfly/react-icons/dist/esm/icons/sync-alt-icon';
+import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
+import { asksMonitor } from '../../api/monitor';
 import { clock } from '../../format/format';
 import { useI18n } from '../../i18n/i18n';
 import { renewNow } from './clock';
@@ -27,15 +29,24 @@ const COMPARE_WORDS = {
   week: 'time.compare.week',
 } as const;
 
+/** Until it is asked again whether searches are answered. */
+const LATE_MS = 500;
+
 function useRenewal(range: TimeRange): void {
   const { refreshMs } = range;
+  const queries = useQueryClient();
   useEffect(() => {
     if (refreshMs === 0) return;
-    const timer = setInterval(() => {
-      if (!document.hidden) renewNow();
-    }, refreshMs);
-    return () => clearInterval(timer);
-  }, [refreshMs]);
+    let timer: ReturnType<typeof setTimeout>;
+    const renew = () => {
+      // A renewal gives up what is being asked: where answers take longer than it, none would ever be seen.
+      const asks = queries.isFetching({ predicate: asksMonitor }) > 0;
+      if (!document.hidden && !asks) renewNow();
+      timer = setTimeout(renew, asks ? LATE_MS : refreshMs);
+    };
+    timer = setTimeout(renew, refreshMs);
+    return () => clearTimeout(timer);
+  }, [refreshMs, queries]);
 }
 
 function Choose({ range, close }: { range: TimeRange; close: () => void }) {
