@@ -40,11 +40,25 @@ export async function meterOf({ context, page }) {
       layout: (of('LayoutDuration') + of('RecalcStyleDuration')) * 1_000,
       heap: of('JSHeapUsedSize'),
       nodes: of('Nodes'),
+      began: of('NavigationStart'),
+    };
+  }
+
+  /** What was used since: the counters begin anew with each document. */
+  function since(before, now) {
+    const from = before.began === now.began ? before : { task: 0, script: 0, layout: 0 };
+    return {
+      'page CPU ms': Math.round(now.task - from.task),
+      'script ms': Math.round(now.script - from.script),
+      'layout ms': Math.round(now.layout - from.layout),
+      'heap MiB': Number((now.heap / MIB).toFixed(1)),
+      nodes: now.nodes,
     };
   }
 
   return {
     used,
+    since,
     /** Bytes of the heap that are in use once everything that nobody holds is gone. */
     async heap() {
       await devtools.send('HeapProfiler.collectGarbage');
@@ -71,12 +85,8 @@ export async function meterOf({ context, page }) {
         calls: own,
         figures: {
           what,
-          'page CPU ms': Math.round(now.task - before.task),
-          'script ms': Math.round(now.script - before.script),
-          'layout ms': Math.round(now.layout - before.layout),
+          ...since(before, now),
           'wall ms': Math.round(wall),
-          'heap MiB': Number((now.heap / MIB).toFixed(1)),
-          nodes: now.nodes,
           calls: own.length,
           'KiB of calls': Math.round(own.reduce((sum, one) => sum + one.bytes, 0) / 1024),
           'KiB of files': Math.round(files / 1024),

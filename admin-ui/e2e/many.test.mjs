@@ -215,8 +215,7 @@ test('a page that nobody touches costs little and keeps what it has', async () =
   const share = ((now.task - before.task) / REST_MS) * 100;
   figures.push({
     what: `hosts at rest for ${REST_MS / 1_000} s: ${share.toFixed(1)} % of a core`,
-    'page CPU ms': Math.round(now.task - before.task),
-    'heap MiB': Number(((heap + grown) / 1024 / 1024).toFixed(1)),
+    ...meter.since(before, now),
   });
   assert.ok(grown <= GROWTH, `the heap grew by ${grown} bytes in ${REST_MS} ms`);
   clean(tab);
