@@ -38,6 +38,7 @@ const ALL = [
   'alerts',
   'placement',
   'dashboards',
+  'deployment',
   'zones',
   'clicks',
   'away',

@@ -54,7 +54,7 @@ const THERE: [Application; 3] = [
     Application {
         project: "mail",
         service: "queue",
-        script: "x=$(head -c 40000000 /dev/zero | tr '\\0' y); sleep 3600",
+        script: "x=$(head -c 40000000 /dev/zero | tr '\\0' y); sleep 3600; true",
     },
     Application {
         project: "shop",
