@@ -16,7 +16,8 @@ interface WorldMapProps {
   /** What its marks are, for those who do not see them. */
   label: string;
   marks: readonly Mark[];
-  height: number;
+  /** Pixels; nothing: what its box leaves it. */
+  height?: number;
   /** Shows what is around its marks instead of the whole earth. */
   near: boolean;
   draw: (id: string) => ReactNode;
@@ -27,21 +28,24 @@ interface WorldMapProps {
 /** As far from its place a mark is joined to it by a line. */
 const FAR = 3;
 
-function useWidth() {
+function useSize() {
   const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
+  const [size, setSize] = useState({ width: 0, height: 0 });
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const sizes = new ResizeObserver(() => setWidth(element.clientWidth));
+    const sizes = new ResizeObserver(() =>
+      setSize({ width: element.clientWidth, height: element.clientHeight }),
+    );
     sizes.observe(element);
     return () => sizes.disconnect();
   }, []);
-  return { box, width };
+  return { box, ...size };
 }
 
-export default function WorldMap({ label, marks, height, near, draw, onSpot }: WorldMapProps) {
-  const { box, width } = useWidth();
+export default function WorldMap(props: WorldMapProps) {
+  const { label, marks, near, draw, onSpot } = props;
+  const { box, width, height } = useSize();
   const view = useMemo(() => viewOf(width, height, near ? marks : undefined), [width, height, near, marks]);
   const shapes = useMemo(
     () => ({ sea: view.path({ type: 'Sphere' }), land: view.path(LAND), borders: view.path(BORDERS) }),
@@ -55,8 +59,12 @@ export default function WorldMap({ label, marks, height, near, draw, onSpot }: W
     return apart(places, { width, height }).map((one, at) => ({ ...one, from: places[at] ?? one }));
   }, [marks, view, width, height]);
   return (
-    <div className="world" ref={box} style={{ height }}>
-      {width > 0 ? (
+    <div
+      className="world"
+      ref={box}
+      style={props.height === undefined ? undefined : { height: props.height }}
+    >
+      {width > 0 && height > 0 ? (
         <>
           <svg
             className={onSpot ? 'pressable' : undefined}

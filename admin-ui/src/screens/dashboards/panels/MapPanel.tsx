@@ -1,7 +1,7 @@
 // Zones on a map: a circle for the hosts of each, as large as there are many of them or as much memory they
 // have, in the colour of the panel's value; the same as a table; and which zones nobody has said the place of.
 import { Button, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
-import { lazy, type ReactNode, Suspense, useMemo, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useId, useMemo, useState } from 'react';
 import { Link } from 'react-router';
 import { useCall } from '../../../api/call';
 import { useRights } from '../../../api/session';
@@ -30,11 +30,8 @@ const NAME = 14;
 /** More names than these cover each other. */
 const MOST_NAMES = 16;
 const MOST_TOLD = 4;
-const HEAD = 36;
-const LINE = 26;
-const LEAST = 90;
 
-interface Shown extends Pick<RendererProps, 'panel' | 'title' | 'height'> {
+interface Shown extends Pick<RendererProps, 'panel' | 'title'> {
   map: ZoneMap;
 }
 
@@ -112,6 +109,8 @@ function Legend({
   const look = useLook();
   const words = useZoneWords({ panel });
   const levels = panel.limits && (panel.limits.warn !== undefined || panel.limits.bad !== undefined);
+  // A `bad` below `warn` is of what should be much.
+  const sign = (panel.limits?.bad ?? Infinity) < (panel.limits?.warn ?? -Infinity) ? '≤' : '≥';
   const unknown = map.zones.some((one) => (one.values[0] ?? null) === null);
   const steps = Array.from({ length: STEPS }, (_, step) => ({
     key: step,
@@ -138,10 +137,10 @@ function Legend({
           {level('good', t('dashboards.map.good'))}
           {panel.limits?.warn === undefined
             ? null
-            : level('warn', `${t('dashboards.level.warn')} (${words.number(panel.limits.warn)})`)}
+            : level('warn', `${t('dashboards.level.warn')} (${sign} ${words.number(panel.limits.warn)})`)}
           {panel.limits?.bad === undefined
             ? null
-            : level('bad', `${t('dashboards.level.bad')} (${words.number(panel.limits.bad)})`)}
+            : level('bad', `${t('dashboards.level.bad')} (${sign} ${words.number(panel.limits.bad)})`)}
         </>
       ) : (
         steps.map(({ key, fill, word }) => (
@@ -249,8 +248,9 @@ function Unplaced({ map, onLocate }: { map: ZoneMap; onLocate: (zone: Zone) => v
   );
 }
 
-function Placed({ map, panel, title, height }: Shown) {
+function Placed({ map, panel, title }: Shown) {
   const { t } = useI18n();
+  const id = useId();
   const [near, setNear] = useState(false);
   const placed = useMemo(() => map.zones.filter((one) => one.spot), [map]);
   const most = Math.max(0, ...map.zones.map((one) => one.size));
@@ -277,34 +277,36 @@ function Placed({ map, panel, title, height }: Shown) {
   };
   return (
     <>
-      <Suspense fallback={<Loading lines={4} />}>
-        <WorldMap label={title} marks={marks} height={height} near={near} draw={draw} />
-      </Suspense>
-      <div className="zone-foot">
-        <Legend map={map} end={end} most={most} panel={panel} />
+      <div className="zone-world">
+        <Suspense fallback={<Loading lines={4} />}>
+          <WorldMap label={title} marks={marks} near={near} draw={draw} />
+        </Suspense>
         {placed.length > 0 ? (
-          <ToggleGroup isCompact aria-label={t('dashboards.map.view')}>
-            <ToggleGroupItem
-              text={t('zones.whole')}
-              buttonId={`${panel.id}-whole`}
-              isSelected={!near}
-              onChange={() => setNear(false)}
-            />
-            <ToggleGroupItem
-              text={t('zones.near')}
-              buttonId={`${panel.id}-near`}
-              isSelected={near}
-              onChange={() => setNear(true)}
-            />
-          </ToggleGroup>
+          <div className="zone-view">
+            <ToggleGroup isCompact aria-label={t('dashboards.map.view')}>
+              <ToggleGroupItem
+                text={t('zones.whole')}
+                buttonId={`${id}whole`}
+                isSelected={!near}
+                onChange={() => setNear(false)}
+              />
+              <ToggleGroupItem
+                text={t('zones.near')}
+                buttonId={`${id}near`}
+                isSelected={near}
+                onChange={() => setNear(true)}
+              />
+            </ToggleGroup>
+          </div>
         ) : null}
       </div>
+      <Legend map={map} end={end} most={most} panel={panel} />
     </>
   );
 }
 
 export function MapPanel(props: RendererProps & { asTable: boolean }) {
-  const { panel, title, frame, height, asTable } = props;
+  const { panel, title, frame, asTable } = props;
   const { t } = useI18n();
   const { seesPlatform } = useRights();
   const [locating, setLocating] = useState<Zone>();
@@ -330,16 +332,14 @@ export function MapPanel(props: RendererProps & { asTable: boolean }) {
       </>
     );
   }
-  const unplaced = map.zones.some((one) => !one.spot) || map.strangers.length > 0;
-  const inner = Math.max(LEAST, height - HEAD - 2 * LINE - (unplaced ? 2 * LINE : 0));
   return (
     <DataState query={zones}>
       {() => (
         <div className="zone-map">
           {asTable ? (
-            <ZoneTable map={map} panel={panel} title={title} height={inner} />
+            <ZoneTable map={map} panel={panel} title={title} />
           ) : (
-            <Placed map={map} panel={panel} title={title} height={inner} />
+            <Placed map={map} panel={panel} title={title} />
           )}
           <Unplaced map={map} onLocate={setLocating} />
           {total > MOST_ZONES ? <p className="quiet more">{t('dashboards.more')}</p> : null}
