@@ -96,7 +96,8 @@ fn main() -> ExitCode {
     }
     if given.serve > 0 {
         println!("serving for {} s:\n{}", given.serve, many.address());
-        many.block_on(tokio::time::sleep(Duration::from_secs(given.serve)));
+        // A timer is made where the runtime is.
+        many.block_on(async { tokio::time::sleep(Duration::from_secs(given.serve)).await });
     }
     let (lost, reasons) = many.told().ended();
     println!("sessions that ended: {lost} {reasons:?}");
