@@ -208,7 +208,7 @@ task('the live log of a container', 2, async (press) => {
   await page.waitForURL('**tab=logs*');
   await page.getByRole('switch', { name: 'Follow' }).waitFor();
   const text = fresh('written-now');
-  docker(crowded, 'exec', hoard, 'sh', '-c', `echo ${text} >/proc/1/fd/1`);
+  docker(crowded, 'exec', hoard, '/bin/busybox', 'sh', '-c', `echo ${text} >/proc/1/fd/1`);
   await page.getByRole('log').getByText(text).waitFor({ timeout: 10_000 });
 });
 
