@@ -27,6 +27,8 @@ after(() => browser?.close());
 /** A page of its own that also knows what was asked for. */
 async function fresh() {
   const tab = await open(browser, { baseURL });
+  // A proxy is between, and what it searches is every host's: long enough for a busy machine.
+  tab.page.setDefaultTimeout(60_000);
   const asked = [];
   tab.page.on('request', (request) => asked.push(request.url()));
   return { ...tab, asked };
