@@ -1,7 +1,7 @@
 // One instance of a deployment: why it lies there, what it uses, what can be done with it.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { clean, enter, launch, settled, shoot } from './browser.mjs';
+import { clean, enter, eventually, launch, settled, shoot } from './browser.mjs';
 import { containerNamed, HOSTS, needsHosts } from './steps.mjs';
 
 let browser;
@@ -67,6 +67,34 @@ test('a move that no other host takes is refused beforehand, with what each says
   } finally {
     for (const one of others) await maintenance(one, false);
   }
+  clean(tab);
+});
+
+test('the host to move to is found by its name and chosen by keys, and the plan there is foretold', {
+  skip: needsHosts(2),
+}, async () => {
+  const { host } = containerNamed('-system-storage-0');
+  const other = HOSTS.find((one) => one !== host);
+  await page.goto('/deployments/system');
+  await settled(page);
+  await page.getByRole('button', { name: 'storage-0' }).first().click();
+  await page.getByRole('button', { name: 'Move', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'Move storage-0' });
+  const to = dialog.getByRole('combobox', { name: 'To' });
+  await to.click();
+  const offered = dialog.getByRole('option');
+  await offered.filter({ hasText: other }).waitFor();
+  assert.equal(await offered.filter({ hasText: host }).count(), 0, 'where it lies is not offered');
+  await to.press('Escape');
+  assert.equal(await to.getAttribute('aria-expanded'), 'false', 'Escape closes the list');
+  assert.equal(await dialog.count(), 1, 'and not the dialog');
+  await to.fill(other.slice(1));
+  await eventually(async () => assert.equal(await offered.count(), 1, 'one is called so'));
+  await to.press('Enter');
+  assert.equal(await to.inputValue(), other, 'it is chosen');
+  await dialog.getByTestId('preview').getByText(other).first().waitFor();
+  await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
   clean(tab);
 });
 
