@@ -22,7 +22,6 @@ function Failing({ instance, errors }: { instance: Instance; errors: readonly Er
     <div className="stack">
       <div className="line">
         <InstanceButton id={instance.id} name={instance.name} />
-        {instance.reason ? <span className="bad-text">{instance.reason}</span> : null}
         {lastExit ? (
           <span className="quiet">
             {lastExit.outOfMemory ? t('instance.exit.oom') : t('instance.exit', { code: lastExit.exitCode })}{' '}
@@ -30,6 +29,11 @@ function Failing({ instance, errors }: { instance: Instance; errors: readonly Er
           </span>
         ) : null}
       </div>
+      {instance.reason ? (
+        <span className="bad-text told" title={instance.reason}>
+          {instance.reason}
+        </span>
+      ) : null}
       {lastExit && lastExit.logTail.length > 0 ? (
         <div>
           <h3>{t('instance.said')}</h3>
@@ -72,11 +76,15 @@ export function Trouble({ deployment }: { deployment: Deployment }) {
   );
   if (deployment.problems.length === 0 && failing.length === 0) return null;
   const lines = lastErrorsOf(errors.data);
+  // What an instance says of itself below is said once.
+  const others = deployment.problems.filter(
+    (problem) => !failing.some((one) => one.reason !== '' && problem === `${one.name}: ${one.reason}`),
+  );
   return (
     <Card title={t('deployment.trouble')}>
       <div className="stack">
-        {deployment.problems.map((problem) => (
-          <div key={problem}>
+        {others.map((problem) => (
+          <div key={problem} className="told" title={problem}>
             <Mark tone="warn" word={problem} />
           </div>
         ))}
