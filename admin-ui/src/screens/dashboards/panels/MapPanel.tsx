@@ -197,7 +197,14 @@ function ZoneTable({ map, panel, title }: Shown) {
       }),
     ),
   ];
-  return <Rows label={title} columns={columns} rows={map.zones} rowKey={({ zone }) => zone.name} />;
+  return (
+    <Rows
+      label={t('dashboards.table', { title })}
+      columns={columns}
+      rows={map.zones}
+      rowKey={({ zone }) => zone.name}
+    />
+  );
 }
 
 /** Which zones are not on the map, and what gives them a place. */

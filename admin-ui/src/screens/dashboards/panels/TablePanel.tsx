@@ -65,7 +65,9 @@ export function TablePanel({ panel, title, frame, deployment }: RendererProps) {
       },
     });
   }
-  return <Rows label={title} columns={columns} rows={rows} rowKey={(row) => row.id} />;
+  // The panel itself is called by its title already.
+  const label = t('dashboards.table', { title });
+  return <Rows label={label} columns={columns} rows={rows} rowKey={(row) => row.id} />;
 }
 
 function TimeTable({
@@ -73,7 +75,7 @@ function TimeTable({
   title,
   frame,
 }: Pick<RendererProps, 'panel' | 'title'> & { frame: NonNullable<RendererProps['frame']> }) {
-  const { locale } = useI18n();
+  const { t, locale } = useI18n();
   const { heads, rows } = tableOf(panel, frame);
   const columns: Column<(typeof rows)[number]>[] = heads.map((head, at) => ({
     id: `${at}`,
@@ -84,5 +86,12 @@ function TimeTable({
       return typeof value === 'string' ? value : wordsOf(value, panel.unit ?? 'count', locale);
     },
   }));
-  return <Rows label={title} columns={columns} rows={rows} rowKey={(row) => String(row[0])} />;
+  return (
+    <Rows
+      label={t('dashboards.table', { title })}
+      columns={columns}
+      rows={rows}
+      rowKey={(row) => String(row[0])}
+    />
+  );
 }
