@@ -109,10 +109,12 @@ async function open(name) {
 
 test('a host shows what it did over time', async () => {
   await open();
-  for (const name of ['CPU', 'Memory', 'Load']) {
-    await page.getByRole('figure', { name, exact: true }).locator('canvas').waitFor();
+  for (const name of ['CPU', 'Memory', 'Load', 'Disks in use, by mount point']) {
+    const chart = page.getByRole('figure', { name, exact: true });
+    // What is far from sight is not drawn.
+    await chart.scrollIntoViewIfNeeded();
+    await chart.locator('canvas').waitFor();
   }
-  await page.getByRole('figure', { name: 'Disks in use, by mount point' }).locator('canvas').waitFor();
   await page.getByRole('table', { name: 'Instances' }).getByText('storage-0').first().waitFor();
   clean(tab);
 });
