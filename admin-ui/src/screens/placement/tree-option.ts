@@ -108,7 +108,10 @@ export function treeOption(zones: readonly MapZone[], wish: TreeWish, tokens: To
             data?.container ? `${data.container.name}\n${wish.bytes(data.container.memory)}` : '',
         },
         levels: [
-          { itemStyle: { borderColor: tokens.raised, borderWidth: 0, gapWidth: 8 }, upperLabel: { show: false } },
+          {
+            itemStyle: { borderColor: tokens.raised, borderWidth: 0, gapWidth: 8 },
+            upperLabel: { show: false },
+          },
           {
             itemStyle: { borderColor: tokens.track, borderWidth: 2, gapWidth: 4 },
             upperLabel: head(22, true),
