@@ -1,7 +1,7 @@
 // Chooses a host by writing some of its name: the server finds, a few are offered. Not here: what is asked
 // (host-search).
 import { TextInput } from '@patternfly/react-core';
-import { type KeyboardEvent, useDeferredValue, useState } from 'react';
+import { type KeyboardEvent, useCallback, useDeferredValue, useEffect, useRef, useState } from 'react';
 import { useCall } from '../../api/call';
 import { useFormat } from '../../format/use-format';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
@@ -32,6 +32,7 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
   const [open, setOpen] = useState(false);
   const [text, setText] = useState('');
   const [at, setAt] = useState(0);
+  const box = useRef<HTMLDivElement>(null);
   const written = useDeferredValue(text.trim());
   const found = useCall(Allocators.method.listAllocators, hostsLike(written, without), {
     enabled: open,
@@ -43,11 +44,23 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
   const marked = Math.min(at, Math.max(0, offered.length - 1));
   const list = `${id}-offered`;
 
-  const close = () => {
+  const close = useCallback(() => {
     setOpen(false);
     setText('');
     setAt(0);
-  };
+  }, []);
+  // The list closes and not the dialog that it is in, which listens at the page's body, as React does.
+  useEffect(() => {
+    const element = box.current;
+    if (!open || !element) return;
+    const leave = (event: globalThis.KeyboardEvent) => {
+      if (event.key !== 'Escape') return;
+      event.stopPropagation();
+      close();
+    };
+    element.addEventListener('keydown', leave);
+    return () => element.removeEventListener('keydown', leave);
+  }, [open, close]);
   const choose = (one: ChosenHost | null) => {
     onChange(one && { id: one.id, host: one.host, zone: one.zone });
     close();
@@ -62,10 +75,6 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
     } else if (event.key === 'Enter') {
       const one = offered[marked];
       if (one !== undefined) choose(one);
-    } else if (event.key === 'Escape') {
-      // The list closes and not the dialog that it is in.
-      event.stopPropagation();
-      close();
     } else {
       return;
     }
@@ -73,7 +82,7 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
   };
 
   return (
-    <div className="host-input">
+    <div className="host-input" ref={box}>
       <TextInput
         id={id}
         role="combobox"
