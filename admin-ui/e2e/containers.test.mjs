@@ -179,7 +179,7 @@ test('a line that was written a second ago is there while it is followed', writi
 
 test('what happened to a container is told with its cause and by its engine', steering, async () => {
   const [host] = HOSTS;
-  const name = runApplication(host, fresh('brief'), 'job', 'sleep 20; exit 3');
+  const name = runApplication(host, fresh('brief'), 'job', 'sleep 5; exit 3');
   await page.goto(`/containers/${host}/${name}?tab=changes&refresh=5`);
   const changes = page.getByRole('table', { name: 'What changed' }).locator('tbody tr');
   const cause = async (kind) => changes.filter({ hasText: kind }).first().locator('td').last().innerText();
