@@ -37,9 +37,11 @@ async function move() {
   await page.getByRole('button', { name: 'storage-0' }).first().click();
   await page.getByRole('button', { name: 'Move', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: 'Move storage-0' });
-  const preview = dialog.getByTestId('preview');
-  await preview.getByText('goes to').waitFor();
-  const foretold = await preview.innerText();
+  let foretold = '';
+  await eventually(async () => {
+    foretold = await dialog.innerText();
+    assert.match(foretold, /goes to/, `it is foretold where it goes: ${foretold}`);
+  });
   await dialog.getByRole('button', { name: 'Move', exact: true }).click();
   await page.waitForURL('**/plans/*');
   await planEnds(page);
