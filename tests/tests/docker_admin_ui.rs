@@ -82,6 +82,10 @@ const WRITER: &str = "shop-writer";
 const SECOND: &str = "yard";
 const SECOND_ZONE: &str = "zone-2";
 
+/// What instances of a host may be given. Promised, not taken: with a machine's own, one host has no room for
+/// the instances of both.
+const DISK_MIB: &str = "131072";
+
 /// Long enough for a busy machine.
 const SOON: Duration = Duration::from_secs(150);
 /// Long enough for a person who looks at it.
@@ -103,7 +107,8 @@ impl Premise {
         let hosts = network.start_hosts(["ui", SECOND]);
         let [first, second] = &hosts;
         let address = first.address().expect("it is plugged in").to_string();
-        must(&mut first.wharf(&["up", "--advertise", &address]));
+        let mut up = first.wharf(&["up", "--advertise", &address]);
+        must(up.args(["--capacity-disk-mib", DISK_MIB]));
         join(first, second);
         for (host, applications) in [(first, &HERE[..]), (second, &THERE[..])] {
             host.import_busybox();
@@ -268,6 +273,7 @@ fn join(first: &Host, second: &Host) {
         "1h",
     ]);
     let mut install = second.wharf(&["install", "--host-name", SECOND]);
+    install.args(["--capacity-disk-mib", DISK_MIB]);
     must(install.env("WHARF_JOIN", text(&token, "join")));
 }
 
