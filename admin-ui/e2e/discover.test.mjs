@@ -108,8 +108,13 @@ test('names of fields and their values are completed from what is there', async 
   await page.keyboard.press('Tab');
   await page.getByRole('option', { name: /^info/ }).waitFor();
   await page.keyboard.type('inf');
-  await page.getByRole('option', { name: /^info/ }).waitFor();
-  await page.keyboard.press('ArrowDown');
+  // Of what was written so far there were others, too.
+  await page.getByRole('option', { name: /^error/ }).waitFor({ state: 'detached' });
+  const info = page.getByRole('option', { name: /^info/ });
+  await eventually(async () => {
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await info.getAttribute('aria-selected', { timeout: 1_000 }), 'true', 'an arrow goes to it');
+  });
   await page.keyboard.press('Enter');
   await page.keyboard.press('Enter');
   await eventually(() => assert.equal(param('q'), 'log.level:info'));
