@@ -61,7 +61,9 @@ async function order() {
   await settled(page);
   await page.getByRole('button', { name: 'Vacate', exact: true }).click();
   const dialog = page.getByRole('dialog', { name: `Vacate ${emptied}` });
-  const row = dialog.getByRole('table', { name: 'What would move' }).getByRole('row', { name });
+  const row = dialog
+    .getByRole('table', { name: 'What would move' })
+    .getByRole('row', { name: `${name} / storage-0` });
   await eventually(async () => {
     const told = await row.innerText();
     assert.match(told, new RegExp(`\\b${stays}\\b`), `it would go to ${stays}: ${told}`);
