@@ -113,6 +113,7 @@ task('resize a deployment', 3, async (press) => {
   const dialog = page.getByRole('dialog', { name: `Resize ${deployment}` });
   const memory = dialog.getByLabel('Memory of storage');
   await memory.and(page.locator(':focus')).waitFor();
+  await memory.locator('option', { hasText: '512 MiB' }).waitFor({ state: 'attached' });
   await page.keyboard.type('512');
   await dialog.getByTestId('preview').getByText('storage-0', { exact: true }).waitFor();
   await press.key('Enter');
