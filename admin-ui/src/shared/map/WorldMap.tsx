@@ -60,7 +60,7 @@ export default function WorldMap(props: WorldMapProps) {
   }, [marks, view, width, height]);
   return (
     <div
-      className="world"
+      className={props.height === undefined ? 'world filling' : 'world'}
       ref={box}
       style={props.height === undefined ? undefined : { height: props.height }}
     >
