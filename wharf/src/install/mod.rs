@@ -5,6 +5,7 @@
 //! platform's file is written last, so that half a host is none; run again it repairs. Not here: what a
 //! director is told (`join`), leaving (`leave`), a host without an engine (`engineless`).
 
+mod before;
 mod director;
 mod engineless;
 pub(crate) mod join;
@@ -36,6 +37,7 @@ use wharf_runtime::{
 };
 
 use self::{
+    before::Before,
     join::{Director, Join},
     leave::forget_membership,
 };
@@ -170,7 +172,7 @@ pub(crate) async fn install(args: &InstallArgs, output: Output) -> Result<u8, Fa
         .then(|| own_director.complete(&answer.director_certificate_pem))
         .transpose()
         .map_err(|e| internal(&e))?;
-    let existed = member.data_dir.exists();
+    let before = Before::of(&member.data_dir);
     let certificates = Certificates {
         allocator: &allocator,
         proxy: proxy.as_ref(),
@@ -181,7 +183,7 @@ pub(crate) async fn install(args: &InstallArgs, output: Output) -> Result<u8, Fa
         Err(failure) => Err(failure),
     };
     if let Err(failure) = made {
-        member.undo(&answer.ca_pem, &allocator, existed).await;
+        member.undo(&answer.ca_pem, &allocator, before).await;
         return Err(failure);
     }
     member.connected(args, &mut progress, output).await
@@ -570,14 +572,14 @@ impl Member {
     }
 
     /// Takes back all that a join in vain made, here and at the director.
-    async fn undo(&self, ca_pem: &str, allocator: &KeyedCert, existed: bool) {
+    async fn undo(&self, ca_pem: &str, allocator: &KeyedCert, before: Before) {
         if let Ok(runner) = self.runner().await
             && let Err(error) = runner.remove_all(false).await
         {
             print::remark(&format!("  left on the engine: {error}"));
         }
         forget_membership(&self.data_dir);
-        if !existed && let Err(error) = std::fs::remove_dir_all(&self.data_dir) {
+        if let Err(error) = before.restore(&self.data_dir) {
             print::remark(&format!("  left: {}: {error}", self.data_dir.display()));
         }
         match join::leave(&self.platform, ca_pem, allocator, true).await {
