@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use futures::{StreamExt as _, stream};
 use serde_json::json;
 use tokio::{sync::mpsc, time::MissedTickBehavior};
 use wharf_director_core::{
@@ -24,6 +25,7 @@ use wharf_runtime::{
     task,
 };
 
+use super::TOGETHER;
 use crate::{channels, director::Director};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -143,6 +145,7 @@ impl Leader {
             .into_iter()
             .map(str::to_owned)
             .collect();
+        let mut done = Vec::new();
         for notice in notify::waiting(&state) {
             let mut waits = false;
             for channel in &named {
@@ -172,31 +175,41 @@ impl Leader {
                 }
             }
             if !waits {
-                self.settle(director, &notice).await;
+                done.push(notice);
             }
         }
+        self.settle(director, done).await;
     }
 
-    async fn settle(&mut self, director: &Director, notice: &Notice) {
-        let of = |trip: &Trip| trip.0 == notice.key;
-        let sent = self.ended.iter().any(|(trip, sent)| of(trip) && *sent);
-        let body = Body::SettleAlert(SettleAlert {
-            id: notice.id.clone(),
-            transition: notice.transition,
-            sent,
-        });
-        if let Err(error) = director.proposer.own(body).await {
-            tracing::warn!(%error, "a message is not settled yet");
-            return;
+    /// Many at once: a zone that is lost has an alert for each of its hosts, and Raft writes down together what comes
+    /// together.
+    async fn settle(&mut self, director: &Director, notices: Vec<Notice>) {
+        let mut proposals = Vec::with_capacity(notices.len());
+        for notice in notices {
+            let mut trips = self.ended.iter().filter(|(trip, _)| trip.0 == notice.key);
+            let sent = trips.any(|(_, sent)| *sent);
+            let body = Body::SettleAlert(SettleAlert {
+                id: notice.id.clone(),
+                transition: notice.transition,
+                sent,
+            });
+            proposals.push(async move { (notice, sent, director.proposer.own(body).await) });
         }
-        tracing::info!(
-            alert = notice.id,
-            news = notice.news,
-            sent,
-            "the platform told of a problem"
-        );
-        self.watchman.settle(&notice.id, notice.transition, sent);
-        self.ended.retain(|trip, _| !of(trip));
+        let mut outcomes = stream::iter(proposals).buffered(TOGETHER);
+        while let Some((notice, sent, outcome)) = outcomes.next().await {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, alert = notice.id, "a message is not settled yet");
+                continue;
+            }
+            tracing::info!(
+                alert = notice.id,
+                news = notice.news,
+                sent,
+                "the platform told of a problem"
+            );
+            self.watchman.settle(&notice.id, notice.transition, sent);
+            self.ended.retain(|trip, _| trip.0 != notice.key);
+        }
     }
 }
 
