@@ -19,6 +19,9 @@ import { retryAfter } from './api/wait';
 import { App } from './app/App';
 import { I18nProvider } from './i18n/i18n';
 
+/** After this a page asks again for what it could not have. */
+const HEALS_MS = 30_000;
+
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
@@ -28,6 +31,9 @@ const queries = new QueryClient({
       // A refusal stays one; a director that changes is tried again, later each time.
       retry: (times, error) => times < 4 && refusalOf(error).retryable,
       retryDelay: retryAfter,
+      // Who watches a page need not press anything once what it lacked is back.
+      refetchInterval: ({ state }) =>
+        state.status === 'error' && refusalOf(state.error).retryable && HEALS_MS,
     },
   },
 });

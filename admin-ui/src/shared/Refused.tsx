@@ -1,5 +1,6 @@
 // A refusal where it happened: what, the code, what to do, and a way to try again.
 import { Alert, Button } from '@patternfly/react-core';
+import { type Query, useQueryClient } from '@tanstack/react-query';
 import { refusalOf } from '../api/errors';
 import { useT } from '../i18n/i18n';
 
@@ -13,7 +14,14 @@ interface RefusedProps {
 
 export function Refused({ error, title, about, retry }: RefusedProps) {
   const t = useT();
+  const queries = useQueryClient();
   const refusal = refusalOf(error);
+  // One cause often refuses several parts of a page: one press is for all of them.
+  const all = () => {
+    retry?.();
+    const failed = { type: 'active', predicate: (one: Query) => one.state.status === 'error' } as const;
+    void queries.refetchQueries(failed, { cancelRefetch: false });
+  };
   return (
     <Alert
       variant="danger"
@@ -24,7 +32,7 @@ export function Refused({ error, title, about, retry }: RefusedProps) {
       {...(retry
         ? {
             actionLinks: (
-              <Button variant="link" isInline onClick={retry}>
+              <Button variant="link" isInline onClick={all}>
                 {t('refused.retry')}
               </Button>
             ),
