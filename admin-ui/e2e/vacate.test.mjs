@@ -122,7 +122,9 @@ test('a vacate is followed until nothing lies there', { skip }, async () => {
   await shoot(page, 'host-vacated');
   assert.equal(containerNamed(`${name}-storage-0`).host, stays, 'it runs on the other host');
   const again = page.getByRole('button', { name: 'Vacate', exact: true });
-  assert.equal(await again.getAttribute('data-why-not'), 'No instance lies here');
+  await eventually(async () =>
+    assert.equal(await again.getAttribute('data-why-not'), 'No instance lies here', 'it is empty'),
+  );
   const list = page.getByRole('table', { name: 'Vacates' });
   await list.getByRole('row', { name: /Done/ }).first().waitFor();
   await list
