@@ -43,6 +43,9 @@ export async function launch() {
   });
 }
 
+/** How long a page may take to show what it should, on a machine that does something else, too. */
+const PATIENCE_MS = 20_000;
+
 // On the machine of the engine itself: bridges come and go with containers, the browser then drops its
 // connections, and pages have to live on over it.
 const FORGIVEN = 'net::ERR_NETWORK_CHANGED';
@@ -56,7 +59,7 @@ export async function open(browser, options = {}) {
     ...options,
   });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   const faults = [];
   page.on('pageerror', (error) => faults.push(`an error nobody caught: ${error.message}`));
   page.on('console', (message) => {
@@ -82,9 +85,36 @@ export async function logIn(page, username = platform.username, password = platf
 
 /** Until everything that was asked for is there. */
 export async function settled(page) {
-  // A page that is not drawn yet waits for nothing.
-  await page.getByRole('heading', { level: 1 }).first().waitFor();
-  await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' });
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      const waits = await page.evaluate(framesUntilSettled, end - Date.now());
+      assert.deepEqual(waits, [], 'a page has everything that it asked for');
+      return;
+    } catch (error) {
+      // It went on to another page meanwhile.
+      if (!/context was destroyed|navigat/i.test(error.message) || Date.now() > end) throw error;
+    }
+  }
+}
+
+/**
+ * What the page waits for still, at most so long; run in it. It looks at every frame: waiting from outside looks
+ * twice a second.
+ */
+async function framesUntilSettled(patienceMs) {
+  const waits = () => {
+    // A page that is not drawn yet waits for nothing.
+    if (!document.querySelector('h1')) return ['its heading'];
+    return [...document.querySelectorAll('[aria-busy="true"]')].map((one) => one.outerHTML.slice(0, 200));
+  };
+  const end = performance.now() + patienceMs;
+  let found = waits();
+  while (found.length > 0 && performance.now() < end) {
+    await new Promise(requestAnimationFrame);
+    found = waits();
+  }
+  return found;
 }
 
 /** Opens a page as that user. */

@@ -2,8 +2,8 @@
 // credentials and no account on the platform, with nothing of the platform in them.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AxeBuilder } from '@axe-core/playwright';
-import { clean, launch, logIn, open, settled, shoot, still, theme } from './browser.mjs';
+import { hasNoFinding } from './axe.mjs';
+import { clean, launch, logIn, open, settled, shoot, theme } from './browser.mjs';
 
 const baseURL = process.env.WHARF_UI_DEPLOYMENT_URL;
 const name = process.env.WHARF_UI_DEPLOYMENT_NAME;
@@ -148,12 +148,7 @@ test('the log-in and the first page pass axe in both themes', options, async () 
     await settled(page);
     for (const look of ['light', 'dark']) {
       await theme(page, look);
-      await still(page);
-      const found = await new AxeBuilder({ page }).analyze();
-      const told = found.violations.map(
-        (one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`,
-      );
-      assert.deepEqual(told, [], `axe finds nothing on ${stage} (${look})`);
+      await hasNoFinding(page, stage, { look });
       await shoot(page, `${stage}-${look}`);
     }
   }

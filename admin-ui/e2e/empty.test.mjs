@@ -2,8 +2,8 @@
 // one comes to it. Run by `node run.mjs empty` against a director without hosts.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AxeBuilder } from '@axe-core/playwright';
-import { clean, enter, launch, settled, shoot, still } from './browser.mjs';
+import { hasNoFinding } from './axe.mjs';
+import { clean, enter, launch, settled, shoot } from './browser.mjs';
 
 /** Without a host there is no monitoring node: what it would answer is refused with the reason. */
 const NO_NODE = /DIR008[67]/;
@@ -21,15 +21,9 @@ before(async () => {
 after(() => browser?.close());
 
 async function sound(name) {
-  await still(page);
   const text = await page.locator('#content').innerText();
   assert.doesNotMatch(text, /\b(NaN|undefined|null|Infinity)\b/, `${name} shows no figure that is none`);
-  const found = await new AxeBuilder({ page }).analyze();
-  assert.deepEqual(
-    found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`),
-    [],
-    `axe finds nothing on ${name}`,
-  );
+  await hasNoFinding(page, name);
   await shoot(page, `empty-${name}`);
   clean(tab);
 }

@@ -2,8 +2,8 @@
 // which is gone through by keys and told as a table.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AxeBuilder } from '@axe-core/playwright';
-import { clean, enter, eventually, fresh, launch, settled, shoot, still, theme } from './browser.mjs';
+import { hasNoFinding } from './axe.mjs';
+import { clean, enter, eventually, fresh, launch, settled, shoot, theme } from './browser.mjs';
 
 let browser;
 let tab;
@@ -28,17 +28,6 @@ const panel = () => page.getByRole('region', { name: 'CPU by zone', exact: true 
 async function go(path) {
   await page.goto(path);
   await settled(page);
-}
-
-async function hasNoFinding(what, part) {
-  await still(page);
-  const builder = new AxeBuilder({ page });
-  const found = await (part ? builder.include(part) : builder).analyze();
-  assert.deepEqual(
-    found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(' ')}`),
-    [],
-    `axe finds nothing on ${what}`,
-  );
 }
 
 async function open(name) {
@@ -98,7 +87,7 @@ test('a place is chosen by a press on the map, and beside the earth there is non
   await shoot(page, 'zone-location-light');
   for (const look of ['light', 'dark']) {
     await theme(page, look);
-    await hasNoFinding(`the dialog (${look})`, '[role=dialog]');
+    await hasNoFinding(page, 'the dialog', { part: '[role=dialog]', look });
   }
   await theme(page, 'light');
   await latitude().fill('90.5');
@@ -220,7 +209,7 @@ test('its table says the same, and axe finds nothing in any theme', async () => 
   await panel().locator('svg[data-drawn]').waitFor();
   for (const look of ['light', 'dark', 'contrast']) {
     await theme(page, look);
-    await hasNoFinding(`the map (${look})`);
+    await hasNoFinding(page, 'the map', { look });
     await shoot(page, `dashboard-map-${look}`);
   }
   await theme(page, 'light');
@@ -233,7 +222,7 @@ test('its table says the same, and axe finds nothing in any theme', async () => 
     .filter({ hasText: 'Seoul (37.5665, 126.978)' })
     .filter({ hasText: '%' })
     .waitFor();
-  await hasNoFinding('the table');
+  await hasNoFinding(page, 'the table');
   clean(tab);
 });
 

@@ -58,7 +58,8 @@ function WatchMenu({ watch, deployment, onRun, onDelete, onError }: MenuProps) {
       isOpen={open}
       onOpenChange={setOpen}
       onSelect={() => setOpen(false)}
-      popperProps={{ position: 'right' }}
+      // A row clips what is in it; outside the page's landmark a screen reader would not find it.
+      popperProps={{ position: 'right', appendTo: () => document.getElementById('content') ?? document.body }}
       toggle={(ref) => (
         <MenuToggle
           ref={ref}
