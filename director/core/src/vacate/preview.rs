@@ -55,7 +55,9 @@ pub fn preview(
             shown.reason = refusal.message;
             continue;
         }
-        place(&mut trial, observed, &mut index, one, shown, now_ms);
+        place(
+            &mut trial, &begun.id, observed, &mut index, one, shown, now_ms,
+        );
     }
     shown.id.clear();
     shown.reason.clear();
@@ -65,17 +67,18 @@ pub fn preview(
 /// Lays one move out in the copy, and takes what it needs.
 fn place(
     trial: &mut State,
+    vacate_id: &str,
     observed: &Observations,
     index: &mut CapacityIndex,
     one: &crate::state::VacateMoveRecord,
     shown: &mut v1::VacateMove,
     now_ms: u64,
 ) {
-    let kept = trial
-        .vacates
-        .values()
-        .flat_map(|vacate| &vacate.moves)
-        .find(|kept| kept.instance_id == one.instance_id && kept.state != VacateMoveState::Moved);
+    // Former vacates knew the same instances.
+    let kept = trial.vacates.get(vacate_id).and_then(|vacate| {
+        let mut moves = vacate.moves.iter();
+        moves.find(|kept| kept.instance_id == one.instance_id)
+    });
     let plan = kept
         .filter(|kept| kept.state == VacateMoveState::Moving)
         .and_then(|kept| trial.plans.get(kept.plan_id.as_ref()?).cloned());

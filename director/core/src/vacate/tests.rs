@@ -3,7 +3,7 @@
 mod budget;
 mod host_down;
 
-use wharf_proto::ids::AllocatorId;
+use wharf_proto::{ids::AllocatorId, v1};
 
 use super::*;
 use crate::{
@@ -261,35 +261,33 @@ fn a_deployment_whose_plan_runs_is_waited_for_and_the_plan_is_named() {
     assert_eq!(lies_on(&world, 1), 0);
 }
 
+fn foretold(world: &World, begin: BeginVacate) -> v1::Vacate {
+    let body = Body::BeginVacate(begin);
+    let command = crate::command::Command::new(world.now_ms, "ada", None, body);
+    let mut next = 0;
+    let mut ids = || {
+        next += 1;
+        PlanId::from_bytes(bytes(next))
+    };
+    let (state, observed) = (&world.state, &world.observed);
+    preview::preview(state, observed, &command, world.now_ms, &mut ids).unwrap()
+}
+
+fn all_go_to(host: &str, shown: &v1::Vacate) {
+    for one in &shown.moves {
+        let told = (one.to_host.as_str(), one.reason.as_str());
+        assert_eq!(told, (host, ""), "{one:?}");
+    }
+}
+
 #[test]
 fn a_dry_run_says_where_each_would_go_and_changes_nothing() {
     let mut world = two_hosts(3);
     let before = world.state.hash();
-    let preview = |world: &World| {
-        let body = Body::BeginVacate(wish(1, 1));
-        let command = crate::command::Command::new(world.now_ms, "ada", None, body);
-        let mut next = 0;
-        preview::preview(
-            &world.state,
-            &world.observed,
-            &command,
-            world.now_ms,
-            &mut || {
-                next += 1;
-                PlanId::from_bytes(bytes(next))
-            },
-        )
-        .unwrap()
-    };
+    let preview = |world: &World| foretold(world, wish(1, 1));
     let shown = preview(&world);
     assert_eq!(shown.moves.len(), 3);
-    for one in &shown.moves {
-        assert_eq!(
-            (one.to_host.as_str(), one.reason.as_str()),
-            ("host-2", ""),
-            "{one:?}"
-        );
-    }
+    all_go_to("host-2", &shown);
     assert_eq!(world.state.hash(), before);
     world
         .observed
@@ -304,6 +302,26 @@ fn a_dry_run_says_where_each_would_go_and_changes_nothing() {
         "{:?}",
         shown.moves[0]
     );
+}
+
+#[test]
+fn a_dry_run_after_a_vacate_that_was_cancelled_says_where_each_would_go() {
+    let mut world = two_hosts(4);
+    world.ok(Body::BeginVacate(wish(1, 1)));
+    for body in lead(&mut world) {
+        world.ok(body);
+    }
+    world.ok(Body::CancelVacate(CancelVacate {
+        vacate_id: vacate_id(1),
+        expected_version: 0,
+    }));
+    finish(&mut world, &vacate_id(1));
+    let ended = &world.state.vacates[&vacate_id(1)];
+    assert_eq!(ended.status, VacateStatus::Cancelled, "{ended:?}");
+    assert_eq!(lies_on(&world, 1), 4, "nothing has moved");
+    let shown = foretold(&world, wish(2, 1));
+    assert_eq!(shown.moves.len(), 4);
+    all_go_to("host-2", &shown);
 }
 
 #[test]
