@@ -239,6 +239,8 @@ test('a draft outlives its page, and who saves over another is told and sees bot
   await editor.getByLabel('Field').first().fill('docker.memory.usage.total');
   await eventually(async () => assert.equal(await editor.getByLabel('Unit').inputValue(), 'bytes'));
   await button('Save', editor).click();
+  // It closes once it is saved; the chart is shown in it, too.
+  await editor.waitFor({ state: 'detached' });
   await panel('docker.memory.usage.total', other.page).waitFor();
   clean(other);
   await other.context.close();
