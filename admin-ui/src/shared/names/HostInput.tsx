@@ -26,12 +26,17 @@ interface HostInputProps {
   onChange: (chosen: ChosenHost | null) => void;
 }
 
+function idOf(host: ChosenHost | null): string | null {
+  return host?.id ?? null;
+}
+
 export function HostInput({ id, chosen, none, without, onChange }: HostInputProps) {
   const t = useT();
   const format = useFormat();
   const [open, setOpen] = useState(false);
   const [text, setText] = useState('');
-  const [at, setAt] = useState(0);
+  /** The id of the one that Enter takes, null for no host; nothing: the first. */
+  const [at, setAt] = useState<string | null>();
   const box = useRef<HTMLDivElement>(null);
   const written = useDeferredValue(text.trim());
   const found = useCall(Allocators.method.listAllocators, hostsLike(written, without), {
@@ -41,13 +46,14 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
   const hosts = found.data?.allocators ?? [];
   const more = Number(found.data?.info?.total ?? 0n) - hosts.length;
   const offered: (ChosenHost | null)[] = [...(written ? [] : [null]), ...hosts];
-  const marked = Math.min(at, Math.max(0, offered.length - 1));
+  // Hosts come and go while one looks: the mark goes with its host, and what has gone is not taken.
+  const marked = at === undefined ? 0 : offered.findIndex((one) => idOf(one) === at);
   const list = `${id}-offered`;
 
   const close = useCallback(() => {
     setOpen(false);
     setText('');
-    setAt(0);
+    setAt(undefined);
   }, []);
   // The list closes and not the dialog that it is in, which listens at the page's body, as React does.
   useEffect(() => {
@@ -68,7 +74,7 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
   const press = (event: KeyboardEvent) => {
     const next = stepped(event.key, marked, offered.length);
     if (next !== undefined) {
-      setAt(open ? next : 0);
+      setAt(open ? idOf(offered[next] ?? null) : undefined);
       setOpen(true);
     } else if (!open) {
       return;
@@ -89,7 +95,7 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
         aria-autocomplete="list"
         aria-expanded={open}
         aria-controls={list}
-        aria-activedescendant={open && offered.length > 0 ? `${list}-${marked}` : undefined}
+        aria-activedescendant={open && offered[marked] !== undefined ? `${list}-${marked}` : undefined}
         autoComplete="off"
         placeholder={chosen ? chosen.host : none}
         value={open ? text : (chosen?.host ?? '')}
@@ -98,7 +104,7 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
         onKeyDown={press}
         onChange={(_, value) => {
           setText(value);
-          setAt(0);
+          setAt(undefined);
           setOpen(true);
         }}
       />
@@ -123,7 +129,8 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
                 if (open && index === marked) row?.scrollIntoView({ block: 'nearest' });
               }}
               onMouseDown={(event) => event.preventDefault()}
-              onMouseEnter={() => setAt(index)}
+              // Not what comes to lie under a pointer that rests, as the page moves: Enter would take it.
+              onMouseMove={() => setAt(idOf(one))}
               onClick={() => choose(one)}
             >
               {one ? (
