@@ -4,6 +4,8 @@ import { clean, enter, fresh, launch, presses, settled, shoot } from './browser.
 import { planEnds, SMALL } from './steps.mjs';
 
 const name = fresh('orders');
+// Written as YAML, and deleted by the test after that.
+const doomed = fresh('doomed');
 
 let browser;
 let tab;
@@ -130,14 +132,35 @@ test('a terminated deployment keeps its data and can be restored', async () => {
   clean(tab);
 });
 
-test('a deployment is deleted only after its name is typed', async () => {
-  const doomed = fresh('doomed');
+test('a deployment is written as YAML, judged while it is, and made', async () => {
   await page.goto('/deployments/create');
-  await page.getByLabel('Name').fill(doomed);
   await page.getByLabel('Memory of storage').selectOption({ label: SMALL });
-  await page.getByRole('button', { name: 'Create deployment' }).click();
+  await page.getByRole('button', { name: 'YAML' }).click();
+  const text = page.getByRole('textbox', { name: 'The request as YAML' });
+  assert.match(await text.inputValue(), /memory_bytes: 268435456/, 'what the fields say is in it');
+  assert.equal(new URL(page.url()).search, '?as=yaml', 'the way of writing is in the URL');
+  const create = page.getByRole('button', { name: 'Create deployment' });
+  await text.fill('name: books\nmemory: 256 MiB\n');
+  await page.getByText('key "memory" is unknown').waitFor();
+  assert.equal(await create.getAttribute('aria-disabled'), 'true', 'what cannot be read is not asked for');
+  await text.fill('name: books\nsizes: {storage: {memory_bytes: 68719476736}}\n');
+  await page.getByText(/no allocator has room for storage-0/).waitFor();
+  await text.fill(`name: ${doomed}\nsizes: {storage: {memory_bytes: 268435456, disk_bytes: 5368709120}}\n`);
+  await page.getByText('It has more than there are fields for').waitFor();
+  await text.fill(`name: ${doomed}\nsizes:\n  storage: {memory_bytes: 268435456}\n`);
+  await page.getByTestId('preview').getByText('storage-0', { exact: true }).waitFor();
+  await shoot(page, 'deployment-yaml');
+  await page.getByRole('button', { name: 'Fields' }).click();
+  assert.equal(await page.getByLabel('Name').inputValue(), doomed, 'the fields have what was written');
+  await page.getByRole('button', { name: 'YAML' }).click();
+  await create.click();
   await page.waitForURL('**/plans/*');
   await planEnds(page);
+  clean(tab);
+});
+
+test('a deployment is deleted only after its name is typed', async () => {
+  await page.goto(`/deployments?q=${doomed}`);
   await page.getByRole('link', { name: doomed, exact: true }).first().click();
   await page.getByRole('button', { name: 'More' }).click();
   await page.getByRole('menuitem', { name: 'Delete' }).click();

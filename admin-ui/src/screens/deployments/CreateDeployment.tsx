@@ -1,9 +1,18 @@
-// A new deployment: name, sizes, zones; while it is written the director says where it would go, and
+// A new deployment, by fields or as YAML; while it is written the director says where it would go, and
 // what refuses it.
-import { Form, FormGroup, FormSelect, FormSelectOption, TextInput } from '@patternfly/react-core';
+import {
+  Form,
+  FormGroup,
+  FormSelect,
+  FormSelectOption,
+  TextArea,
+  TextInput,
+  ToggleGroup,
+  ToggleGroupItem,
+} from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useDeferredValue, useState } from 'react';
-import { useNavigate } from 'react-router';
+import { useNavigate, useSearchParams } from 'react-router';
 import { mutation, useCall, useChange, useDryRun } from '../../api/call';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
@@ -19,118 +28,199 @@ import { PageHead } from '../../shared/PageHead';
 import { Preview } from '../../shared/plan/Preview';
 import { Refused } from '../../shared/Refused';
 import { choices } from './sizes';
+import { NOTHING, plainOf, type Request, requestOf, type Wish, wishOf } from './wish';
+import { type Fault, readYaml, writeYaml } from './wish-yaml';
 
-interface Wish {
-  name: string;
-  memory: Record<string, string>;
-  zones: Record<string, string>;
-}
+const FAULTS = {
+  syntax: 'create.yaml.syntax',
+  field: 'create.yaml.field',
+  empty: 'create.yaml.empty',
+  long: 'create.yaml.long',
+  call: 'create.yaml.call',
+} as const;
 
-function requestOf(template: Template, wish: Wish) {
-  const sizes: Record<string, { memoryBytes: bigint }> = {};
-  const zoneCounts: Record<string, number> = {};
-  for (const resource of template.resources) {
-    const memory = wish.memory[resource.kind];
-    if (memory) sizes[resource.kind] = { memoryBytes: BigInt(memory) };
-    const zones = Number(wish.zones[resource.kind]);
-    if (zones > 0) zoneCounts[resource.kind] = zones;
-  }
-  return { name: wish.name, templateId: template.id, sizes, zoneCounts };
-}
-
-function Check({ template, wish }: { template: Template; wish: Wish }) {
+function Check({ request }: { request: Request }) {
   const t = useT();
-  const settled = useDeferredValue(wish);
-  const named = settled.name !== '';
-  const check = useDryRun(Deployments.method.createDeployment, requestOf(template, settled), named);
+  const settled = useDeferredValue(request);
+  const named = Boolean(settled.name);
+  const check = useDryRun(Deployments.method.createDeployment, settled, named);
   if (!named) return <Empty title={t('create.check.name')}>{t('create.check.about')}</Empty>;
   if (check.error) return <Refused error={check.error} title={t('create.refused')} />;
   if (!check.data) return <Loading lines={3} />;
   return check.data.preview ? <Preview preview={check.data.preview} /> : null;
 }
 
-function CreateForm({ template }: { template: Template }) {
+interface FieldsProps {
+  template: Template;
+  wish: Wish;
+  onWish: (wish: Wish) => void;
+}
+
+function Fields({ template, wish, onWish }: FieldsProps) {
   const t = useT();
   const format = useFormat();
+  return (
+    <>
+      <FormGroup label={t('name')} fieldId="name" isRequired>
+        <TextInput
+          id="name"
+          value={wish.name}
+          autoComplete="off"
+          autoFocus
+          onChange={(_, name) => onWish({ ...wish, name })}
+        />
+      </FormGroup>
+      {template.resources.map((resource) => {
+        const limits = resource.instanceConfiguration;
+        const usual = resource.defaultSize?.memoryBytes ?? 0n;
+        const own = wish.memory[resource.kind] ?? String(usual);
+        const offered = choices(limits?.minMemoryBytes ?? usual, limits?.maxMemoryBytes ?? usual);
+        // From the YAML another size may come than those that are offered.
+        const sizes = offered.some((size) => String(size) === own) ? offered : [...offered, BigInt(own)];
+        return (
+          <div className="form-row" key={resource.kind}>
+            <FormGroup
+              label={t('create.memory', { kind: resource.kind })}
+              fieldId={`memory-${resource.kind}`}
+            >
+              <FormSelect
+                id={`memory-${resource.kind}`}
+                value={own}
+                onChange={(_, value) =>
+                  onWish({ ...wish, memory: { ...wish.memory, [resource.kind]: value } })
+                }
+              >
+                {sizes.map((size) => (
+                  <FormSelectOption key={String(size)} value={String(size)} label={format.bytes(size)} />
+                ))}
+              </FormSelect>
+            </FormGroup>
+            <FormGroup label={t('create.zones', { kind: resource.kind })} fieldId={`zones-${resource.kind}`}>
+              <FormSelect
+                id={`zones-${resource.kind}`}
+                value={wish.zones[resource.kind] ?? String(resource.zoneCount)}
+                onChange={(_, value) => onWish({ ...wish, zones: { ...wish.zones, [resource.kind]: value } })}
+              >
+                {[1, 2, 3].map((zones) => (
+                  <FormSelectOption key={zones} value={String(zones)} label={String(zones)} />
+                ))}
+              </FormSelect>
+            </FormGroup>
+          </div>
+        );
+      })}
+      <FormGroup label={t('deployment.alias')} fieldId="alias">
+        <TextInput
+          id="alias"
+          value={wish.alias}
+          autoComplete="off"
+          placeholder={t('create.alias.made')}
+          onChange={(_, alias) => onWish({ ...wish, alias })}
+        />
+      </FormGroup>
+    </>
+  );
+}
+
+interface TextProps {
+  text: string;
+  fault: Fault | undefined;
+  onText: (text: string) => void;
+}
+
+function Text({ text, fault, onText }: TextProps) {
+  const t = useT();
+  const told = fault && [
+    ...(fault.line ? [t('create.yaml.line', { line: fault.line })] : []),
+    fault.text ?? t(FAULTS[fault.kind]),
+  ];
+  return (
+    <FormGroup label={t('create.yaml')} fieldId="yaml">
+      <TextArea
+        id="yaml"
+        className="mono"
+        rows={14}
+        spellCheck={false}
+        value={text}
+        validated={fault ? 'error' : 'default'}
+        aria-describedby="yaml-note"
+        onChange={(_, value) => onText(value)}
+      />
+      <p id="yaml-note" className={fault ? 'bad-text' : 'quiet'} role={fault ? 'alert' : undefined}>
+        {told?.join(': ') ?? t('create.yaml.about')}
+      </p>
+    </FormGroup>
+  );
+}
+
+function CreateForm({ template }: { template: Template }) {
+  const t = useT();
   const rights = useRights();
   const navigate = useNavigate();
   const queries = useQueryClient();
-  const [wish, setWish] = useState<Wish>({ name: '', memory: {}, zones: {} });
+  const [params, setParams] = useSearchParams();
+  const [wish, setWish] = useState<Wish>(NOTHING);
+  const [text, setText] = useState(() => writeYaml(requestOf(template, NOTHING)));
   const [requestId] = useState(mutation);
   const create = useChange(Deployments.method.createDeployment, (answer) => {
     void queries.invalidateQueries({ queryKey: ['wharf.v1.Deployments'] });
     void navigate(`/plans/${answer.planId}`);
   });
-  const request = requestOf(template, wish);
-  const whyNot = !rights.manages ? t('why.manager') : wish.name === '' ? t('create.check.name') : undefined;
+  const asYaml = params.get('as') === 'yaml';
+  const read = asYaml ? readYaml(text) : undefined;
+  const asked = read?.request;
+  const request = asked ? plainOf(asked) : requestOf(template, read ? NOTHING : wish);
+  const back = asked && wishOf(template, asked);
+  const whyNot = () => {
+    if (!rights.manages) return t('why.manager');
+    if (read?.fault) return t('create.yaml.why');
+    return request.name ? undefined : t('create.check.name');
+  };
+  const show = (as: 'fields' | 'yaml') => {
+    if (as === 'yaml') setText(writeYaml(request));
+    else if (back) setWish(back);
+    setParams(
+      (now) => {
+        const next = new URLSearchParams(now);
+        if (as === 'yaml') next.set('as', as);
+        else next.delete('as');
+        return next;
+      },
+      { replace: true },
+    );
+  };
   const submit = (event: FormEvent) => {
     event.preventDefault();
     // A second press after a lost answer carries the same id and makes nothing twice; after a refusal
     // the request is another one.
-    if (!whyNot) create.mutate({ ...request, mutation: create.error ? mutation() : requestId });
+    if (!whyNot()) create.mutate({ ...request, mutation: create.error ? mutation() : requestId });
   };
+  const forms = (
+    <ToggleGroup aria-label={t('create.as')} isCompact>
+      <ToggleGroupItem
+        text={t('create.fields')}
+        isSelected={!asYaml}
+        // What the fields have no place for is not thrown away.
+        isDisabled={asYaml && !back}
+        onChange={() => show('fields')}
+      />
+      <ToggleGroupItem text="YAML" isSelected={asYaml} onChange={() => !asYaml && show('yaml')} />
+    </ToggleGroup>
+  );
   return (
     <div className="columns">
       <div className="half">
-        <Card title={t('create.wish')}>
+        <Card title={t('create.wish')} actions={forms}>
           <Form onSubmit={submit}>
-            <FormGroup label={t('name')} fieldId="name" isRequired>
-              <TextInput
-                id="name"
-                value={wish.name}
-                autoComplete="off"
-                autoFocus
-                onChange={(_, name) => setWish({ ...wish, name })}
-              />
-            </FormGroup>
-            {template.resources.map((resource) => {
-              const limits = resource.instanceConfiguration;
-              const usual = resource.defaultSize?.memoryBytes ?? 0n;
-              const sizes = choices(limits?.minMemoryBytes ?? usual, limits?.maxMemoryBytes ?? usual);
-              return (
-                <div className="form-row" key={resource.kind}>
-                  <FormGroup
-                    label={t('create.memory', { kind: resource.kind })}
-                    fieldId={`memory-${resource.kind}`}
-                  >
-                    <FormSelect
-                      id={`memory-${resource.kind}`}
-                      value={wish.memory[resource.kind] ?? String(usual)}
-                      onChange={(_, value) =>
-                        setWish({ ...wish, memory: { ...wish.memory, [resource.kind]: value } })
-                      }
-                    >
-                      {sizes.map((size) => (
-                        <FormSelectOption
-                          key={String(size)}
-                          value={String(size)}
-                          label={format.bytes(size)}
-                        />
-                      ))}
-                    </FormSelect>
-                  </FormGroup>
-                  <FormGroup
-                    label={t('create.zones', { kind: resource.kind })}
-                    fieldId={`zones-${resource.kind}`}
-                  >
-                    <FormSelect
-                      id={`zones-${resource.kind}`}
-                      value={wish.zones[resource.kind] ?? String(resource.zoneCount)}
-                      onChange={(_, value) =>
-                        setWish({ ...wish, zones: { ...wish.zones, [resource.kind]: value } })
-                      }
-                    >
-                      {[1, 2, 3].map((zones) => (
-                        <FormSelectOption key={zones} value={String(zones)} label={String(zones)} />
-                      ))}
-                    </FormSelect>
-                  </FormGroup>
-                </div>
-              );
-            })}
+            {asYaml ? (
+              <Text text={text} fault={read?.fault} onText={setText} />
+            ) : (
+              <Fields template={template} wish={wish} onWish={setWish} />
+            )}
+            {asked && !back ? <p className="quiet">{t('create.yaml.more')}</p> : null}
             {create.error ? <Refused error={create.error} /> : null}
             <div className="actions">
-              <ActionButton type="submit" isLoading={create.isPending} whyNot={whyNot}>
+              <ActionButton type="submit" isLoading={create.isPending} whyNot={whyNot()}>
                 {t('create.go')}
               </ActionButton>
               <ApiRequest method={Deployments.method.createDeployment} input={request} />
@@ -140,23 +230,54 @@ function CreateForm({ template }: { template: Template }) {
       </div>
       <div className="half">
         <Card title={t('create.check')}>
-          <Check template={template} wish={wish} />
+          {read?.fault ? (
+            <Empty title={t('create.yaml.why')}>{t('create.check.about')}</Empty>
+          ) : (
+            <Check request={request} />
+          )}
         </Card>
       </div>
     </div>
   );
 }
 
+function TemplateChoice({ templates, chosen }: { templates: Template[]; chosen: Template }) {
+  const t = useT();
+  const [params, setParams] = useSearchParams();
+  return (
+    <FormGroup label={t('create.template')} fieldId="template">
+      <FormSelect
+        id="template"
+        value={chosen.id}
+        onChange={(_, template) => setParams({ ...Object.fromEntries(params), template }, { replace: true })}
+      >
+        {templates.map((one) => (
+          <FormSelectOption key={one.id} value={one.id} label={one.name || one.id} />
+        ))}
+      </FormSelect>
+      <p className="quiet">{chosen.description}</p>
+    </FormGroup>
+  );
+}
+
 export default function CreateDeployment() {
   const t = useT();
+  const [params] = useSearchParams();
   const templates = useCall(Templates.method.listTemplates, {});
   return (
     <>
       <PageHead title={t('create.title')} trail={[{ to: '/deployments', label: t('nav.deployments') }]} />
       <DataState query={templates}>
         {(data) => {
-          const template = data.templates[0];
-          return template ? <CreateForm template={template} /> : <Empty title={t('create.noTemplate')} />;
+          const { templates } = data;
+          const template = templates.find((one) => one.id === params.get('template')) ?? templates[0];
+          if (!template) return <Empty title={t('create.noTemplate')} />;
+          return (
+            <>
+              {templates.length > 1 ? <TemplateChoice templates={templates} chosen={template} /> : null}
+              <CreateForm template={template} key={template.id} />
+            </>
+          );
         }}
       </DataState>
     </>

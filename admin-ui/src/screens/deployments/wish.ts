@@ -1,0 +1,56 @@
+// What somebody wishes a new deployment to be, as the form has it and as the request says it. Pure.
+import type { CreateDeploymentRequest } from '../../generated/wharf/v1/deployments_pb';
+import type { Template } from '../../generated/wharf/v1/templates_pb';
+
+export interface Wish {
+  name: string;
+  /** Empty: made from the name. */
+  alias: string;
+  /** Bytes by kind of resource; none: the template's. */
+  memory: Record<string, string>;
+  zones: Record<string, string>;
+}
+
+/** What is asked for, without what belongs to the call. */
+export interface Request {
+  name: string;
+  alias: string;
+  templateId: string;
+  sizes: Record<string, { memoryBytes: bigint; diskBytes?: bigint; cpuMillis?: number }>;
+  zoneCounts: Record<string, number>;
+}
+
+export const NOTHING: Wish = { name: '', alias: '', memory: {}, zones: {} };
+
+export function requestOf(template: Template, wish: Wish): Request {
+  const sizes: Record<string, { memoryBytes: bigint }> = {};
+  const zoneCounts: Record<string, number> = {};
+  for (const { kind } of template.resources) {
+    const memory = wish.memory[kind];
+    if (memory) sizes[kind] = { memoryBytes: BigInt(memory) };
+    const zones = Number(wish.zones[kind]);
+    if (zones > 0) zoneCounts[kind] = zones;
+  }
+  return { name: wish.name, alias: wish.alias, templateId: template.id, sizes, zoneCounts };
+}
+
+export function plainOf({ name, alias, templateId, sizes, zoneCounts }: CreateDeploymentRequest): Request {
+  return { name, alias, templateId, sizes, zoneCounts };
+}
+
+/** The wish behind a request; undefined when the request has more than the form has fields for. */
+export function wishOf(template: Template, request: CreateDeploymentRequest): Wish | undefined {
+  if (request.templateId && request.templateId !== template.id) return undefined;
+  const kinds = new Set(template.resources.map((one) => one.kind));
+  const wish: Wish = { name: request.name, alias: request.alias, memory: {}, zones: {} };
+  for (const [kind, size] of Object.entries(request.sizes)) {
+    const { memoryBytes, diskBytes, cpuMillis } = size;
+    if (!kinds.has(kind) || diskBytes || cpuMillis) return undefined;
+    if (memoryBytes) wish.memory[kind] = String(memoryBytes);
+  }
+  for (const [kind, zones] of Object.entries(request.zoneCounts)) {
+    if (!kinds.has(kind)) return undefined;
+    if (zones > 0) wish.zones[kind] = String(zones);
+  }
+  return wish;
+}
