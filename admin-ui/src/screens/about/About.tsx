@@ -8,6 +8,7 @@ import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
 import { Facts } from '../../shared/Facts';
 import { PageHead } from '../../shared/PageHead';
+import { Diagnostics } from './Diagnostics';
 
 export default function About() {
   const t = useT();
@@ -48,6 +49,9 @@ export default function About() {
             />
           )}
         </DataState>
+      </Card>
+      <Card title={t('about.diagnostics')}>
+        <Diagnostics platform={status.data?.name ?? ''} />
       </Card>
       <Card flush title={t('about.licences')}>
         <p className="note quiet">{t('about.licences.about')}</p>
