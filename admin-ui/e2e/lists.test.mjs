@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { clean, enter, eventually, launch, settled } from './browser.mjs';
+import { clean, enter, eventually, launch, platform, settled } from './browser.mjs';
 
 let browser;
 let tab;
@@ -184,6 +185,39 @@ test('every table tells the request behind it, and the command line answers the 
   await dialog.getByRole('tab', { name: 'curl', exact: true }).click();
   assert.match(await text.innerText(), /application\/grpc-web\+proto/);
   await page.keyboard.press('Escape');
+  clean(tab);
+});
+
+test('addresses and certificates are read in the settings', async () => {
+  await page.goto('/settings');
+  await settled(page);
+  const card = page.locator('.card').filter({ hasText: 'Addresses and certificates' });
+  await card.getByText(/^[0-9a-f]{64}$/).waitFor();
+  await card.getByText(new URL(platform.url).host, { exact: false }).first().waitFor();
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    card.getByRole('link', { name: 'Download the certificates that are trusted' }).click(),
+  ]);
+  assert.match(readFileSync(await file.path(), 'utf8'), /^-----BEGIN CERTIFICATE-----/);
+  clean(tab);
+});
+
+test('diagnostics are one file with every list, and without passwords', async () => {
+  await page.goto('/about');
+  await settled(page);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download diagnostics' }).click(),
+  ]);
+  assert.match(file.suggestedFilename(), /^wharf-diagnostics-.+\.json$/);
+  const text = readFileSync(await file.path(), 'utf8');
+  const { parts, missing } = JSON.parse(text);
+  assert.equal(typeof parts.GetStatus.healthy, 'boolean', 'the status is in it');
+  for (const list of ['ListAllocators', 'ListDeployments', 'ListPlans', 'ListContainers', 'ListEvents']) {
+    assert.ok(parts[list]?.length > 0, `${list} has rows`);
+  }
+  assert.deepEqual(missing, [], 'nothing is missing for an admin');
+  assert.ok(!text.includes(platform.password), 'the password of who downloads it is not in it');
   clean(tab);
 });
 

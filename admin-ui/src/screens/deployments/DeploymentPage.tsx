@@ -1,5 +1,6 @@
 // One deployment: its instances, its address, its last error, what it used, its plans, and what can be
 // done.
+import type { ReactNode } from 'react';
 import { useParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { useRights } from '../../api/session';
@@ -13,6 +14,7 @@ import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
 import { Facts } from '../../shared/Facts';
 import { ListTable } from '../../shared/list/ListTable';
+import { monitoringBeside } from '../../shared/names/addresses';
 import { PlanLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
 import { Clock } from '../../shared/When';
@@ -26,18 +28,33 @@ import { InstanceCard } from './InstanceCard';
 import { useInstanceColumns } from './instance-columns';
 import { Trouble } from './Trouble';
 
+/** Opened beside this page: whoever answers there asks for the deployment's own credentials. */
+function Address({ url }: { url: string }) {
+  return (
+    <a className="mono" href={url} target="_blank" rel="noopener noreferrer">
+      {url}
+    </a>
+  );
+}
+
 function About({ deployment }: { deployment: Deployment }) {
   const t = useT();
   const format = useFormat();
+  const monitors = deployment.resources.some((one) => one.kind === 'monitoring');
+  const monitoring = monitors ? monitoringBeside(deployment.endpoint, deployment.alias) : undefined;
   return (
     <Facts
       facts={[
         [
           t('deployment.endpoint'),
-          <span className="mono" key="endpoint">
-            {deployment.endpoint || '–'}
-          </span>,
+          deployment.endpoint ? <Address key="endpoint" url={deployment.endpoint} /> : '–',
         ],
+        ...(monitoring
+          ? ([[t('deployment.monitoring'), <Address key="monitoring" url={monitoring} />]] as [
+              string,
+              ReactNode,
+            ][])
+          : []),
         [t('deployment.alias'), deployment.alias],
         [t('deployment.template'), deployment.templateId],
         ...deployment.resources.map((resource): [string, string] => [

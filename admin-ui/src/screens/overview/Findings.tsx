@@ -17,15 +17,19 @@ export function evidenceOf(problem: Pick<Problem, 'subjectKind' | 'subject'>): s
     case 'allocator':
     case 'host':
     case 'lost_host':
+    case 'collector':
       return `/hosts/${subject}`;
     case 'zone':
       return `/hosts?f.zone=${subject}`;
     case 'deployment':
+    case 'snapshots':
+    case 'restored':
       return `/deployments/${subject}`;
     case 'plan':
       return `/plans/${subject}`;
     case 'director':
     case 'proxy':
+    case 'platform':
       return '/control-plane';
     default:
       return null;

@@ -64,7 +64,8 @@ export function zoneSeries(
       const name = String(zone.key);
       const previous = earlier.get(name);
       return {
-        id: `zone ${name}`,
+        // As everywhere: the colour goes with it.
+        id: name,
         label: name,
         points: pointsOfZone(zone),
         ...(previous ? { previous: movedBy(previous, movedMs) } : {}),

@@ -47,6 +47,11 @@ export default function Plans() {
                 { value: 'terminate', label: t('kind.terminate') },
                 { value: 'restore', label: t('kind.restore') },
                 { value: 'delete', label: t('kind.delete') },
+                { value: 'extend', label: t('kind.extend') },
+                { value: 'upgrade', label: t('kind.upgrade') },
+                { value: 'reset_password', label: t('kind.resetPassword') },
+                { value: 'pause', label: t('kind.pause') },
+                { value: 'resume', label: t('kind.resume') },
               ],
             },
           ]}

@@ -15,6 +15,7 @@ import type { Column } from '../../shared/list/Rows';
 import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
 import { Age } from '../../shared/When';
+import { Addresses } from './Addresses';
 
 function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
   const t = useT();
@@ -119,6 +120,7 @@ export default function Settings() {
   return (
     <>
       <PageHead title={t('nav.settings')} />
+      <Addresses />
       <Card flush>
         <ListTable
           label={t('settings.list')}
