@@ -28,7 +28,7 @@ import { PageHead } from '../../shared/PageHead';
 import { Preview } from '../../shared/plan/Preview';
 import { Refused } from '../../shared/Refused';
 import { choices } from './sizes';
-import { NOTHING, plainOf, type Request, requestOf, type Wish, wishOf } from './wish';
+import { NOTHING, plainOf, type Request, requestOf, spelledOut, type Wish, wishOf } from './wish';
 import { type Fault, readYaml, writeYaml } from './wish-yaml';
 
 const FAULTS = {
@@ -160,7 +160,8 @@ function CreateForm({ template }: { template: Template }) {
   const queries = useQueryClient();
   const [params, setParams] = useSearchParams();
   const [wish, setWish] = useState<Wish>(NOTHING);
-  const [text, setText] = useState(() => writeYaml(requestOf(template, NOTHING)));
+  const asText = (of: Wish) => writeYaml(requestOf(template, spelledOut(template, of)));
+  const [text, setText] = useState(() => asText(NOTHING));
   const [requestId] = useState(mutation);
   const create = useChange(Deployments.method.createDeployment, (answer) => {
     void queries.invalidateQueries({ queryKey: ['wharf.v1.Deployments'] });
@@ -177,7 +178,7 @@ function CreateForm({ template }: { template: Template }) {
     return request.name ? undefined : t('create.check.name');
   };
   const show = (as: 'fields' | 'yaml') => {
-    if (as === 'yaml') setText(writeYaml(request));
+    if (as === 'yaml') setText(asText(wish));
     else if (back) setWish(back);
     setParams(
       (now) => {

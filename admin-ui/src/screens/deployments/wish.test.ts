@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { CreateDeploymentRequestSchema } from '../../generated/wharf/v1/deployments_pb';
 import { TemplateSchema } from '../../generated/wharf/v1/templates_pb';
-import { NOTHING, requestOf, wishOf } from './wish';
+import { NOTHING, requestOf, spelledOut, wishOf } from './wish';
 import { readYaml, writeYaml } from './wish-yaml';
 
 const template = create(TemplateSchema, {
@@ -16,6 +16,23 @@ describe('a wish as YAML', () => {
     expect(writeYaml(requestOf(template, wish))).toBe(
       'name: orders\ntemplate_id: observability\nsizes:\n  storage:\n    memory_bytes: 268435456\nzone_counts:\n  monitoring: 2\n',
     );
+  });
+
+  test('says what the template has where nothing is wished', () => {
+    const sized = create(TemplateSchema, {
+      id: 'observability',
+      resources: [
+        { kind: 'storage', defaultSize: { memoryBytes: 1024n }, zoneCount: 1 },
+        { kind: 'monitoring' },
+      ],
+    });
+    expect(spelledOut(sized, wish)).toEqual({ ...wish, zones: { storage: '1', monitoring: '2' } });
+    expect(spelledOut(sized, NOTHING)).toEqual({
+      ...NOTHING,
+      memory: { storage: '1024' },
+      zones: { storage: '1' },
+    });
+    expect(NOTHING.memory).toEqual({});
   });
 
   test('begins with a name to fill in', () => {

@@ -34,6 +34,16 @@ export function requestOf(template: Template, wish: Wish): Request {
   return { name: wish.name, alias: wish.alias, templateId: template.id, sizes, zoneCounts };
 }
 
+/** The same with what the template has where nothing is wished: whoever reads it sees what can be changed. */
+export function spelledOut(template: Template, wish: Wish): Wish {
+  const whole: Wish = { ...wish, memory: { ...wish.memory }, zones: { ...wish.zones } };
+  for (const { kind, defaultSize, zoneCount } of template.resources) {
+    if (defaultSize?.memoryBytes) whole.memory[kind] ??= String(defaultSize.memoryBytes);
+    if (zoneCount > 0) whole.zones[kind] ??= String(zoneCount);
+  }
+  return whole;
+}
+
 export function plainOf({ name, alias, templateId, sizes, zoneCounts }: CreateDeploymentRequest): Request {
   return { name, alias, templateId, sizes, zoneCounts };
 }

@@ -32,7 +32,13 @@ function Certificates({ authority }: { authority: Authority }) {
           [
             t('authority.change'),
             <span key="change">
-              {phase ? t(phase) : authority.phase} · <Clock at={authority.since} />
+              {phase ? t(phase) : authority.phase}
+              {authority.since ? (
+                <>
+                  {' · '}
+                  <Clock at={authority.since} />
+                </>
+              ) : null}
             </span>,
           ],
         ]}
