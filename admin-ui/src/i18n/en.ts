@@ -215,6 +215,8 @@ export const en = {
   'list.all': 'all',
   'list.clear': 'Clear search and filters',
   'list.clearFilter': 'Remove the filter on {field}',
+  'list.first.here': 'This is the first page',
+  'list.next.none': 'This is the last page',
   'list.first': 'First page',
   'list.next': 'Next page',
   'list.none': 'Nothing matches',

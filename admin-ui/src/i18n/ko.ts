@@ -217,6 +217,8 @@ export const ko: Record<keyof typeof en, string> = {
   'list.all': '전체',
   'list.clear': '검색과 필터 지우기',
   'list.clearFilter': '{field} 필터 제거',
+  'list.first.here': '첫 페이지입니다',
+  'list.next.none': '마지막 페이지입니다',
   'list.first': '첫 페이지',
   'list.next': '다음 페이지',
   'list.none': '일치하는 항목이 없습니다',

@@ -5,15 +5,18 @@ import { sessionEnded } from '../../api/transport';
 import { type Session, Sessions } from '../../generated/wharf/v1/sessions_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { Mark } from '../../shared/status/Mark';
 import { Age, Clock } from '../../shared/When';
+import { useRoleWords } from './roles';
 
 export function SessionList() {
   const t = useT();
+  const roleWords = useRoleWords();
   const queries = useQueryClient();
   const [ended, setEnded] = useState<Session | null>(null);
   const end = useChange(Sessions.method.endSession, () => {
@@ -34,7 +37,7 @@ export function SessionList() {
       ),
     },
     { id: 'via', head: t('session.via'), sort: 'via', cell: (one) => <span title={one.via}>{one.via}</span> },
-    { id: 'roles', head: t('roles'), cell: (one) => one.roles.join(', ') },
+    { id: 'roles', head: t('roles'), cell: (one) => roleWords(one.roles) },
     {
       id: 'created',
       head: t('session.since'),
@@ -98,6 +101,7 @@ export function SessionList() {
           danger
           busy={end.isPending}
           error={end.error}
+          extra={<ApiRequest method={Sessions.method.endSession} input={{ id: ended.id }} />}
           onConfirm={() => end.mutate({ mutation: mutation(), id: ended.id })}
           onClose={() => setEnded(null)}
         >

@@ -6,12 +6,14 @@ import { useRights, useSession } from '../../api/session';
 import { type Token, Tokens } from '../../generated/wharf/v1/users_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { Mark } from '../../shared/status/Mark';
 import { Age, Clock } from '../../shared/When';
+import { useRoleWords } from './roles';
 
 const DAY = 86_400;
 
@@ -64,6 +66,7 @@ function CreateToken({ onClose, onDone }: { onClose: () => void; onDone: () => v
 
 export function TokenList() {
   const t = useT();
+  const roleWords = useRoleWords();
   const rights = useRights();
   const session = useSession();
   const queries = useQueryClient();
@@ -88,7 +91,7 @@ export function TokenList() {
           <Mark tone="good" word={t('token.valid')} />
         ),
     },
-    { id: 'roles', head: t('roles'), sort: 'roles', cell: (one) => one.roles.join(', ') },
+    { id: 'roles', head: t('roles'), sort: 'roles', cell: (one) => roleWords(one.roles) },
     {
       id: 'created',
       head: t('created'),
@@ -151,6 +154,7 @@ export function TokenList() {
           danger
           busy={revoke.isPending}
           error={revoke.error}
+          extra={<ApiRequest method={Tokens.method.revokeToken} input={{ id: revoked.id }} />}
           onConfirm={() => revoke.mutate({ mutation: mutation(), id: revoked.id })}
           onClose={() => setRevoked(null)}
         >

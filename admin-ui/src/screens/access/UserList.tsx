@@ -5,6 +5,7 @@ import { useRights, useSession } from '../../api/session';
 import { type User, Users } from '../../generated/wharf/v1/users_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
 import { ListTable } from '../../shared/list/ListTable';
@@ -12,12 +13,14 @@ import type { Column } from '../../shared/list/Rows';
 import { Refused } from '../../shared/Refused';
 import { Mark } from '../../shared/status/Mark';
 import { Age } from '../../shared/When';
+import { useRoleWords } from './roles';
 import { CreateUser, SetPassword, SetRoles } from './UserDialogs';
 
 type Asking = { what: 'create' } | { what: 'roles' | 'password' | 'delete'; user: User } | null;
 
 export function UserList() {
   const t = useT();
+  const roleWords = useRoleWords();
   const rights = useRights();
   const session = useSession();
   const queries = useQueryClient();
@@ -42,7 +45,7 @@ export function UserList() {
           <Mark tone="good" word={t('user.enabled')} />
         ),
     },
-    { id: 'roles', head: t('roles'), sort: 'roles', cell: (one) => one.roles.join(', ') },
+    { id: 'roles', head: t('roles'), sort: 'roles', cell: (one) => roleWords(one.roles) },
     { id: 'tokens', head: t('access.tokens'), right: true, cell: (one) => one.tokens },
     {
       id: 'created',
@@ -145,6 +148,7 @@ export function UserList() {
           danger
           busy={remove.isPending}
           error={remove.error}
+          extra={<ApiRequest method={Users.method.deleteUser} input={{ username: asking.user.username }} />}
           onConfirm={() =>
             remove.mutate({ mutation: mutation(asking.user.version), username: asking.user.username })
           }

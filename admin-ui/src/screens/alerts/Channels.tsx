@@ -6,6 +6,7 @@ import { useRights } from '../../api/session';
 import { type ChannelInfo, Channels as Service } from '../../generated/wharf/v1/channels_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
 import { ListTable } from '../../shared/list/ListTable';
@@ -139,6 +140,7 @@ export function Channels() {
           danger
           busy={remove.isPending}
           error={remove.error}
+          extra={<ApiRequest method={Service.method.deleteChannel} input={{ name: removed.name }} />}
           onConfirm={() => remove.mutate({ mutation: mutation(removed.version), name: removed.name })}
           onClose={() => {
             setRemoved(null);

@@ -8,6 +8,7 @@ import { Card } from '../../shared/Card';
 import { ListTable } from '../../shared/list/ListTable';
 import { writeState } from '../../shared/list/list-state';
 import { PageHead } from '../../shared/PageHead';
+import { CONTAINER_STATES } from '../../shared/status/marks';
 import { useContainerColumns } from './columns';
 
 const GROUPS: Record<string, { label: MessageKey; of: (one: Container) => string }> = {
@@ -41,10 +42,7 @@ export default function Containers() {
             {
               field: 'state',
               label: t('state'),
-              values: ['running', 'exited', 'paused', 'restarting', 'created', 'dead'].map((value) => ({
-                value,
-                label: value,
-              })),
+              values: Object.entries(CONTAINER_STATES).map(([value, word]) => ({ value, label: t(word) })),
             },
           ]}
           group={group?.of}

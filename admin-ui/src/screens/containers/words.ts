@@ -1,5 +1,13 @@
 // Words of the containers and of one of them.
 export const en = {
+  'container.health.starting': 'starting',
+  'container.health.unhealthy': 'unhealthy',
+  'container.state.created': 'created',
+  'container.state.dead': 'dead',
+  'container.state.exited': 'exited',
+  'container.state.paused': 'paused',
+  'container.state.restarting': 'restarting',
+  'container.state.running': 'running',
   'container.cpu.kernel': 'Kernel',
   'container.cpu.note': '100 % is one processor',
   'container.cpu.of': '{percent} % of one processor',
@@ -47,6 +55,14 @@ export const en = {
 } as const;
 
 export const ko: Record<keyof typeof en, string> = {
+  'container.health.starting': '시작 중',
+  'container.health.unhealthy': '비정상',
+  'container.state.created': '생성됨',
+  'container.state.dead': '중단됨',
+  'container.state.exited': '종료됨',
+  'container.state.paused': '일시 중지됨',
+  'container.state.restarting': '다시 시작 중',
+  'container.state.running': '실행 중',
   'container.cpu.kernel': '커널',
   'container.cpu.note': '100 %는 프로세서 하나',
   'container.cpu.of': '프로세서 하나의 {percent} %',

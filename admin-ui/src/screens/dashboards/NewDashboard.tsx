@@ -82,7 +82,7 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
   };
   const take = (content: string, called: string) => {
     setText(content);
-    if (!title) setTitle(titleOf(content) || called.replace(/\.json$/i, ''));
+    if (!title) setTitle(textOf(content, 'title') || called.replace(/\.json$/i, ''));
   };
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby="new-dashboard">
@@ -97,7 +97,7 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
           onSubmit={(event) => {
             event.preventDefault();
             if (whyNot() || !document) return;
-            const description = from?.description ?? '';
+            const description = from?.description ?? (file ? textOf(text, 'description') : '');
             put.mutate(asPut(own, { title: title.trim(), description, document }, '', true));
           }}
         >
@@ -157,10 +157,11 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
 }
 
 /** An exported file says how its dashboard is called. */
-function titleOf(text: string): string {
+/** A field of an exported dashboard that is no part of the document. */
+function textOf(content: string, field: 'title' | 'description'): string {
   try {
-    const { title } = JSON.parse(text) as { title?: unknown };
-    return typeof title === 'string' ? title : '';
+    const value = (JSON.parse(content) as Record<string, unknown>)[field];
+    return typeof value === 'string' ? value : '';
   } catch {
     return '';
   }

@@ -97,6 +97,7 @@ function About({ deployment }: { deployment: Deployment }) {
 
 export default function DeploymentPage() {
   const t = useT();
+  const format = useFormat();
   const { seesPlatform } = useRights();
   const name = useParams().deployment ?? '';
   const input = { deployment: name };
@@ -135,12 +136,21 @@ export default function DeploymentPage() {
               title={t('instances')}
               prefix="i."
               method={Instances.method.listInstances}
-              input={(options) => ({ options, deployment: deployment.id })}
+              input={(options) => ({ options: { ...options, orderBy: 'zone' }, deployment: deployment.id })}
               rows={(answer) => answer.instances}
               info={(answer) => answer.info}
               rowKey={(one) => one.instance?.id ?? ''}
-              columns={instanceColumns}
-              defaultSort="name"
+              columns={instanceColumns.map(({ sort: _, ...column }) => column)}
+              group={(one) => one.instance?.zone || t('deployment.noZone')}
+              groupNote={(rows) =>
+                t('instances.group', {
+                  count: rows.length,
+                  memory: format.bytes(
+                    rows.reduce((sum, one) => sum + Number(one.instance?.memoryBytes ?? 0n), 0),
+                  ),
+                })
+              }
+              defaultSort="zone"
               every={10_000}
               empty={{ title: t('deployment.noInstances') }}
             />

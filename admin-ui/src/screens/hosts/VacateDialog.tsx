@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { mutation, useChange, useDryRun } from '../../api/call';
 import { type Allocator, Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { useT } from '../../i18n/i18n';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { DataState } from '../../shared/DataState';
 import { MoveTable } from './MoveTable';
@@ -27,6 +28,7 @@ export function VacateDialog({ host, onClose }: { host: Allocator; onClose: () =
       {...(hostDown ? { name: host.host, danger: true } : {})}
       busy={vacate.isPending}
       error={vacate.error}
+      extra={<ApiRequest method={Allocators.method.vacateAllocator} input={wish} />}
       onConfirm={() => vacate.mutate({ ...wish, mutation: mutation() })}
       onClose={onClose}
     >

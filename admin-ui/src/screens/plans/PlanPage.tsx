@@ -116,6 +116,7 @@ function Cancel({ plan, onClose }: { plan: Plan; onClose: () => void }) {
       danger
       busy={cancel.isPending}
       error={cancel.error}
+      extra={<ApiRequest method={Plans.method.cancelPlan} input={{ planId: plan.id }} />}
       onConfirm={() => cancel.mutate({ planId: plan.id, mutation: mutation() })}
       onClose={onClose}
     >

@@ -217,7 +217,10 @@ export default function Plot(props: PlotProps) {
         const at = index === null ? undefined : made.data[0][index];
         // A bucket may begin before the span does. The page knows where the cursor is.
         const left = at === undefined ? -10 : Math.max(0, made.valToPos(at, 'x'));
-        made.setCursor({ left, top: at === undefined ? -10 : made.over.clientHeight / 2 }, false);
+        // The other charts are told, as of a pointer's: the third argument is not in the library's types.
+        const move: (to: { left: number; top: number }, fire: boolean, tell: boolean) => void =
+          made.setCursor;
+        move({ left, top: at === undefined ? -10 : made.over.clientHeight / 2 }, false, true);
       },
       select: (from, to) => {
         if (from === to) return made.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);

@@ -10,6 +10,7 @@ import { monitorCall, monitorKey } from '../../api/monitor';
 import { useFormat } from '../../format/use-format';
 import type { ListInfo } from '../../generated/wharf/v1/common_pb';
 import { type MessageKey, useT } from '../../i18n/i18n';
+import { ActionButton } from '../ActionButton';
 import { ApiRequest } from '../ApiRequest';
 import { DataState } from '../DataState';
 import { Empty } from '../Empty';
@@ -165,21 +166,21 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
               />
               {next || state.page > 1 ? (
                 <nav className="pager" aria-label={t('list.pages')}>
-                  <Button
+                  <ActionButton
                     variant="link"
-                    isDisabled={state.page === 1}
+                    whyNot={state.page === 1 ? t('list.first.here') : undefined}
                     onClick={() => change({ after: '', page: '' }, true)}
                   >
                     {t('list.first')}
-                  </Button>
+                  </ActionButton>
                   <span className="quiet">{t('list.page', { page: state.page })}</span>
-                  <Button
+                  <ActionButton
                     variant="link"
-                    isDisabled={!next}
+                    whyNot={next ? undefined : t('list.next.none')}
                     onClick={() => change({ after: next, page: String(state.page + 1) }, true)}
                   >
                     {t('list.next')}
-                  </Button>
+                  </ActionButton>
                   <FormSelect
                     aria-label={t('list.size')}
                     value={String(state.size)}

@@ -107,7 +107,26 @@ export function VacateMark({ status }: { status: VacateStatus }) {
 export function MoveMark({ state }: { state: string }) {
   return <Worded words={MOVE[state] ?? ['off', 'health.unknown']} />;
 }
+/** States of containers as Docker has them; another word is its own. */
+export const CONTAINER_STATES: Record<string, MessageKey> = {
+  running: 'container.state.running',
+  exited: 'container.state.exited',
+  paused: 'container.state.paused',
+  restarting: 'container.state.restarting',
+  created: 'container.state.created',
+  dead: 'container.state.dead',
+};
+const CONTAINER_HEALTH: Record<string, MessageKey> = {
+  unhealthy: 'container.health.unhealthy',
+  starting: 'container.health.starting',
+};
+
 export function ContainerMark({ state, health }: { state: string; health: string }) {
+  const t = useT();
+  const said = (words: Record<string, MessageKey>, word: string) => {
+    const key = words[word];
+    return key ? t(key) : word;
+  };
   const tone: Tone =
     health === 'unhealthy'
       ? 'bad'
@@ -118,7 +137,8 @@ export function ContainerMark({ state, health }: { state: string; health: string
           : state === 'running'
             ? 'good'
             : 'off';
-  return <Mark tone={tone} word={health && health !== 'healthy' ? `${state}, ${health}` : state} />;
+  const more = health && health !== 'healthy' ? `, ${said(CONTAINER_HEALTH, health)}` : '';
+  return <Mark tone={tone} word={`${said(CONTAINER_STATES, state)}${more}`} />;
 }
 
 /** Whether the plan goes on. */
