@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { after, before, test } from 'node:test';
 import { clean, enter, eventually, fresh, launch, logIn, open, platform } from './browser.mjs';
-import { meterOf, rendererSeconds, show } from './figures.mjs';
+import { GROWTH, meterOf, rendererSeconds, show } from './figures.mjs';
 
 const PANELS = 12;
 const SERIES = 50;
@@ -18,8 +18,6 @@ const MINUTE = 60_000;
 const MINUTES = Number(process.env.WHARF_UI_COST_MINUTES ?? 2);
 /** For the storage to sum a day up, with a build that is not for speed on cores that are busy. */
 const PATIENCE_MS = 300_000;
-/** Bytes that the heap may grow by while a page is renewed, however long. */
-const GROWTH = 20_000_000;
 /** Documents of one request. */
 const AT_ONCE = 4_000;
 

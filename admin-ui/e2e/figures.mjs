@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import { eventually, settled } from './browser.mjs';
 
 const MIB = 1024 * 1024;
+/** Bytes that the heap of a page may grow by, however often it is renewed. */
+export const GROWTH = 20_000_000;
 
 /** A call of the API by the path of its URL; pages' own files are none. */
 function calledBy(url) {

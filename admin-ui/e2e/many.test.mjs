@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { clean, enter, eventually, launch, settled, shoot } from './browser.mjs';
-import { bounded, meterOf, show } from './figures.mjs';
+import { bounded, GROWTH, meterOf, show } from './figures.mjs';
 
 const HOSTS = 'Hosts of the platform';
 const CONTAINERS = 'Containers of every host';
@@ -16,8 +16,6 @@ const LARGEST = { most: 2 * 1024 * 1024 };
 const DRAWN = 150;
 /** How long a page is looked at that nobody touches. */
 const REST_MS = Number(process.env.WHARF_UI_REST_MS ?? 30_000);
-/** Bytes that its heap may grow by meanwhile. */
-const GROWTH = 20_000_000;
 
 let browser;
 let tab;
