@@ -10,6 +10,7 @@ import { writeState } from '../../shared/list/list-state';
 import type { Column } from '../../shared/list/Rows';
 import { ContainerLink, HostLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
+import { useEventKind } from '../../shared/status/event-kinds';
 import { toneOf } from '../../shared/status/event-tone';
 import { Mark } from '../../shared/status/Mark';
 import { Clock, useNow } from '../../shared/When';
@@ -49,6 +50,7 @@ function Subject({ event }: { event: Event }) {
 
 export default function Changes() {
   const t = useT();
+  const kindWord = useEventKind();
   const [params, setParams] = useSearchParams();
   const what = params.get('what') ?? 'containers';
   const span = params.get('span') ?? '1h';
@@ -75,7 +77,7 @@ export default function Changes() {
       id: 'kind',
       head: t('changes.kind'),
       sort: 'kind',
-      cell: (one) => <Mark tone={toneOf(one.kind, one.result)} word={one.kind.replaceAll('_', ' ')} />,
+      cell: (one) => <Mark tone={toneOf(one.kind, one.result)} word={kindWord(one.kind)} />,
     },
     { id: 'subject', head: t('changes.subject'), sort: 'subject', cell: (one) => <Subject event={one} /> },
     { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },

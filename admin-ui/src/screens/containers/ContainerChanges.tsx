@@ -10,6 +10,7 @@ import { Empty } from '../../shared/Empty';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { ShowQuery } from '../../shared/query/ShowQuery';
+import { useEventKind } from '../../shared/status/event-kinds';
 import { toneOf } from '../../shared/status/event-tone';
 import { Mark, type Tone } from '../../shared/status/Mark';
 import type { TimeRange } from '../../shared/time/useTimeRange';
@@ -88,6 +89,7 @@ function EngineEvents({ host, name, range }: { host: string; name: string; range
 
 export function ContainerChanges({ host, name, range }: { host: string; name: string; range: TimeRange }) {
   const { t } = useI18n();
+  const kindWord = useEventKind();
   const columns: Column<Event>[] = [
     {
       id: 'at',
@@ -100,7 +102,7 @@ export function ContainerChanges({ host, name, range }: { host: string; name: st
     {
       id: 'kind',
       head: t('changes.kind'),
-      cell: (one) => <Mark tone={toneOf(one.kind, one.result)} word={one.kind.replaceAll('_', ' ')} />,
+      cell: (one) => <Mark tone={toneOf(one.kind, one.result)} word={kindWord(one.kind)} />,
     },
     { id: 'actor', head: t('changes.actor'), cell: (one) => one.actor },
     { id: 'detail', head: t('changes.cause'), cell: (one) => <span title={one.detail}>{one.detail}</span> },

@@ -7,6 +7,7 @@ import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
+import { useEventKind } from '../../shared/status/event-kinds';
 import { VacateMark } from '../../shared/status/marks';
 import type { TimeRange } from '../../shared/time/useTimeRange';
 import { Clock, Lasted } from '../../shared/When';
@@ -14,6 +15,7 @@ import { Vacates } from './Vacates';
 
 export function HostPlans({ host, range }: { host: Allocator; range: TimeRange }) {
   const t = useT();
+  const kindWord = useEventKind();
   const format = useFormat();
   const vacates: Column<Vacate>[] = [
     {
@@ -49,7 +51,7 @@ export function HostPlans({ host, range }: { host: Allocator; range: TimeRange }
       tight: true,
       cell: (one) => <Clock at={one.at} />,
     },
-    { id: 'kind', head: t('changes.kind'), sort: 'kind', cell: (one) => one.kind.replaceAll('_', ' ') },
+    { id: 'kind', head: t('changes.kind'), sort: 'kind', cell: (one) => kindWord(one.kind) },
     { id: 'subject', head: t('changes.subject'), sort: 'subject', cell: (one) => one.subject },
     { id: 'actor', head: t('changes.actor'), sort: 'actor', cell: (one) => one.actor },
     { id: 'detail', head: t('changes.cause'), cell: (one) => <span title={one.detail}>{one.detail}</span> },

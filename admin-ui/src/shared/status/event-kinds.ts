@@ -1,0 +1,126 @@
+// What kinds of events are called. In English a kind is its own words; Korean has a word for each. The keys are those of
+// the directors' commands and observations, which the test reads where they are defined.
+import { useI18n } from '../../i18n/i18n';
+import type { Language } from '../../i18n/language';
+
+export const KOREAN: Readonly<Record<string, string>> = {
+  admit_director: '디렉터 합류',
+  advance_authority: '인증 기관 교체 진행',
+  allocator_connected: '호스트 연결됨',
+  allocator_lost: '호스트 연결 끊김',
+  bootstrap_platform: '플랫폼 시작',
+  cancel_authority_rotation: '인증 기관 교체 취소',
+  cancel_plan: '계획 취소',
+  cancel_vacate: '비우기 취소',
+  clear_zone_location: '영역 위치 지움',
+  container_appeared: '컨테이너 나타남',
+  container_failed: '컨테이너 실패',
+  container_out_of_memory: '컨테이너 메모리 부족',
+  container_paused: '컨테이너 일시 중지됨',
+  container_replaced: '컨테이너 교체됨',
+  container_restarted: '컨테이너 재시작됨',
+  container_resumed: '컨테이너 재개됨',
+  container_started: '컨테이너 시작됨',
+  container_stopped: '컨테이너 중지됨',
+  container_vanished: '컨테이너 사라짐',
+  create_channel: '채널 만들기',
+  create_deployment: '배포 만들기',
+  create_enrollment_token: '등록 토큰 만들기',
+  create_repository: '저장소 만들기',
+  create_token: '토큰 만들기',
+  create_user: '사용자 만들기',
+  delete_channel: '채널 삭제',
+  delete_deployment: '배포 삭제',
+  delete_repository: '저장소 삭제',
+  delete_user: '사용자 삭제',
+  deployment_health: '배포 상태 바뀜',
+  describe_director: '디렉터 정보 갱신',
+  end_session: '세션 끝내기',
+  enroll_host: '호스트 등록',
+  extend_deployment: '배포 확장',
+  forget_allocator: '할당기 제거',
+  forget_host: '호스트 제거',
+  forget_proxy: '프록시 제거',
+  log_in: '로그인',
+  move_instance: '인스턴스 이동',
+  note_audit: '감사 기록',
+  note_leased: '임대 기록',
+  note_plan: '계획 기록',
+  note_session_used: '세션 사용 기록',
+  note_set_aside: '따로 둔 데이터 기록',
+  note_snapshot: '스냅샷 기록',
+  pause_instance: '인스턴스 일시 중지',
+  plan_ended: '계획 끝남',
+  plan_started: '계획 시작됨',
+  proxy_connected: '프록시 연결됨',
+  proxy_lost: '프록시 연결 끊김',
+  publish_routes: '경로 게시',
+  put_secret: '비밀 값 저장',
+  raise_feature_level: '기능 수준 올림',
+  reapply_plan: '계획 다시 적용',
+  record_alerts: '알림 기록',
+  register_allocator: '할당기 등록',
+  register_proxy: '프록시 등록',
+  remove_director: '디렉터 제거',
+  remove_secret: '비밀 값 제거',
+  report_health_transition: '상태 변화 기록',
+  report_health_transitions: '상태 변화 기록',
+  reset_password: '비밀번호 재설정',
+  resize_deployment: '배포 크기 변경',
+  restart_deployment: '배포 재시작',
+  restore_deployment: '배포 복원',
+  resume_instance: '인스턴스 재개',
+  revoke_enrollment_token: '등록 토큰 폐기',
+  revoke_token: '토큰 폐기',
+  role_restarted: '역할 재시작됨',
+  rotate_authority: '인증 기관 교체',
+  set_host_loss_policy: '호스트 손실 정책 설정',
+  set_setting: '설정 변경',
+  set_snapshot_policy: '스냅샷 정책 설정',
+  set_zone_location: '영역 위치 지정',
+  settle_alert: '알림 처리 기록',
+  start_attempt: '시도 시작',
+  start_routing: '라우팅 시작',
+  step_transition: '단계 변화',
+  stop_routing: '라우팅 중지',
+  take_snapshot: '스냅샷 만들기',
+  terminate_deployment: '배포 종료',
+  update_allocator: '할당기 변경',
+  update_channel: '채널 변경',
+  update_repository: '저장소 변경',
+  update_user: '사용자 변경',
+  upgrade_deployment: '배포 업그레이드',
+  vacate_allocator: '호스트 비우기',
+  vacate_ended: '비우기 끝남',
+  vacate_instance: '인스턴스 비우기',
+};
+
+/** Changes of a deployment's monitoring node, which directors pass on and write down. */
+export const KOREAN_OF_MONITORING: Readonly<Record<string, string>> = {
+  acknowledge_alert: '알림 확인',
+  delete_dashboard: '대시보드 삭제',
+  delete_saved_view: '저장된 보기 삭제',
+  delete_watch: '감시 삭제',
+  disable_watch: '감시 끄기',
+  enable_watch: '감시 켜기',
+  put_dashboard: '대시보드 저장',
+  put_saved_view: '보기 저장',
+  put_watch: '감시 저장',
+  run_watch: '감시 실행',
+  silence_alert: '알림 끄기',
+  test_watch: '감시 시험',
+  unsilence_alert: '알림 다시 켜기',
+};
+
+/** One that these pages do not know is shown as its own words. */
+export function eventKind(kind: string, language: Language): string {
+  return (
+    (language === 'ko' ? (KOREAN[kind] ?? KOREAN_OF_MONITORING[kind]) : undefined) ??
+    kind.replaceAll('_', ' ')
+  );
+}
+
+export function useEventKind(): (kind: string) => string {
+  const { language } = useI18n();
+  return (kind) => eventKind(kind, language);
+}
