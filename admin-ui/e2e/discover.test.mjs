@@ -274,6 +274,10 @@ test('a view is saved, found again, told of when another has changed it, and del
   await eventually(() => assert.equal(param('q'), 'log.level:warn'));
   await views.click();
   await page.getByRole('button', { name: `Delete the view ${title}` }).click();
+  await page
+    .getByRole('dialog')
+    .getByLabel(/^Type .* to confirm$/)
+    .fill(title);
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('button', { name: title, exact: true }).waitFor({ state: 'detached' });
 });

@@ -310,6 +310,7 @@ export function Views({ open, now, onOpen }: ViewsProps) {
         <Confirm
           title={t('discover.views.delete', { name: going.title || going.name })}
           action={t('discover.views.delete.do')}
+          name={going.title || going.name}
           danger
           busy={remove.isPending}
           error={remove.error}

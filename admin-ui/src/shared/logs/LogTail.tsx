@@ -2,7 +2,7 @@
 // undisturbed: lines gather below and a chip leads back to the newest.
 import { Button, FormSelect, FormSelectOption, SearchInput, Switch } from '@patternfly/react-core';
 import { memo, useDeferredValue, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
-import { Link } from 'react-router';
+import { Link, useSearchParams } from 'react-router';
 import { type JsonObject, SYSTEM } from '../../api/monitor';
 import { clock } from '../../format/format';
 import { useFormat } from '../../format/use-format';
@@ -11,7 +11,7 @@ import { Loading } from '../DataState';
 import { Empty } from '../Empty';
 import { Refused } from '../Refused';
 import { discoverLink } from '../search/discover-link';
-import { type AtLeast, asText, type Line, severityOf } from './lines';
+import { asText, type Line, levelOf, severityOf } from './lines';
 import './logs.css';
 import { useTail } from './use-tail';
 
@@ -74,8 +74,24 @@ export function LogTail(props: LogTailProps) {
   const format = useFormat();
   const id = useId();
   const { deployment = SYSTEM, columns = [], follow, onFollow } = props;
-  const [atLeast, setAtLeast] = useState<AtLeast>('');
-  const [text, setText] = useState('');
+  const [params, setParams] = useSearchParams();
+  const atLeast = levelOf(params.get('level'));
+  const [text, setTextHere] = useState(params.get('text') ?? '');
+  /** A link shows the same lines. */
+  const keep = (name: 'level' | 'text', value: string) =>
+    setParams(
+      (now) => {
+        const next = new URLSearchParams(now);
+        if (value) next.set(name, value);
+        else next.delete(name);
+        return next;
+      },
+      { replace: true },
+    );
+  const setText = (value: string) => {
+    setTextHere(value);
+    keep('text', value);
+  };
   const wantedText = useDeferredValue(text);
   const [wrap, setWrap] = useState(() => localStorage.getItem(WRAP) !== 'off');
   const [atEnd, setAtEnd] = useState(true);
@@ -130,7 +146,7 @@ export function LogTail(props: LogTailProps) {
         <FormSelect
           aria-label={t('logs.level')}
           value={atLeast}
-          onChange={(_, value) => setAtLeast(value as AtLeast)}
+          onChange={(_, value) => keep('level', value)}
         >
           <FormSelectOption value="" label={t('logs.level.all')} />
           <FormSelectOption value="warn" label={t('logs.warn')} />

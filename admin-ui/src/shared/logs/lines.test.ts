@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest';
 import type { SearchHit } from '../../api/monitor';
-import { asText, freshBody, type Line, lineOf, merged, newestBody, plain, severityOf } from './lines';
+import {
+  asText,
+  freshBody,
+  type Line,
+  levelOf,
+  lineOf,
+  merged,
+  newestBody,
+  plain,
+  severityOf,
+} from './lines';
 
 const wanted = { filter: [{ term: { 'container.name': 'web' } }], atLeast: '', text: '' } as const;
 
@@ -72,4 +82,8 @@ test('levels of any program are told apart by how bad they are', () => {
 
 test('copied lines have their time in UTC', () => {
   expect(asText([{ ...line('a', 0), level: 'error' }])).toBe('1970-01-01T00:00:00.000Z error a');
+});
+
+test('a level of the URL that is none asks for every line', () => {
+  expect(['warn', 'error', 'fatal', '', null].map(levelOf)).toEqual(['warn', 'error', '', '', '']);
 });

@@ -33,6 +33,11 @@ export const LEVELS = {
 
 export type AtLeast = '' | 'warn' | 'error';
 
+/** The level that a URL says; another word is none. */
+export function levelOf(word: string | null): AtLeast {
+  return word === 'warn' || word === 'error' ? word : '';
+}
+
 export interface Wanted {
   filter: readonly JsonObject[];
   atLeast: AtLeast;
