@@ -75,7 +75,8 @@ function Fields({ template, wish, onWish }: FieldsProps) {
         const usual = resource.defaultSize?.memoryBytes ?? 0n;
         const own = wish.memory[resource.kind] ?? String(usual);
         const offered = choices(limits?.minMemoryBytes ?? usual, limits?.maxMemoryBytes ?? usual);
-        // From the YAML another size may come than those that are offered.
+        const zones = wish.zones[resource.kind] ?? String(resource.zoneCount);
+        // From the YAML others may come than those that are offered.
         const sizes = offered.some((size) => String(size) === own) ? offered : [...offered, BigInt(own)];
         return (
           <div className="form-row" key={resource.kind}>
@@ -98,11 +99,11 @@ function Fields({ template, wish, onWish }: FieldsProps) {
             <FormGroup label={t('create.zones', { kind: resource.kind })} fieldId={`zones-${resource.kind}`}>
               <FormSelect
                 id={`zones-${resource.kind}`}
-                value={wish.zones[resource.kind] ?? String(resource.zoneCount)}
+                value={zones}
                 onChange={(_, value) => onWish({ ...wish, zones: { ...wish.zones, [resource.kind]: value } })}
               >
-                {[1, 2, 3].map((zones) => (
-                  <FormSelectOption key={zones} value={String(zones)} label={String(zones)} />
+                {[...new Set(['1', '2', '3', zones])].map((count) => (
+                  <FormSelectOption key={count} value={count} label={count} />
                 ))}
               </FormSelect>
             </FormGroup>
