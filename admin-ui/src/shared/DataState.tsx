@@ -2,7 +2,7 @@
 // renewed, it is there. What to show when there is none of it is the caller's.
 import { Skeleton } from '@patternfly/react-core';
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { clock } from '../format/format';
 import { useI18n } from '../i18n/i18n';
 import { Refused } from './Refused';
@@ -31,8 +31,14 @@ export function Loading({ lines = 4 }: { lines?: number }) {
 export function DataState<T>({ query, lines, children }: DataStateProps<T>) {
   const { t, locale } = useI18n();
   const retry = () => void query.refetch();
+  const last = useRef<unknown>(null);
+  if (query.error) last.current = query.error;
   if (query.data === undefined) {
-    if (query.error) return <Refused error={query.error} title={t('state.failed')} retry={retry} />;
+    // While it is asked again the refusal stays, with whoever reads it or is about to press its button.
+    const error = query.error ?? (query.errorUpdateCount > 0 ? last.current : null);
+    if (error) {
+      return <Refused error={error} title={t('state.failed')} retry={retry} busy={query.isFetching} />;
+    }
     return <Loading lines={lines ?? 4} />;
   }
   return (
@@ -42,6 +48,7 @@ export function DataState<T>({ query, lines, children }: DataStateProps<T>) {
           error={query.error}
           title={t('state.stale', { at: clock(new Date(query.dataUpdatedAt), locale, new Date()) })}
           retry={retry}
+          busy={query.isFetching}
         />
       ) : null}
       {children(query.data)}

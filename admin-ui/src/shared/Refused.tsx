@@ -10,9 +10,11 @@ interface RefusedProps {
   /** What it means here. */
   about?: string;
   retry?: () => void;
+  /** It is being asked again. */
+  busy?: boolean;
 }
 
-export function Refused({ error, title, about, retry }: RefusedProps) {
+export function Refused({ error, title, about, retry, busy = false }: RefusedProps) {
   const t = useT();
   const queries = useQueryClient();
   const refusal = refusalOf(error);
@@ -32,7 +34,7 @@ export function Refused({ error, title, about, retry }: RefusedProps) {
       {...(retry
         ? {
             actionLinks: (
-              <Button variant="link" isInline onClick={all}>
+              <Button variant="link" isInline isLoading={busy} onClick={all}>
                 {t('refused.retry')}
               </Button>
             ),

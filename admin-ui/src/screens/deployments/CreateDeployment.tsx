@@ -11,9 +11,10 @@ import {
   ToggleGroupItem,
 } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useDeferredValue, useState } from 'react';
+import { type FormEvent, useDeferredValue, useRef, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
-import { mutation, useCall, useChange, useDryRun } from '../../api/call';
+import { hashKey, mutation, useCall, useChange, useDryRun } from '../../api/call';
+import { refusalOf } from '../../api/errors';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
 import { Deployments } from '../../generated/wharf/v1/deployments_pb';
@@ -27,7 +28,7 @@ import { Empty } from '../../shared/Empty';
 import { PageHead } from '../../shared/PageHead';
 import { Preview } from '../../shared/plan/Preview';
 import { Refused } from '../../shared/Refused';
-import { choices } from './sizes';
+import { choices, choicesWith } from './sizes';
 import { NOTHING, plainOf, type Request, requestOf, spelledOut, type Wish, wishOf } from './wish';
 import { type Fault, readYaml, writeYaml } from './wish-yaml';
 
@@ -77,7 +78,7 @@ function Fields({ template, wish, onWish }: FieldsProps) {
         const offered = choices(limits?.minMemoryBytes ?? usual, limits?.maxMemoryBytes ?? usual);
         const zones = wish.zones[resource.kind] ?? String(resource.zoneCount);
         // From the YAML others may come than those that are offered.
-        const sizes = offered.some((size) => String(size) === own) ? offered : [...offered, BigInt(own)];
+        const sizes = choicesWith(offered, BigInt(own));
         return (
           <div className="form-row" key={resource.kind}>
             <FormGroup
@@ -133,7 +134,8 @@ function Text({ text, fault, onText }: TextProps) {
   const t = useT();
   const told = fault && [
     ...(fault.line ? [t('create.yaml.line', { line: fault.line })] : []),
-    fault.text ?? t(FAULTS[fault.kind]),
+    t(FAULTS[fault.kind]),
+    ...(fault.text ? [fault.text] : []),
   ];
   return (
     <FormGroup label={t('create.yaml')} fieldId="yaml">
@@ -163,7 +165,7 @@ function CreateForm({ template }: { template: Template }) {
   const [wish, setWish] = useState<Wish>(NOTHING);
   const asText = (of: Wish) => writeYaml(requestOf(template, spelledOut(template, of)));
   const [text, setText] = useState(() => asText(NOTHING));
-  const [requestId] = useState(mutation);
+  const sent = useRef<{ of: string; id: ReturnType<typeof mutation> }>(undefined);
   const create = useChange(Deployments.method.createDeployment, (answer) => {
     void queries.invalidateQueries({ queryKey: ['wharf.v1.Deployments'] });
     void navigate(`/plans/${answer.planId}`);
@@ -193,18 +195,21 @@ function CreateForm({ template }: { template: Template }) {
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    // A second press after a lost answer carries the same id and makes nothing twice; after a refusal
-    // the request is another one.
-    if (!whyNot()) create.mutate({ ...request, mutation: create.error ? mutation() : requestId });
+    if (whyNot() || create.isPending) return;
+    // A second press after a lost answer carries the same id and makes nothing twice; what was refused, or is
+    // another request, has an id of its own.
+    const of = hashKey([request]);
+    const lost = create.error && refusalOf(create.error).retryable && sent.current?.of === of;
+    if (!lost) sent.current = { of, id: mutation() };
+    create.mutate({ ...request, mutation: sent.current?.id ?? mutation() });
   };
   const forms = (
     <ToggleGroup aria-label={t('create.as')} isCompact>
       <ToggleGroupItem
         text={t('create.fields')}
         isSelected={!asYaml}
-        // What the fields have no place for is not thrown away.
-        isDisabled={asYaml && !back}
-        onChange={() => show('fields')}
+        // What the fields have no place for is not thrown away: below it says why nothing is done.
+        onChange={() => asYaml && back && show('fields')}
       />
       <ToggleGroupItem text="YAML" isSelected={asYaml} onChange={() => !asYaml && show('yaml')} />
     </ToggleGroup>
@@ -219,7 +224,9 @@ function CreateForm({ template }: { template: Template }) {
             ) : (
               <Fields template={template} wish={wish} onWish={setWish} />
             )}
-            {asked && !back ? <p className="quiet">{t('create.yaml.more')}</p> : null}
+            {read && !back ? (
+              <p className="quiet">{t(asked ? 'create.yaml.more' : 'create.yaml.stays')}</p>
+            ) : null}
             {create.error ? <Refused error={create.error} /> : null}
             <div className="actions">
               <ActionButton type="submit" isLoading={create.isPending} whyNot={whyNot()}>
@@ -276,8 +283,10 @@ export default function CreateDeployment() {
           if (!template) return <Empty title={t('create.noTemplate')} />;
           return (
             <>
-              {templates.length > 1 ? <TemplateChoice templates={templates} chosen={template} /> : null}
-              <CreateForm template={template} key={template.id} />
+              {templates.length > 1 && params.get('as') !== 'yaml' ? (
+                <TemplateChoice templates={templates} chosen={template} />
+              ) : null}
+              <CreateForm template={template} />
             </>
           );
         }}

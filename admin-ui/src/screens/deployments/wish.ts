@@ -20,6 +20,9 @@ export interface Request {
   zoneCounts: Record<string, number>;
 }
 
+/** What directors take where a request names none. */
+const USUAL_TEMPLATE = 'observability';
+
 export const NOTHING: Wish = { name: '', alias: '', memory: {}, zones: {} };
 
 export function requestOf(template: Template, wish: Wish): Request {
@@ -50,7 +53,7 @@ export function plainOf({ name, alias, templateId, sizes, zoneCounts }: CreateDe
 
 /** The wish behind a request; undefined when the request has more than the form has fields for. */
 export function wishOf(template: Template, request: CreateDeploymentRequest): Wish | undefined {
-  if (request.templateId && request.templateId !== template.id) return undefined;
+  if ((request.templateId || USUAL_TEMPLATE) !== template.id) return undefined;
   const kinds = new Set(template.resources.map((one) => one.kind));
   const wish: Wish = { name: request.name, alias: request.alias, memory: {}, zones: {} };
   for (const [kind, size] of Object.entries(request.sizes)) {

@@ -46,8 +46,11 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
   const hosts = found.data?.allocators ?? [];
   const more = Number(found.data?.info?.total ?? 0n) - hosts.length;
   const offered: (ChosenHost | null)[] = [...(written ? [] : [null]), ...hosts];
+  // Of what was written before nothing is taken unasked.
+  const late = found.isPlaceholderData || written !== text.trim();
+  const first = late ? -1 : 0;
   // Hosts come and go while one looks: the mark goes with its host, and what has gone is not taken.
-  const marked = at === undefined ? 0 : offered.findIndex((one) => idOf(one) === at);
+  const marked = at === undefined ? first : offered.findIndex((one) => idOf(one) === at);
   const list = `${id}-offered`;
 
   const close = useCallback(() => {

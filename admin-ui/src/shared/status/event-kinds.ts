@@ -38,7 +38,7 @@ export const KOREAN: Readonly<Record<string, string>> = {
   end_session: '세션 끝내기',
   enroll_host: '호스트 등록',
   extend_deployment: '배포 확장',
-  forget_allocator: '할당기 제거',
+  forget_allocator: '호스트 제거',
   forget_host: '호스트 제거',
   forget_proxy: '프록시 제거',
   log_in: '로그인',
@@ -59,7 +59,7 @@ export const KOREAN: Readonly<Record<string, string>> = {
   raise_feature_level: '기능 수준 올림',
   reapply_plan: '계획 다시 적용',
   record_alerts: '알림 기록',
-  register_allocator: '할당기 등록',
+  register_allocator: '호스트 등록',
   register_proxy: '프록시 등록',
   remove_director: '디렉터 제거',
   remove_secret: '비밀 값 제거',
@@ -85,7 +85,7 @@ export const KOREAN: Readonly<Record<string, string>> = {
   stop_routing: '라우팅 중지',
   take_snapshot: '스냅샷 만들기',
   terminate_deployment: '배포 종료',
-  update_allocator: '할당기 변경',
+  update_allocator: '호스트 변경',
   update_channel: '채널 변경',
   update_repository: '저장소 변경',
   update_user: '사용자 변경',
@@ -107,9 +107,9 @@ export const KOREAN_OF_MONITORING: Readonly<Record<string, string>> = {
   put_saved_view: '보기 저장',
   put_watch: '감시 저장',
   run_watch: '감시 실행',
-  silence_alert: '알림 끄기',
+  silence_alert: '알림 무음',
   test_watch: '감시 시험',
-  unsilence_alert: '알림 다시 켜기',
+  unsilence_alert: '알림 무음 해제',
 };
 
 /** One that these pages do not know is shown as its own words. */
