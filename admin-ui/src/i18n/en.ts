@@ -25,7 +25,7 @@ export const en = {
   'about.clients': 'Address of deployments',
   'about.diagnostics': 'Diagnostics',
   'about.diagnostics.about':
-    'What the directors know, in one file for somebody who looks into a problem elsewhere: status, hosts, deployments, plans, containers, settings, events. No passwords, tokens or users. `wharf diagnostics` on a host has its logs, too.',
+    'What the directors know, in one file for somebody who looks into a problem elsewhere: status, hosts, deployments, plans, containers, settings, events. Who changed what is in it; accounts, sessions, passwords and tokens are not. `wharf diagnostics` on a host has its logs, too.',
   'about.diagnostics.done': '{done} of {all} lists',
   'about.diagnostics.download': 'Download diagnostics',
   'about.diagnostics.stop': 'Stop',
@@ -396,6 +396,7 @@ export const en = {
   'authority.download': 'Download the certificates that are trusted',
   'authority.issuing': 'Certificate that issues (SHA-256)',
   'authority.other': 'Also trusted (SHA-256)',
+  'authority.phase.cancelled': 'It is being taken back',
   'authority.phase.issue': 'Everybody gets a certificate of the new one',
   'authority.phase.rest': 'None is under way',
   'authority.phase.retire': 'The old one is trusted no more',

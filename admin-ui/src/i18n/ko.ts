@@ -26,7 +26,7 @@ export const ko: Record<keyof typeof en, string> = {
   'about.clients': '배포 주소',
   'about.diagnostics': '진단 자료',
   'about.diagnostics.about':
-    '디렉터가 아는 내용을 파일 하나에 담아 다른 곳에서 문제를 살펴볼 수 있게 합니다: 상태, 호스트, 배포, 계획, 컨테이너, 설정, 이벤트. 비밀번호, 토큰, 사용자는 담지 않습니다. 호스트에서 `wharf diagnostics`를 실행하면 로그도 담깁니다.',
+    '디렉터가 아는 내용을 파일 하나에 담아 다른 곳에서 문제를 살펴볼 수 있게 합니다: 상태, 호스트, 배포, 계획, 컨테이너, 설정, 이벤트. 누가 무엇을 바꾸었는지는 담지만 계정, 세션, 비밀번호, 토큰은 담지 않습니다. 호스트에서 `wharf diagnostics`를 실행하면 로그도 담깁니다.',
   'about.diagnostics.done': '목록 {all}개 중 {done}개',
   'about.diagnostics.download': '진단 자료 내려받기',
   'about.diagnostics.stop': '중지',
@@ -397,6 +397,7 @@ export const ko: Record<keyof typeof en, string> = {
   'authority.download': '신뢰하는 인증서 내려받기',
   'authority.issuing': '발급 인증서 (SHA-256)',
   'authority.other': '함께 신뢰하는 인증서 (SHA-256)',
+  'authority.phase.cancelled': '교체를 되돌리는 중입니다',
   'authority.phase.issue': '모두 새 기관의 인증서를 받는 중입니다',
   'authority.phase.rest': '진행 중인 교체가 없습니다',
   'authority.phase.retire': '이전 기관을 더 이상 신뢰하지 않는 중입니다',

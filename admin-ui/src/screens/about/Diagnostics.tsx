@@ -44,10 +44,18 @@ const METHODS: readonly DescMethodUnary[] = [
   Events.method.listEvents,
 ];
 
+/** Of these the newest are kept. */
+const NEWEST: Record<string, string> = {
+  [Events.method.listEvents.name]: 'number desc',
+  [Plans.method.listPlans.name]: 'created desc',
+  [Allocators.method.listVacates.name]: 'created desc',
+};
+
 const PARTS = METHODS.map((method) => ({
   name: method.name,
-  // A list that takes no options comes whole.
+  // What is no list is asked once.
   paged: method.input.fields.some((field) => field.name === 'options'),
+  ...(NEWEST[method.name] ? { order: NEWEST[method.name] } : {}),
   method,
 }));
 

@@ -31,6 +31,16 @@ test('of a list without an end the first rows are taken, and that is said', asyn
   expect(missing).toEqual([{ what: 'ListHosts', why: `only the first ${MOST_ROWS} of 20000 rows` }]);
 });
 
+test('a list that may be cut is asked for from its newest row on', async () => {
+  const orders: unknown[] = [];
+  const ask = async (_: Part, request: Json) => {
+    orders.push((request.options as { order_by: string }).order_by);
+    return { events: [], info: {} };
+  };
+  await gather([{ ...list, order: 'number desc' }, list], ask, how);
+  expect(orders).toEqual(['number desc', '']);
+});
+
 test('what is refused is told with the reason, and the others are there', async () => {
   const told: number[] = [];
   const ask = async (part: Part) => {

@@ -7,6 +7,8 @@ export type Json = { [key: string]: unknown };
 export interface Part {
   name: string;
   paged: boolean;
+  /** Of a list that may be cut: what is kept of it comes first. */
+  order?: string;
 }
 
 export interface Gathered {
@@ -54,7 +56,9 @@ async function rowsOf(
   const rows: unknown[] = [];
   let token = '';
   do {
-    const answer = await ask(part, { options: { page_size: ROWS_AT_ONCE, page_token: token } });
+    const answer = await ask(part, {
+      options: { page_size: ROWS_AT_ONCE, page_token: token, order_by: part.order ?? '' },
+    });
     for (const field of Object.values(answer)) if (Array.isArray(field)) rows.push(...field);
     const info = answer.info as Json | undefined;
     token = typeof info?.next_page_token === 'string' ? info.next_page_token : '';

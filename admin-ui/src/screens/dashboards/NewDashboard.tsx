@@ -156,7 +156,6 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
   );
 }
 
-/** An exported file says how its dashboard is called. */
 /** A field of an exported dashboard that is no part of the document. */
 function textOf(content: string, field: 'title' | 'description'): string {
   try {

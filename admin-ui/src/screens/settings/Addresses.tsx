@@ -19,7 +19,8 @@ const PHASES: Record<string, MessageKey> = {
 
 function Certificates({ authority }: { authority: Authority }) {
   const t = useT();
-  const phase = PHASES[authority.phase];
+  const takenBack = authority.cancelled && authority.phase !== 'rest';
+  const phase = takenBack ? 'authority.phase.cancelled' : PHASES[authority.phase];
   const mono = (text: string) => <span className="mono">{text}</span>;
   return (
     <>
