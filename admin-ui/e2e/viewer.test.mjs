@@ -35,7 +35,7 @@ async function makeUser(role) {
   }
   await dialog.getByRole('button', { name: 'Create', exact: true }).click();
   await dialog.waitFor({ state: 'detached' });
-  await rowOf(username).getByText(role).waitFor();
+  await rowOf(username).getByText(BOXES[role]).waitFor();
   made.push(username);
   return username;
 }

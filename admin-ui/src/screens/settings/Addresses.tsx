@@ -99,12 +99,10 @@ export function Addresses() {
         <DataState query={authority} lines={2}>
           {(data) => <Certificates authority={data} />}
         </DataState>
-        <p className="quiet">
-          {t('authority.readOnly')}{' '}
-          <a href="/api/ca" download="ca.pem">
-            {t('authority.download')}
-          </a>
-        </p>
+        <p className="quiet">{t('authority.readOnly')}</p>
+        <a href="/api/ca" download="ca.pem">
+          {t('authority.download')}
+        </a>
       </div>
     </Card>
   );
