@@ -8,6 +8,7 @@ import { useT } from '../../i18n/i18n';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { DataState } from '../../shared/DataState';
+import { Refused } from '../../shared/Refused';
 import { MoveTable } from './MoveTable';
 
 export function VacateDialog({ host, onClose }: { host: Allocator; onClose: () => void }) {
@@ -51,9 +52,13 @@ export function VacateDialog({ host, onClose }: { host: Allocator; onClose: () =
           isChecked={hostDown}
           onChange={(_, next) => setHostDown(next)}
         />
-        <DataState query={preview} lines={3}>
-          {(answer) => <MoveTable moves={answer.vacate?.moves ?? []} label={t('vacate.wouldMove')} />}
-        </DataState>
+        {preview.error ? (
+          <Refused error={preview.error} title={t('create.refused')} />
+        ) : (
+          <DataState query={preview} lines={3}>
+            {(answer) => <MoveTable moves={answer.vacate?.moves ?? []} label={t('vacate.wouldMove')} />}
+          </DataState>
+        )}
       </div>
     </Confirm>
   );
