@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { placesFor } from '../app/places';
-import { hasPage, servedBy, storageBeside } from './serves';
+import { hasPage, monitoringBeside, servedBy, storageBeside } from './serves';
 import { rightsOf } from './session';
 
 test('a page that names no deployment is one of the platform', () => {
@@ -45,4 +45,14 @@ test('the storage is beside the monitoring node', () => {
   expect(storageBeside('https://team-monitor.data.example')).toBe('https://team.data.example');
   expect(storageBeside('https://10.0.0.4:18004')).toBeUndefined();
   expect(storageBeside('https://team.localhost:9243')).toBeUndefined();
+});
+
+test('the monitoring node is beside the storage, under the alias alone', () => {
+  expect(monitoringBeside('https://logs.example.org:9243', 'logs')).toBe(
+    'https://logs-monitor.example.org:9243',
+  );
+  expect(monitoringBeside('https://logs.logs.org', 'logs')).toBe('https://logs-monitor.logs.org');
+  expect(monitoringBeside('https://other.example.org', 'logs')).toBeUndefined();
+  expect(monitoringBeside('', 'logs')).toBeUndefined();
+  expect(monitoringBeside('https://.example.org', '')).toBeUndefined();
 });

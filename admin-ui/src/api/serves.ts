@@ -32,3 +32,11 @@ export function storageBeside(origin: string): string | undefined {
   url.hostname = [first.slice(0, -'-monitor'.length), ...rest].join('.');
   return url.origin;
 }
+
+/** `https://logs-monitor.example.org:9243`, beside `https://logs.example.org:9243`: where a team reads its own data. */
+export function monitoringBeside(endpoint: string, alias: string): string | undefined {
+  const head = `https://${alias}.`;
+  return alias && endpoint.startsWith(head)
+    ? `https://${alias}-monitor.${endpoint.slice(head.length)}`
+    : undefined;
+}

@@ -28,18 +28,6 @@ export default function About() {
                 [t('version'), data.version],
                 [t('about.level'), String(data.featureLevel)],
                 [
-                  t('about.admin'),
-                  <span className="mono" key="admin">
-                    {data.adminUrl}
-                  </span>,
-                ],
-                [
-                  t('about.clients'),
-                  <span className="mono" key="clients">
-                    {data.proxyUrl}
-                  </span>,
-                ],
-                [
                   t('id'),
                   <span className="mono" key="id">
                     {data.platformId}

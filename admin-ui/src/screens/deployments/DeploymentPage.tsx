@@ -3,6 +3,7 @@
 import type { ReactNode } from 'react';
 import { useParams } from 'react-router';
 import { useCall } from '../../api/call';
+import { monitoringBeside } from '../../api/serves';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
 import { type Deployment, Deployments } from '../../generated/wharf/v1/deployments_pb';
@@ -14,7 +15,6 @@ import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
 import { Facts } from '../../shared/Facts';
 import { ListTable } from '../../shared/list/ListTable';
-import { monitoringBeside } from '../../shared/names/addresses';
 import { PlanLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
 import { Clock } from '../../shared/When';
