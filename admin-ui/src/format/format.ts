@@ -1,4 +1,6 @@
 // Numbers, sizes and times by locale. Pure: the locale and the time now are arguments.
+import { fill } from '../i18n/language';
+import { en, ko } from './words';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -23,28 +25,43 @@ export function percent(part: number, whole: number, locale: string): string {
   return new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }).format(part / whole);
 }
 
-/** `420 ms`, `3.2 s`, `2 min 5 s`, `4 h 12 min`, `3 d 2 h`. */
-export function duration(ms: number): string {
-  if (ms < 0) return '0 ms';
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
+type TimeUnit = keyof typeof en;
+
+function withUnit(n: string, unit: TimeUnit, locale: string): string {
+  return fill((locale.startsWith('ko') ? ko : en)[unit], { n });
+}
+
+/** As charts tell it, with so many digits at most: `420 ms`, `3.24 s`. */
+export function milliseconds(ms: number, locale: string, digits: number): string {
+  return Math.abs(ms) >= 1_000
+    ? withUnit(number(ms / 1_000, locale, digits), 'unit.s', locale)
+    : withUnit(number(ms, locale, digits), 'unit.ms', locale);
+}
+
+/** `420 ms`, `3.2 s`, `2 min 5 s`, `4 h`, `3 d 2 h`; in Korean `2분 5초`. */
+export function duration(ms: number, locale: string): string {
+  const one = (n: number, unit: TimeUnit) => withUnit(number(n, locale), unit, locale);
+  const two = (n: number, unit: TimeUnit, rest: number, smaller: TimeUnit) =>
+    rest === 0 ? one(n, unit) : `${one(n, unit)} ${one(rest, smaller)}`;
+  if (ms < 1_000) return one(Math.max(0, Math.round(ms)), 'unit.ms');
   const seconds = ms / 1_000;
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 60) return withUnit(number(seconds, locale, seconds < 10 ? 1 : 0), 'unit.s', locale);
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  if (minutes < 60) return two(minutes, 'unit.min', Math.floor(seconds % 60), 'unit.s');
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${minutes % 60} min`;
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (hours < 48) return two(hours, 'unit.h', minutes % 60, 'unit.min');
+  return two(Math.floor(hours / 24), 'unit.d', hours % 24, 'unit.h');
 }
 
 /** A duration with its largest unit alone. */
-export function age(ms: number): string {
+export function age(ms: number, locale: string): string {
+  const one = (n: number, unit: TimeUnit) => withUnit(number(n, locale), unit, locale);
   const seconds = Math.max(0, Math.floor(ms / 1_000));
-  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 60) return one(seconds, 'unit.s');
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 60) return one(minutes, 'unit.min');
   const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h`;
-  return `${Math.floor(hours / 24)} d`;
+  return hours < 48 ? one(hours, 'unit.h') : one(Math.floor(hours / 24), 'unit.d');
 }
 
 export function clock(at: Date, locale: string, now: Date): string {

@@ -1,13 +1,16 @@
 // The pure forms with the locale that is chosen.
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import { useI18n } from '../i18n/i18n';
-import { bytes, clock, number, percent } from './format';
+import { age, bytes, clock, duration, number, percent } from './format';
 
 export interface Formats {
   bytes: (value: bigint | number) => string;
   number: (value: bigint | number, digits?: number) => string;
   percent: (part: number, whole: number) => string;
   clock: (at: Timestamp) => string;
+  /** Of milliseconds. */
+  duration: (ms: number) => string;
+  age: (ms: number) => string;
 }
 
 export function useFormat(): Formats {
@@ -17,6 +20,8 @@ export function useFormat(): Formats {
     number: (value, digits) => number(value, locale, digits),
     percent: (part, whole) => percent(part, whole, locale),
     clock: (at) => clock(timestampDate(at), locale, new Date()),
+    duration: (ms) => duration(ms, locale),
+    age: (ms) => age(ms, locale),
   };
 }
 

@@ -36,7 +36,7 @@ test('every word is used by a page', () => {
 });
 
 test('Korean words are Korean, but for names', () => {
-  const names = ['CPU', 'ID', '{kind}: {deployment}'];
+  const names = ['CPU', 'ID', '{kind}: {deployment}', '{n}ms'];
   const foreign = keys.filter((key) => !/[가-힣]/.test(ko[key]) && !names.includes(ko[key]));
   expect(foreign, 'words that were not translated').toEqual([]);
 });

@@ -1,4 +1,5 @@
 // English.
+import { en as format } from '../format/words';
 import { en as alerts } from '../screens/alerts/words';
 import { en as containers } from '../screens/containers/words';
 import { en as dashboards } from '../screens/dashboards/words';
@@ -16,6 +17,7 @@ export const en = {
   ...placement,
   ...dashboards,
   ...deployments,
+  ...format,
   ...hosts,
   ...discover,
   ...overview,

@@ -1,4 +1,5 @@
 // Korean. The type says which words there have to be.
+import { ko as format } from '../format/words';
 import { ko as alerts } from '../screens/alerts/words';
 import { ko as containers } from '../screens/containers/words';
 import { ko as dashboards } from '../screens/dashboards/words';
@@ -17,6 +18,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...placement,
   ...dashboards,
   ...deployments,
+  ...format,
   ...hosts,
   ...discover,
   ...overview,

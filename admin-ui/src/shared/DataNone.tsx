@@ -38,7 +38,7 @@ export function DataNone({ indices, filter, deployment, title, onShow }: DataNon
     if (at === undefined) return t('data.never');
     return t('data.lastSeen', {
       at: clock(new Date(at), locale, new Date()),
-      age: age(Date.now() - at),
+      age: age(Date.now() - at, locale),
     });
   };
   return (

@@ -1,7 +1,6 @@
 // A moment: by the clock or as an age, always with the date in UTC on hover.
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import { useEffect, useState } from 'react';
-import { age, duration } from '../format/format';
 import { useFormat } from '../format/use-format';
 
 /** The time, renewed as long as something counts by it. */
@@ -27,20 +26,22 @@ export function Clock({ at }: { at: Timestamp | undefined }) {
 }
 
 export function Age({ at }: { at: Timestamp | undefined }) {
+  const format = useFormat();
   const now = useNow(10_000);
   if (!at) return <span className="quiet">–</span>;
   const iso = timestampDate(at).toISOString();
   return (
     <time dateTime={iso} title={iso}>
-      {age(now - timestampDate(at).getTime())}
+      {format.age(now - timestampDate(at).getTime())}
     </time>
   );
 }
 
 /** From one moment to another, or until now while the other is not there. */
 export function Lasted({ from, to }: { from: Timestamp | undefined; to: Timestamp | undefined }) {
+  const format = useFormat();
   const now = useNow(to || !from ? 0 : 1_000);
   if (!from) return <span className="quiet">–</span>;
   const end = to ? timestampDate(to).getTime() : now;
-  return <span>{duration(end - timestampDate(from).getTime())}</span>;
+  return <span>{format.duration(end - timestampDate(from).getTime())}</span>;
 }

@@ -2,7 +2,6 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { Button } from '@patternfly/react-core';
 import { Link } from 'react-router';
-import { duration } from '../../format/format';
 import { useFormat } from '../../format/use-format';
 import { Watches, type WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useT } from '../../i18n/i18n';
@@ -66,7 +65,7 @@ export function History({ deployment, onOpen }: HistoryProps) {
       sort: 'duration_ms',
       largest: true,
       right: true,
-      cell: (one) => duration(Number(one.durationMs)),
+      cell: (one) => format.duration(Number(one.durationMs)),
     },
     {
       id: 'messages',

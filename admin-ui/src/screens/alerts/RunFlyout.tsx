@@ -1,6 +1,5 @@
 // One run of a watch: the search as it was sent, what it found of each group, what was said.
 import { useMonitorCall } from '../../api/monitor';
-import { duration } from '../../format/format';
 import { useFormat } from '../../format/use-format';
 import { Watches, type WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useT } from '../../i18n/i18n';
@@ -37,7 +36,7 @@ export function RunFlyout({ run, deployment, onClose }: RunFlyoutProps) {
           [t('alerts.outcome'), <OutcomeMark key="outcome" outcome={run.outcome} />],
           [t('time'), <Clock key="at" at={run.startedAt} />],
           [t('alerts.cause'), t(CAUSES[run.cause])],
-          [t('alerts.duration'), duration(Number(run.durationMs))],
+          [t('alerts.duration'), format.duration(Number(run.durationMs))],
           [t('alerts.hits'), format.number(run.hits)],
           [t('alerts.indices'), run.indices.join(', ')],
         ]}

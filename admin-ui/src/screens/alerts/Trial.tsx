@@ -5,7 +5,6 @@ import { FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { useState } from 'react';
 import { useMonitorChange } from '../../api/monitor';
 import { useRights } from '../../api/session';
-import { duration } from '../../format/format';
 import { useFormat } from '../../format/use-format';
 import {
   type PreviewWatchResponse,
@@ -53,7 +52,7 @@ function Tested({ run, measured }: { run: WatchRun; measured: Measured }) {
           {t('alerts.test.found', {
             hits: format.number(run.hits),
             groups: format.number(run.groupCount),
-            duration: duration(Number(run.durationMs)),
+            duration: format.duration(Number(run.durationMs)),
           })}
         </span>
       </div>

@@ -4,6 +4,7 @@ import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-ico
 import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { useRights } from '../../api/session';
+import { useFormat } from '../../format/use-format';
 import { Origin, type Watch, Watches, type WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
@@ -118,9 +119,12 @@ interface WatchListProps {
   onRun: (run: WatchRun) => void;
 }
 
-function scheduleOf(watch: Watch): string {
+function Schedule({ watch }: { watch: Watch }) {
+  const format = useFormat();
   const when = watch.spec?.trigger?.when;
-  if (when?.case === 'intervalMs') return spanText(when.value);
+  if (when?.case === 'intervalMs') {
+    return <span title={spanText(when.value)}>{format.duration(Number(when.value))}</span>;
+  }
   return when?.case === 'cron' ? when.value.expression : '–';
 }
 
@@ -185,7 +189,13 @@ export function WatchList({ deployment, onRun }: WatchListProps) {
         </span>
       ),
     },
-    { id: 'schedule', head: t('alerts.schedule'), right: true, tight: true, cell: scheduleOf },
+    {
+      id: 'schedule',
+      head: t('alerts.schedule'),
+      right: true,
+      tight: true,
+      cell: (one) => <Schedule watch={one} />,
+    },
     {
       id: 'last',
       head: t('alerts.lastRun'),

@@ -4,7 +4,6 @@ import { useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { SYSTEM, useSearch } from '../../api/monitor';
-import { age } from '../../format/format';
 import { useFormat } from '../../format/use-format';
 import { Containers } from '../../generated/wharf/v1/containers_pb';
 import { useT } from '../../i18n/i18n';
@@ -93,7 +92,7 @@ function Table({
                 <td className="right tight">{format.number(one.threads)}</td>
                 <td className="right tight">{one.files === null ? '–' : format.number(one.files)}</td>
                 <td className="right tight">
-                  {one.started ? age(Date.now() - Date.parse(one.started)) : '–'}
+                  {one.started ? format.age(Date.now() - Date.parse(one.started)) : '–'}
                 </td>
                 <td className="mono" title={one.command}>
                   {one.command}

@@ -1,5 +1,5 @@
 // What stands at the axes and beside values. Pure: the locale is an argument.
-import { bytes, number } from '../../format/format';
+import { bytes, milliseconds, number } from '../../format/format';
 import type { Unit } from './types';
 
 export function valueText(value: number | null, unit: Unit, locale: string): string {
@@ -14,12 +14,14 @@ export function valueText(value: number | null, unit: Unit, locale: string): str
     case 'per second':
       return `${number(value, locale, digitsOf(value))}/s`;
     case 'ms':
-      return Math.abs(value) >= 1_000
-        ? `${number(value / 1_000, locale, Math.abs(value) >= 10_000 ? 1 : 2)} s`
-        : `${number(value, locale, digitsOf(value))} ms`;
+      return milliseconds(value, locale, Math.abs(value) < 1_000 ? digitsOf(value) : secondsDigits(value));
     case 'count':
       return number(value, locale, digitsOf(value));
   }
+}
+
+function secondsDigits(ms: number): number {
+  return Math.abs(ms) >= 10_000 ? 1 : 2;
 }
 
 function digitsOf(value: number): number {

@@ -8,7 +8,7 @@ import RenewIcon from '@patternfly/react-icons/dist/esm/icons/sync-alt-icon';
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react';
 import { asksMonitor } from '../../api/monitor';
-import { clock } from '../../format/format';
+import { clock, duration } from '../../format/format';
 import { useI18n } from '../../i18n/i18n';
 import { renewNow } from './clock';
 import { COMPARES, instantOf, isoOf, PRESETS, REFRESHES, SHORTEST_MS } from './range';
@@ -181,7 +181,7 @@ export function TimeRangePicker({ defaults = {}, noCompare, noRefresh }: TimeRan
             <FormSelectOption
               key={one}
               value={String(one)}
-              label={`${t('time.refresh')}: ${one === 0 ? t('time.refresh.never') : t('time.refresh.every', { seconds: one })}`}
+              label={`${t('time.refresh')}: ${one === 0 ? t('time.refresh.never') : t('time.refresh.every', { span: duration(one * 1_000, locale) })}`}
             />
           ))}
         </FormSelect>

@@ -7,6 +7,6 @@ const MINUTE = 60_000;
 
 export function wordsOf(value: number | null, unit: Unit, locale: string): string {
   return unit === 'ms' && value !== null && value >= MINUTE
-    ? duration(value)
+    ? duration(value, locale)
     : valueText(value, unit, locale);
 }
