@@ -114,6 +114,20 @@ test('a size that no host has room for is refused with what each host lacks', as
   clean(tab);
 });
 
+test('a disk follows its memory until one is chosen, and one that no host has is refused', async () => {
+  await page.goto('/deployments/create');
+  await page.getByLabel('Name').fill(fresh('archive'));
+  await page.getByLabel('Memory of storage').selectOption({ label: SMALL });
+  const disk = page.getByLabel('Disk of storage');
+  assert.equal(await disk.locator('option:checked').innerText(), 'By its memory: 5 GiB');
+  await disk.selectOption({ label: '1.3 TiB' });
+  await page.getByText('It would be refused').waitFor();
+  await page.getByText(/no allocator has room for storage-0/).waitFor();
+  await disk.selectOption({ label: '5 GiB' });
+  await page.getByTestId('preview').getByText('storage-0', { exact: true }).waitFor();
+  clean(tab);
+});
+
 test('a terminated deployment keeps its data and can be restored', async () => {
   await page.goto('/deployments');
   await page.getByRole('link', { name, exact: true }).click();
@@ -145,13 +159,15 @@ test('a deployment is written as YAML, judged while it is, and made', async () =
   assert.equal(await create.getAttribute('aria-disabled'), 'true', 'what cannot be read is not asked for');
   await text.fill('name: books\nsizes: {storage: {memory_bytes: 68719476736}}\n');
   await page.getByText(/no allocator has room for storage-0/).waitFor();
-  await text.fill(`name: ${doomed}\nsizes: {storage: {memory_bytes: 268435456, disk_bytes: 5368709120}}\n`);
+  await text.fill(`name: ${doomed}\nsizes: {storage: {memory_bytes: 268435456, cpu_millis: 500}}\n`);
   await page.getByText('It has more than there are fields for').waitFor();
-  await text.fill(`name: ${doomed}\nsizes:\n  storage: {memory_bytes: 268435456}\n`);
+  await text.fill(`name: ${doomed}\nsizes:\n  storage: {memory_bytes: 268435456, disk_bytes: 5368709120}\n`);
   await page.getByTestId('preview').getByText('storage-0', { exact: true }).waitFor();
   await shoot(page, 'deployment-yaml');
   await page.getByRole('button', { name: 'Fields' }).click();
   assert.equal(await page.getByLabel('Name').inputValue(), doomed, 'the fields have what was written');
+  const disk = page.getByLabel('Disk of storage');
+  assert.equal(await disk.inputValue(), '5368709120', 'the disk, too');
   await page.getByRole('button', { name: 'YAML' }).click();
   await create.click();
   await page.waitForURL('**/plans/*');

@@ -51,9 +51,16 @@ export const en = {
   'api.about.deployment':
     "The same request without a browser. WHARF_USER and WHARF_PASSWORD hold the deployment's credentials, ca.pem is the platform's CA certificate.",
   'api.cli': 'Command line',
+  'api.cli.monitor':
+    "The command line fetches the deployment's credentials first, which is for platform administrators.",
   'api.forms': 'Forms of the request',
+  'api.noCli': 'The command line has no command for it.',
+  'api.noCli.deployment': 'The command line is for users of the platform.',
+  'api.secrets':
+    'Put the secrets in place of what stands in angle brackets; they are read from standard input. curl would need the request in binary, which no secret can be put into by hand.',
   'api.show': 'Show API request',
   'api.title': 'API request',
+  'api.which': 'What it does',
   application: 'Application',
   changed: 'Changed',
   'changes.actor': 'By',
@@ -89,6 +96,8 @@ export const en = {
   'create.check': 'What would be done',
   'create.check.about': 'The director then says where each instance would go, and what refuses it.',
   'create.check.name': 'Give it a name first',
+  'create.disk': 'Disk of {kind}',
+  'create.disk.follows': 'By its memory: {size}',
   'create.go': 'Create deployment',
   'create.memory': 'Memory of {kind}',
   'create.noTemplate': 'The platform has no template',

@@ -28,7 +28,7 @@ import { Empty } from '../../shared/Empty';
 import { PageHead } from '../../shared/PageHead';
 import { Preview } from '../../shared/plan/Preview';
 import { Refused } from '../../shared/Refused';
-import { choices, choicesWith } from './sizes';
+import { choices, choicesWith, diskChoices, usualDisk } from './sizes';
 import { NOTHING, plainOf, type Request, requestOf, spelledOut, type Wish, wishOf } from './wish';
 import { type Fault, readYaml, writeYaml } from './wish-yaml';
 
@@ -79,6 +79,9 @@ function Fields({ template, wish, onWish }: FieldsProps) {
         const zones = wish.zones[resource.kind] ?? String(resource.zoneCount);
         // From the YAML others may come than those that are offered.
         const sizes = choicesWith(offered, BigInt(own));
+        const disk = wish.disk[resource.kind] ?? '';
+        const disks = disk ? choicesWith(diskChoices(resource), BigInt(disk)) : diskChoices(resource);
+        const follows = format.bytes(usualDisk(resource, wish.memory[resource.kind]));
         return (
           <div className="form-row" key={resource.kind}>
             <FormGroup
@@ -93,6 +96,18 @@ function Fields({ template, wish, onWish }: FieldsProps) {
                 }
               >
                 {sizes.map((size) => (
+                  <FormSelectOption key={String(size)} value={String(size)} label={format.bytes(size)} />
+                ))}
+              </FormSelect>
+            </FormGroup>
+            <FormGroup label={t('create.disk', { kind: resource.kind })} fieldId={`disk-${resource.kind}`}>
+              <FormSelect
+                id={`disk-${resource.kind}`}
+                value={disk}
+                onChange={(_, value) => onWish({ ...wish, disk: { ...wish.disk, [resource.kind]: value } })}
+              >
+                <FormSelectOption value="" label={t('create.disk.follows', { size: follows })} />
+                {disks.map((size) => (
                   <FormSelectOption key={String(size)} value={String(size)} label={format.bytes(size)} />
                 ))}
               </FormSelect>

@@ -9,7 +9,13 @@ const template = create(TemplateSchema, {
   id: 'observability',
   resources: [{ kind: 'storage' }, { kind: 'monitoring' }],
 });
-const wish = { name: 'orders', alias: '', memory: { storage: '268435456' }, zones: { monitoring: '2' } };
+const wish = {
+  name: 'orders',
+  alias: '',
+  memory: { storage: '268435456' },
+  disk: {},
+  zones: { monitoring: '2' },
+};
 
 describe('a wish as YAML', () => {
   test('has the fields of the contract, with numbers that people write', () => {
@@ -39,13 +45,15 @@ describe('a wish as YAML', () => {
     expect(writeYaml(requestOf(template, NOTHING))).toMatch(/^name: ""\n/);
   });
 
-  test.each([wish, NOTHING, { ...wish, alias: 'o-1', memory: {}, zones: { storage: '3' } }])(
-    'comes back as it was',
-    (one) => {
-      const { request } = readYaml(writeYaml(requestOf(template, one)));
-      expect(request && wishOf(template, request)).toEqual(one);
-    },
-  );
+  test.each([
+    wish,
+    NOTHING,
+    { ...wish, alias: 'o-1', memory: {}, zones: { storage: '3' } },
+    { ...wish, disk: { storage: '5368709120', monitoring: '1073741824' } },
+  ])('comes back as it was', (one) => {
+    const { request } = readYaml(writeYaml(requestOf(template, one)));
+    expect(request && wishOf(template, request)).toEqual(one);
+  });
 
   test('is JSON, too', () => {
     const { request } = readYaml('{"name": "orders", "sizes": {"storage": {"memoryBytes": "268435456"}}}');
@@ -58,7 +66,12 @@ describe('a wish as YAML', () => {
       expect(fault).toBeUndefined();
       return wishOf(template, request ?? create(CreateDeploymentRequestSchema));
     };
-    expect(of('name: a\nsizes: {storage: {disk_bytes: 1073741824}}')).toBeUndefined();
+    expect(of('name: a\nsizes: {storage: {cpu_millis: 500}}')).toBeUndefined();
+    expect(of('name: a\nsizes: {storage: {disk_bytes: 1073741824}}')).toEqual({
+      ...NOTHING,
+      name: 'a',
+      disk: { storage: '1073741824' },
+    });
     expect(of('name: a\nsizes: {search: {memory_bytes: 1073741824}}')).toBeUndefined();
     expect(of('name: a\nzone_counts: {search: 1}')).toBeUndefined();
     expect(of('name: a\ntemplate_id: other')).toBeUndefined();
