@@ -1,39 +1,68 @@
-// "Show API request": what a table or a form asks its server, for those who script it.
+// "Show API request": what a table, a page or a form asks its server, for those who script it.
 import type { DescMessage, DescMethodUnary, MessageInitShape } from '@bufbuild/protobuf';
-import { Button } from '@patternfly/react-core';
+import { Button, FormSelect, FormSelectOption } from '@patternfly/react-core';
 import CodeIcon from '@patternfly/react-icons/dist/esm/icons/code-icon';
 import { useState } from 'react';
-import { asRequest } from '../api/as-request';
+import { isOfMonitor } from '../api/as-command';
+import { type AsRequest, asRequest } from '../api/as-request';
 import { DEPLOYMENT } from '../api/serves';
 import { useT } from '../i18n/i18n';
 import { CodeDialog } from './CodeDialog';
 
-interface ApiRequestProps<I extends DescMessage, O extends DescMessage> {
+interface Asked<I extends DescMessage, O extends DescMessage> {
   method: DescMethodUnary<I, O>;
   input: MessageInitShape<I>;
-  /** Small, for the head of a table. */
-  plain?: boolean;
   /** Whose monitoring node answers it. */
   deployment?: string;
+  /** What the command line is given, where it takes another form. */
+  command?: MessageInitShape<I>;
+}
+
+/** One of several calls that are shown together. */
+export interface ShownCall {
+  /** What it does. */
+  label: string;
+  ofMonitor: boolean;
+  as: () => AsRequest;
+}
+
+export function shownCall<I extends DescMessage, O extends DescMessage>(
+  label: string,
+  { method, input, deployment, command = input }: Asked<I, O>,
+): ShownCall {
+  return {
+    label,
+    ofMonitor: isOfMonitor(method),
+    as: () => asRequest(method, input, window.location.host, deployment, DEPLOYMENT !== undefined, command),
+  };
+}
+
+interface LookProps {
+  /** Small, for the head of a table and beside other buttons. */
+  plain?: boolean;
+  /** Which of several on the page it is. */
+  of?: string;
 }
 
 export function ApiRequest<I extends DescMessage, O extends DescMessage>({
-  method,
-  input,
   plain,
-  deployment,
-}: ApiRequestProps<I, O>) {
+  of,
+  ...asked
+}: Asked<I, O> & LookProps) {
+  return (
+    <ApiRequests
+      calls={[shownCall('', asked)]}
+      {...(plain ? { plain } : {})}
+      {...(of === undefined ? {} : { of })}
+    />
+  );
+}
+
+/** Of a place that asks for several things. */
+export function ApiRequests({ calls, plain, of }: { calls: readonly ShownCall[] } & LookProps) {
   const t = useT();
   const [open, setOpen] = useState(false);
-  const forms = () => {
-    const { host } = window.location;
-    const { cli, grpcurl, curl } = asRequest(method, input, host, deployment, DEPLOYMENT !== undefined);
-    return [
-      ...(cli === undefined ? [] : [{ id: 'cli', label: t('api.cli'), text: cli }]),
-      { id: 'grpcurl', label: 'grpcurl', text: grpcurl },
-      { id: 'curl', label: 'curl', text: curl },
-    ];
-  };
+  const name = of === undefined ? t('api.show') : `${t('api.show')}: ${of}`;
   return (
     <>
       {plain ? (
@@ -41,23 +70,57 @@ export function ApiRequest<I extends DescMessage, O extends DescMessage>({
           variant="plain"
           size="sm"
           icon={<CodeIcon />}
-          aria-label={t('api.show')}
-          title={t('api.show')}
+          aria-label={name}
+          title={name}
           onClick={() => setOpen(true)}
         />
       ) : (
         <Button variant="secondary" onClick={() => setOpen(true)}>
-          {t('api.show')}
+          {name}
         </Button>
       )}
-      {open ? (
-        <CodeDialog
-          title={t('api.title')}
-          about={DEPLOYMENT === undefined ? t('api.about') : t('api.about.deployment')}
-          forms={forms()}
-          onClose={() => setOpen(false)}
-        />
-      ) : null}
+      {open ? <ApiRequestDialog calls={calls} onClose={() => setOpen(false)} /> : null}
     </>
+  );
+}
+
+/** Where a menu has the button. */
+export function ApiRequestDialog({ calls, onClose }: { calls: readonly ShownCall[]; onClose: () => void }) {
+  const t = useT();
+  const [chosen, setChosen] = useState(0);
+  const call = calls[chosen] ?? calls[0];
+  if (!call) return null;
+  const { cli, grpcurl, curl, secrets } = call.as();
+  const forms = [
+    ...(cli === undefined ? [] : [{ id: 'cli', label: t('api.cli'), text: cli }]),
+    { id: 'grpcurl', label: 'grpcurl', text: grpcurl },
+    ...(curl === undefined ? [] : [{ id: 'curl', label: 'curl', text: curl }]),
+  ];
+  const about = [
+    DEPLOYMENT === undefined ? t('api.about') : t('api.about.deployment'),
+    ...(cli === undefined ? [t(DEPLOYMENT === undefined ? 'api.noCli' : 'api.noCli.deployment')] : []),
+    ...(cli !== undefined && call.ofMonitor ? [t('api.cli.monitor')] : []),
+    ...(secrets ? [t('api.secrets')] : []),
+  ];
+  return (
+    <CodeDialog
+      title={t('api.title')}
+      about={about.join(' ')}
+      forms={forms}
+      tools={
+        calls.length > 1 ? (
+          <FormSelect
+            aria-label={t('api.which')}
+            value={String(chosen)}
+            onChange={(_, value) => setChosen(Number(value))}
+          >
+            {calls.map((one, at) => (
+              <FormSelectOption key={one.label} value={String(at)} label={one.label} />
+            ))}
+          </FormSelect>
+        ) : null
+      }
+      onClose={onClose}
+    />
   );
 }

@@ -1,6 +1,6 @@
 // The same thing written in several ways, each to be copied: a request, a query.
 import { ClipboardCopyButton, Modal, ModalBody, ModalHeader, Tab, Tabs } from '@patternfly/react-core';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useT } from '../i18n/i18n';
 
 export interface CodeForm {
@@ -14,20 +14,25 @@ interface CodeDialogProps {
   about: string;
   /** The first is shown first. */
   forms: readonly CodeForm[];
+  /** Above the forms: of what they are. */
+  tools?: ReactNode;
   onClose: () => void;
 }
 
-export function CodeDialog({ title, about, forms, onClose }: CodeDialogProps) {
+export function CodeDialog({ title, about, forms, tools, onClose }: CodeDialogProps) {
   const t = useT();
   const [chosen, setChosen] = useState(forms[0]?.id ?? '');
   const [copied, setCopied] = useState(false);
-  const text = forms.find((one) => one.id === chosen)?.text ?? '';
+  // Of something else there may be no such form.
+  const form = forms.find((one) => one.id === chosen) ?? forms[0];
+  const text = form?.text ?? '';
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="code-title">
       <ModalHeader title={title} labelId="code-title" description={about} />
       <ModalBody>
+        {tools}
         <Tabs
-          activeKey={chosen}
+          activeKey={form?.id ?? ''}
           onSelect={(_, key) => {
             setChosen(String(key));
             setCopied(false);
