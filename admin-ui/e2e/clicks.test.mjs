@@ -119,7 +119,7 @@ task('resize a deployment', 3, async (press) => {
   await press.key('Enter');
   await page.waitForURL('**/plans/*');
   await planEnds(page);
-  const change = await page.getByRole('row', { name: /storage\.memory_bytes/ }).innerText();
+  const change = await page.getByRole('row', { name: /^Memory of storage/ }).innerText();
   assert.match(change, /256 MiB\s+512 MiB/, 'the plan says what was and what is to be');
 });
 

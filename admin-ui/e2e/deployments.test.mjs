@@ -43,7 +43,9 @@ test('creating a deployment takes at most four presses from the overview to the 
   const words = await steps.allInnerTexts();
   assert.ok(words.length >= 6, `a creation has steps for each instance: ${words.join(' | ')}`);
   for (const word of words) assert.match(word, /Done/, 'every step of a plan that is done is done');
-  await page.getByText('storage.memory_bytes').waitFor();
+  const start = steps.filter({ hasText: 'Start the container' }).first();
+  await start.getByTitle('start', { exact: true }).waitFor();
+  await page.getByRole('row', { name: /^Memory of storage/ }).waitFor();
   clean(tab);
 });
 
@@ -59,7 +61,7 @@ test('a deployment is resized, and its plan says by what', async () => {
   await dialog.getByRole('button', { name: 'Resize' }).click();
   await page.waitForURL('**/plans/*');
   await planEnds(page);
-  const change = page.getByRole('row', { name: /storage\.memory_bytes/ });
+  const change = page.getByRole('row', { name: /^Memory of storage/ });
   assert.match(await change.innerText(), /256 MiB\s+512 MiB/, 'the plan says what was and what is to be');
   clean(tab);
 });
@@ -67,7 +69,7 @@ test('a deployment is resized, and its plan says by what', async () => {
 test('a plan can be compared with another one and be made again', async () => {
   await page.getByLabel('Compare with').selectOption({ index: 1 });
   await page.waitForURL('**against=*');
-  await page.getByText('storage.memory_bytes').waitFor();
+  await page.getByRole('row', { name: /^Memory of storage/ }).waitFor();
   await page.getByRole('button', { name: 'Reapply' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByText('A new plan to what this one wanted').waitFor();

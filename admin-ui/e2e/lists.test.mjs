@@ -228,6 +228,12 @@ test('a browser that speaks Korean is spoken to in Korean', async () => {
   const korean = await enterKorean();
   await korean.page.getByRole('heading', { name: '플랫폼 개요' }).waitFor();
   assert.equal(await korean.page.locator('html').getAttribute('lang'), 'ko', 'the page says its language');
+  await korean.page.goto('/plans?f.kind=create');
+  await korean.page.getByRole('table', { name: '계획' }).getByRole('link').first().click();
+  const start = korean.page.getByRole('listitem').filter({ hasText: '컨테이너 시작' }).first();
+  await start.getByTitle('start', { exact: true }).waitFor();
+  assert.match(await start.innerText(), /\d(ms|초|분)/, 'how long a step took is told in Korean, too');
+  await korean.page.getByRole('row', { name: /^스토리지 메모리 – \d/ }).waitFor();
   clean(korean);
   await korean.context.close();
 });

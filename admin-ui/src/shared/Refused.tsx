@@ -3,6 +3,7 @@ import { Alert, Button } from '@patternfly/react-core';
 import { type Query, useQueryClient } from '@tanstack/react-query';
 import { refusalOf } from '../api/errors';
 import { useT } from '../i18n/i18n';
+import { English } from './English';
 
 interface RefusedProps {
   error: unknown;
@@ -43,12 +44,12 @@ export function Refused({ error, title, about, retry, busy = false }: RefusedPro
     >
       {about ? <div>{about}</div> : null}
       <div>
-        {refusal.message}
+        <English>{refusal.message}</English>
         {refusal.field ? <span className="quiet"> ({refusal.field})</span> : null}
       </div>
       {refusal.hint ? (
         <div>
-          {t('refused.hint')}: {refusal.hint}
+          {t('refused.hint')}: <English>{refusal.hint}</English>
         </div>
       ) : null}
       {refusal.code ? <code className="code">{refusal.code}</code> : null}

@@ -2,6 +2,7 @@
 import * as chart from './chart/words';
 import * as logs from './logs/words';
 import * as names from './names/words';
+import * as plan from './plan/words';
 import * as query from './query/words';
 import * as search from './search/words';
 import * as time from './time/words';
@@ -11,6 +12,7 @@ export const en = {
   ...chart.en,
   ...logs.en,
   ...names.en,
+  ...plan.en,
   ...query.en,
   ...search.en,
   ...time.en,
@@ -21,6 +23,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...chart.ko,
   ...logs.ko,
   ...names.ko,
+  ...plan.ko,
   ...query.ko,
   ...search.ko,
   ...time.ko,

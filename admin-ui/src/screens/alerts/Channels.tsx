@@ -11,6 +11,7 @@ import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
+import { CHANNEL_KINDS, useNameWord } from '../../shared/names/stable-names';
 import { Mark } from '../../shared/status/Mark';
 import { Age } from '../../shared/When';
 import { ChannelDialog } from './ChannelDialog';
@@ -50,6 +51,7 @@ export function Channels() {
   const t = useT();
   const rights = useRights();
   const queries = useQueryClient();
+  const word = useNameWord();
   const [edited, setEdited] = useState<ChannelInfo | 'new' | null>(null);
   const [removed, setRemoved] = useState<ChannelInfo | null>(null);
   const renew = () => void queries.invalidateQueries({ queryKey: [Service.typeName] });
@@ -60,7 +62,12 @@ export function Channels() {
   const whyNot = rights.administers ? undefined : t('why.admin');
   const columns: Column<ChannelInfo>[] = [
     { id: 'name', head: t('name'), sort: 'name', cell: (one) => <strong>{one.name}</strong> },
-    { id: 'kind', head: t('alerts.channel.kind'), sort: 'kind', cell: (one) => one.kind },
+    {
+      id: 'kind',
+      head: t('alerts.channel.kind'),
+      sort: 'kind',
+      cell: (one) => word(CHANNEL_KINDS, one.kind),
+    },
     { id: 'host', head: t('alerts.channel.host'), sort: 'host', cell: (one) => one.host },
     {
       id: 'notified',

@@ -7,8 +7,10 @@ import { useI18n } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
+import { English } from '../../shared/English';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
+import { Actor } from '../../shared/names/Subject';
 import { ShowQuery } from '../../shared/query/ShowQuery';
 import { useEventKind } from '../../shared/status/event-kinds';
 import { toneOf } from '../../shared/status/event-tone';
@@ -104,8 +106,12 @@ export function ContainerChanges({ host, name, range }: { host: string; name: st
       head: t('changes.kind'),
       cell: (one) => <Mark tone={toneOf(one.kind, one.result)} word={kindWord(one.kind)} />,
     },
-    { id: 'actor', head: t('changes.actor'), cell: (one) => one.actor },
-    { id: 'detail', head: t('changes.cause'), cell: (one) => <span title={one.detail}>{one.detail}</span> },
+    { id: 'actor', head: t('changes.actor'), cell: (one) => <Actor actor={one.actor} /> },
+    {
+      id: 'detail',
+      head: t('changes.cause'),
+      cell: (one) => <English title={one.detail}>{one.detail}</English>,
+    },
   ];
   return (
     <>

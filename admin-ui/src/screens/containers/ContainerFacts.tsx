@@ -8,6 +8,7 @@ import { Card } from '../../shared/Card';
 import { Facts } from '../../shared/Facts';
 import { plain } from '../../shared/logs/lines';
 import { DeploymentLink, HostLink } from '../../shared/names/links';
+import { CONTAINER_ROLES, useNameWord } from '../../shared/names/stable-names';
 import { Refused } from '../../shared/Refused';
 import { Mark } from '../../shared/status/Mark';
 import type { TimeRange } from '../../shared/time/useTimeRange';
@@ -48,6 +49,7 @@ function Ends({ container, range }: ContainerFactsProps) {
 export function ContainerFacts({ container, range }: ContainerFactsProps) {
   const t = useT();
   const format = useFormat();
+  const word = useNameWord();
   const { sample } = container;
   const rate = (value: number) => `${format.bytes(value)}/s`;
   return (
@@ -116,7 +118,9 @@ export function ContainerFacts({ container, range }: ContainerFactsProps) {
         [t('created'), <Clock key="created" at={container.createdAt} />],
         [t('container.restarts'), format.number(container.restarts)],
         [t('container.ends'), <Ends key="ends" container={container} range={range} />],
-        ...(container.role ? [[t('container.role'), container.role] as [string, string]] : []),
+        ...(container.role
+          ? [[t('container.role'), word(CONTAINER_ROLES, container.role)] as [string, string]]
+          : []),
         [
           t('id'),
           <span className="mono" key="id" title={container.id}>

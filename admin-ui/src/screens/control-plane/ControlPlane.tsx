@@ -5,6 +5,7 @@ import { type Director, DirectorRole, Directors } from '../../generated/wharf/v1
 import { Proxies, type Proxy as ProxyRow } from '../../generated/wharf/v1/proxies_pb';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
+import { English } from '../../shared/English';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { HostLink } from '../../shared/names/links';
@@ -46,7 +47,7 @@ export default function ControlPlane() {
       cell: (one) => <span className="mono">{one.internalAddress}</span>,
     },
     { id: 'version', head: t('version'), sort: 'version', cell: (one) => one.version },
-    { id: 'waits', head: t('director.waits'), cell: (one) => one.waitsFor },
+    { id: 'waits', head: t('director.waits'), cell: (one) => <English>{one.waitsFor}</English> },
   ];
   const proxies: Column<ProxyRow>[] = [
     { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },

@@ -25,6 +25,7 @@ import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { DataState, Loading } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
+import { RESOURCES, useNameWord } from '../../shared/names/stable-names';
 import { PageHead } from '../../shared/PageHead';
 import { Preview } from '../../shared/plan/Preview';
 import { Refused } from '../../shared/Refused';
@@ -59,6 +60,7 @@ interface FieldsProps {
 
 function Fields({ template, wish, onWish }: FieldsProps) {
   const t = useT();
+  const word = useNameWord();
   const format = useFormat();
   return (
     <>
@@ -85,7 +87,7 @@ function Fields({ template, wish, onWish }: FieldsProps) {
         return (
           <div className="form-row" key={resource.kind}>
             <FormGroup
-              label={t('create.memory', { kind: resource.kind })}
+              label={t('create.memory', { kind: word(RESOURCES, resource.kind) })}
               fieldId={`memory-${resource.kind}`}
             >
               <FormSelect
@@ -100,7 +102,10 @@ function Fields({ template, wish, onWish }: FieldsProps) {
                 ))}
               </FormSelect>
             </FormGroup>
-            <FormGroup label={t('create.disk', { kind: resource.kind })} fieldId={`disk-${resource.kind}`}>
+            <FormGroup
+              label={t('create.disk', { kind: word(RESOURCES, resource.kind) })}
+              fieldId={`disk-${resource.kind}`}
+            >
               <FormSelect
                 id={`disk-${resource.kind}`}
                 value={disk}
@@ -112,7 +117,10 @@ function Fields({ template, wish, onWish }: FieldsProps) {
                 ))}
               </FormSelect>
             </FormGroup>
-            <FormGroup label={t('create.zones', { kind: resource.kind })} fieldId={`zones-${resource.kind}`}>
+            <FormGroup
+              label={t('create.zones', { kind: word(RESOURCES, resource.kind) })}
+              fieldId={`zones-${resource.kind}`}
+            >
               <FormSelect
                 id={`zones-${resource.kind}`}
                 value={zones}

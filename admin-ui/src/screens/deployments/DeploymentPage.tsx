@@ -16,6 +16,7 @@ import { DataState } from '../../shared/DataState';
 import { Facts } from '../../shared/Facts';
 import { ListTable } from '../../shared/list/ListTable';
 import { PlanLink } from '../../shared/names/links';
+import { HOST_LOSS, RESOURCES, useNameWord } from '../../shared/names/stable-names';
 import { PageHead } from '../../shared/PageHead';
 import { Clock } from '../../shared/When';
 import { usePlanColumns } from '../plans/columns';
@@ -40,6 +41,7 @@ function Address({ url }: { url: string }) {
 function About({ deployment }: { deployment: Deployment }) {
   const t = useT();
   const format = useFormat();
+  const word = useNameWord();
   const monitors = deployment.resources.some((one) => one.kind === 'monitoring');
   const monitoring = monitors ? monitoringBeside(deployment.endpoint, deployment.alias) : undefined;
   return (
@@ -58,7 +60,7 @@ function About({ deployment }: { deployment: Deployment }) {
         [t('deployment.alias'), deployment.alias],
         [t('deployment.template'), deployment.templateId],
         ...deployment.resources.map((resource): [string, string] => [
-          t('deployment.resource', { kind: resource.kind }),
+          t('deployment.resource', { kind: word(RESOURCES, resource.kind) }),
           t('deployment.resource.size', {
             memory: format.bytes(resource.size?.memoryBytes ?? 0n),
             disk: format.bytes(resource.size?.diskBytes ?? 0n),
@@ -75,7 +77,7 @@ function About({ deployment }: { deployment: Deployment }) {
             '–'
           ),
         ],
-        [t('deployment.onHostLoss'), deployment.onHostLoss || '–'],
+        [t('deployment.onHostLoss'), word(HOST_LOSS, deployment.onHostLoss) || '–'],
         [
           t('deployment.snapshots'),
           deployment.snapshots

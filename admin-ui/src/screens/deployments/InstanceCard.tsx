@@ -11,8 +11,10 @@ import { Instances } from '../../generated/wharf/v1/instances_pb';
 import { useT } from '../../i18n/i18n';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
+import { English } from '../../shared/English';
 import { Facts } from '../../shared/Facts';
 import { ContainerLink, HostLink, LogLink, PlanLink } from '../../shared/names/links';
+import { COPY_STAGES, useNameWord } from '../../shared/names/stable-names';
 import { Mark } from '../../shared/status/Mark';
 import { HealthMark, InstanceMark } from '../../shared/status/marks';
 import { Usage } from '../../shared/Usage';
@@ -24,6 +26,7 @@ import { WhyThere } from './WhyThere';
 function Details({ deployment, id }: { deployment: Deployment; id: string }) {
   const t = useT();
   const format = useFormat();
+  const word = useNameWord();
   const { seesPlatform } = useRights();
   const query = useCall(
     Instances.method.listInstances,
@@ -52,7 +55,7 @@ function Details({ deployment, id }: { deployment: Deployment; id: string }) {
               )}
               <HealthMark health={instance.health} />
               {placed.routingStopped ? <Mark tone="warn" word={t('instance.unrouted')} /> : null}
-              {instance.reason ? <span className="bad-text">{instance.reason}</span> : null}
+              {instance.reason ? <English className="bad-text">{instance.reason}</English> : null}
               <span className="spacer" />
               <span className="actions">
                 <InstanceActions placed={placed} deployment={deployment} />
@@ -100,7 +103,7 @@ function Details({ deployment, id }: { deployment: Deployment; id: string }) {
                           used={placed.copy.bytesDone}
                           whole={placed.copy.bytesTotal}
                           of={t('vacate.data')}
-                          label={placed.copy.stage}
+                          label={word(COPY_STAGES, placed.copy.stage)}
                         />,
                       ] as [string, ReactNode],
                     ]

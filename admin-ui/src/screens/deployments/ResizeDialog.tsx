@@ -11,12 +11,14 @@ import { useT } from '../../i18n/i18n';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { DataState } from '../../shared/DataState';
+import { RESOURCES, useNameWord } from '../../shared/names/stable-names';
 import { Preview } from '../../shared/plan/Preview';
 import { choices, choicesWith } from './sizes';
 
 export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; onClose: () => void }) {
   const t = useT();
   const format = useFormat();
+  const word = useNameWord();
   const navigate = useNavigate();
   const queries = useQueryClient();
   const [memory, setMemory] = useState<Record<string, string>>({});
@@ -63,7 +65,7 @@ export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; 
           return (
             <FormGroup
               key={resource.id}
-              label={t('create.memory', { kind: resource.kind })}
+              label={t('create.memory', { kind: word(RESOURCES, resource.kind) })}
               fieldId={`resize-${resource.kind}`}
             >
               <FormSelect

@@ -6,6 +6,7 @@ import { clock } from '../../format/format';
 import type { Deployment, Instance } from '../../generated/wharf/v1/deployments_pb';
 import { useI18n } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
+import { English } from '../../shared/English';
 import { Refused } from '../../shared/Refused';
 import { Mark } from '../../shared/status/Mark';
 import { Clock, useNow } from '../../shared/When';
@@ -30,9 +31,9 @@ function Failing({ instance, errors }: { instance: Instance; errors: readonly Er
         ) : null}
       </div>
       {instance.reason ? (
-        <span className="bad-text told" title={instance.reason}>
+        <English className="bad-text told" title={instance.reason}>
           {instance.reason}
-        </span>
+        </English>
       ) : null}
       {lastExit && lastExit.logTail.length > 0 ? (
         <div>
@@ -84,7 +85,7 @@ export function Trouble({ deployment }: { deployment: Deployment }) {
     <Card title={t('deployment.trouble')}>
       <div className="stack">
         {others.map((problem) => (
-          <div key={problem} className="told" title={problem}>
+          <div key={problem} className="told" lang="en" title={problem}>
             <Mark tone="warn" word={problem} />
           </div>
         ))}

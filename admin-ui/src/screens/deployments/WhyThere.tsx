@@ -7,7 +7,9 @@ import { useT } from '../../i18n/i18n';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
+import { English } from '../../shared/English';
 import { HostLink } from '../../shared/names/links';
+import { STRATEGIES, useNameWord } from '../../shared/names/stable-names';
 import { Mark } from '../../shared/status/Mark';
 
 function Candidate({ one, here }: { one: PlacementCandidate; here: boolean }) {
@@ -32,7 +34,9 @@ function Candidate({ one, here }: { one: PlacementCandidate; here: boolean }) {
         {one.refusals.length > 0 ? (
           <ul className="reasons">
             {one.refusals.map((refusal) => (
-              <li key={refusal}>{refusal}</li>
+              <li key={refusal} lang="en">
+                {refusal}
+              </li>
             ))}
           </ul>
         ) : (
@@ -49,6 +53,7 @@ const MOST = 50;
 
 export function WhyThere({ instanceId }: { instanceId: string }) {
   const t = useT();
+  const word = useNameWord();
   const { seesPlatform } = useRights();
   const input = { instance: instanceId };
   const query = useCall(Placement.method.explainPlacement, input, { enabled: seesPlatform, every: 15_000 });
@@ -64,13 +69,17 @@ export function WhyThere({ instanceId }: { instanceId: string }) {
           <div className="stack">
             <div className="line">
               <span>
-                {t('why.strategy')} <code>{answer.strategy}</code>
+                {t('why.strategy')}: {word(STRATEGIES, answer.strategy)} <code>{answer.strategy}</code>
               </span>
-              {answer.lastMove ? <span className="quiet">{answer.lastMove}</span> : null}
+              {answer.lastMove ? <English className="quiet">{answer.lastMove}</English> : null}
               <span className="spacer" />
               <ApiRequest plain method={Placement.method.explainPlacement} input={input} />
             </div>
-            {answer.refusal ? <Mark tone="warn" word={answer.refusal} /> : null}
+            {answer.refusal ? (
+              <English>
+                <Mark tone="warn" word={answer.refusal} />
+              </English>
+            ) : null}
             <section
               className="rows"
               // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard

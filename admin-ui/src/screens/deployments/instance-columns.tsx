@@ -4,6 +4,7 @@ import { useFormat } from '../../format/use-format';
 import { InstanceState } from '../../generated/wharf/v1/deployments_pb';
 import type { PlacedInstance } from '../../generated/wharf/v1/instances_pb';
 import { useT } from '../../i18n/i18n';
+import { English } from '../../shared/English';
 import type { Column } from '../../shared/list/Rows';
 import { DeploymentLink, HostLink, PlanLink } from '../../shared/names/links';
 import { Mark } from '../../shared/status/Mark';
@@ -93,7 +94,7 @@ export function useInstanceColumns({ of }: { of: 'host' | 'deployment' }): Colum
     {
       id: 'reason',
       head: t('reason'),
-      cell: (one) => <span title={one.instance?.reason}>{one.instance?.reason}</span>,
+      cell: (one) => <English title={one.instance?.reason ?? ''}>{one.instance?.reason}</English>,
     },
   );
   return columns;

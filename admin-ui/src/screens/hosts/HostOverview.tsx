@@ -6,6 +6,7 @@ import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { Facts } from '../../shared/Facts';
 import { ListTable } from '../../shared/list/ListTable';
+import { HOST_ROLES, useNameWord } from '../../shared/names/stable-names';
 import type { TimeRange } from '../../shared/time/useTimeRange';
 import { Usage } from '../../shared/Usage';
 import { Age } from '../../shared/When';
@@ -16,13 +17,14 @@ import { Vacates } from './Vacates';
 function HostFacts({ host }: { host: Allocator }) {
   const t = useT();
   const format = useFormat();
+  const word = useNameWord();
   const facts = host.facts;
   const tags = Object.entries(host.tags);
   return (
     <Facts
       facts={[
         [t('zone'), host.zone],
-        [t('host.roles'), host.roles.join(', ') || '–'],
+        [t('host.roles'), host.roles.map((role) => word(HOST_ROLES, role)).join(', ') || '–'],
         [t('host.tags'), tags.map(([name, value]) => `${name}=${value}`).join(', ') || '–'],
         [host.connected ? t('host.connectedFor') : t('host.silentFor'), <Age key="since" at={host.since} />],
         [

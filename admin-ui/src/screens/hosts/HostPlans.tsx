@@ -5,8 +5,10 @@ import { type Allocator, Allocators, type Vacate } from '../../generated/wharf/v
 import { type Event, Events } from '../../generated/wharf/v1/events_pb';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
+import { English } from '../../shared/English';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
+import { Actor, Subject } from '../../shared/names/Subject';
 import { useEventKind } from '../../shared/status/event-kinds';
 import { VacateMark } from '../../shared/status/marks';
 import type { TimeRange } from '../../shared/time/useTimeRange';
@@ -33,14 +35,14 @@ export function HostPlans({ host, range }: { host: Allocator; range: TimeRange }
       cell: (one) =>
         `${format.number(one.moves.filter((move) => move.state === 'moved').length)} / ${format.number(one.moves.length)}`,
     },
-    { id: 'actor', head: t('plan.actor'), sort: 'actor', cell: (one) => one.actor },
+    { id: 'actor', head: t('plan.actor'), sort: 'actor', cell: (one) => <Actor actor={one.actor} /> },
     {
       id: 'lasted',
       head: t('plan.lasted'),
       right: true,
       cell: (one) => <Lasted from={one.createdAt} to={one.endedAt} />,
     },
-    { id: 'reason', head: t('reason'), cell: (one) => <span title={one.reason}>{one.reason}</span> },
+    { id: 'reason', head: t('reason'), cell: (one) => <English title={one.reason}>{one.reason}</English> },
   ];
   const changes: Column<Event>[] = [
     {
@@ -52,9 +54,18 @@ export function HostPlans({ host, range }: { host: Allocator; range: TimeRange }
       cell: (one) => <Clock at={one.at} />,
     },
     { id: 'kind', head: t('changes.kind'), sort: 'kind', cell: (one) => kindWord(one.kind) },
-    { id: 'subject', head: t('changes.subject'), sort: 'subject', cell: (one) => one.subject },
-    { id: 'actor', head: t('changes.actor'), sort: 'actor', cell: (one) => one.actor },
-    { id: 'detail', head: t('changes.cause'), cell: (one) => <span title={one.detail}>{one.detail}</span> },
+    {
+      id: 'subject',
+      head: t('changes.subject'),
+      sort: 'subject',
+      cell: (one) => <Subject subject={one.subject} host={one.host} />,
+    },
+    { id: 'actor', head: t('changes.actor'), sort: 'actor', cell: (one) => <Actor actor={one.actor} /> },
+    {
+      id: 'detail',
+      head: t('changes.cause'),
+      cell: (one) => <English title={one.detail}>{one.detail}</English>,
+    },
   ];
   return (
     <>

@@ -6,6 +6,7 @@ import { Card } from '../../shared/Card';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { HostLink } from '../../shared/names/links';
+import { HOST_ROLES, useNameWord } from '../../shared/names/stable-names';
 import { PageHead } from '../../shared/PageHead';
 import { Usage } from '../../shared/Usage';
 import { Age } from '../../shared/When';
@@ -14,11 +15,16 @@ import { HostMark } from './HostMark';
 export default function Hosts() {
   const t = useT();
   const format = useFormat();
+  const word = useNameWord();
   const columns: Column<Allocator>[] = [
     { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },
     { id: 'state', head: t('state'), sort: 'connected', cell: (one) => <HostMark host={one} /> },
     { id: 'zone', head: t('zone'), sort: 'zone', cell: (one) => one.zone },
-    { id: 'roles', head: t('host.roles'), cell: (one) => one.roles.join(', ') },
+    {
+      id: 'roles',
+      head: t('host.roles'),
+      cell: (one) => one.roles.map((role) => word(HOST_ROLES, role)).join(', '),
+    },
     {
       id: 'memory',
       head: t('memory.given'),

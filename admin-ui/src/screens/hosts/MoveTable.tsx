@@ -51,7 +51,9 @@ export function MoveTable({ moves, label }: { moves: readonly VacateMove[]; labe
               <td>
                 <PlanLink id={move.planId} />
               </td>
-              <td className="wrap">{move.reason}</td>
+              <td className="wrap" lang="en">
+                {move.reason}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -6,6 +6,7 @@ import { type Allocator, Allocators, VacateStatus } from '../../generated/wharf/
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
 import { Card } from '../../shared/Card';
+import { Actor } from '../../shared/names/Subject';
 import { Refused } from '../../shared/Refused';
 import { VacateMark } from '../../shared/status/marks';
 import { Lasted } from '../../shared/When';
@@ -36,7 +37,7 @@ export function Vacates({ host }: { host: Allocator }) {
           {t('vacate.last')} <VacateMark status={vacate.status} />
           <span className="quiet">
             {t('vacate.progress', { moved, all: vacate.moves.length })} ·{' '}
-            <Lasted from={vacate.createdAt} to={vacate.endedAt} /> · {vacate.actor}
+            <Lasted from={vacate.createdAt} to={vacate.endedAt} /> · <Actor actor={vacate.actor} />
           </span>
         </span>
       }
@@ -57,7 +58,11 @@ export function Vacates({ host }: { host: Allocator }) {
       }
     >
       {cancel.error ? <Refused error={cancel.error} /> : null}
-      {vacate.reason ? <p className="note">{vacate.reason}</p> : null}
+      {vacate.reason ? (
+        <p className="note" lang="en">
+          {vacate.reason}
+        </p>
+      ) : null}
       <MoveTable moves={vacate.moves} label={t('vacate.last')} />
     </Card>
   );

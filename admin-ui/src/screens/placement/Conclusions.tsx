@@ -5,6 +5,7 @@ import type { Allocator, Zone } from '../../generated/wharf/v1/allocators_pb';
 import type { PlacedInstance } from '../../generated/wharf/v1/instances_pb';
 import { useT } from '../../i18n/i18n';
 import { DeploymentLink } from '../../shared/names/links';
+import { RESOURCES, useNameWord } from '../../shared/names/stable-names';
 import { Mark } from '../../shared/status/Mark';
 import { piles } from '../overview/conclusions';
 import { concentrations } from './model';
@@ -21,6 +22,7 @@ const MOST = 8;
 export function Conclusions({ zones, hosts, instances }: ConclusionsProps) {
   const t = useT();
   const format = useFormat();
+  const word = useNameWord();
   const piled = piles(zones, hosts);
   const all = zones.reduce((sum, one) => sum + one.hosts, 0);
   const concentrated = concentrations(instances, all, zones.length);
@@ -49,7 +51,7 @@ export function Conclusions({ zones, hosts, instances }: ConclusionsProps) {
         <span>
           {t(one.what === 'host' ? 'placement.together.host' : 'placement.together.zone', {
             count: format.number(one.instances),
-            kind: one.kind,
+            kind: word(RESOURCES, one.kind),
             deployment: one.deployment,
             name: one.name,
           })}

@@ -10,6 +10,7 @@ import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
 import { DeploymentLink, HostLink } from '../../shared/names/links';
+import { RESOURCES, useNameWord } from '../../shared/names/stable-names';
 import { Mark } from '../../shared/status/Mark';
 import { type Loss, lossOf, type MapContainer } from './model';
 
@@ -25,6 +26,7 @@ const MOST_KINDS = 50;
 
 function LossTable({ loss }: { loss: Loss }) {
   const t = useT();
+  const word = useNameWord();
   const cut = loss.kinds.length - MOST_KINDS;
   if (loss.kinds.length === 0) return null;
   return (
@@ -46,7 +48,7 @@ function LossTable({ loss }: { loss: Loss }) {
               <td>
                 <DeploymentLink id={one.deploymentId} name={one.deployment} />
               </td>
-              <td>{one.kind}</td>
+              <td>{word(RESOURCES, one.kind)}</td>
               <td className="right tight">
                 {one.lost} / {one.of}
               </td>

@@ -14,8 +14,10 @@ import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
+import { English } from '../../shared/English';
 import { Facts } from '../../shared/Facts';
 import { DeploymentLink, PlanLink } from '../../shared/names/links';
+import { Actor } from '../../shared/names/Subject';
 import { PageHead } from '../../shared/PageHead';
 import { Changes } from '../../shared/plan/Changes';
 import { PlanLog } from '../../shared/plan/PlanLog';
@@ -185,7 +187,7 @@ export default function PlanPage() {
                     t('deployment'),
                     <DeploymentLink key="deployment" id={data.deploymentId} name={data.deploymentName} />,
                   ],
-                  [t('plan.actor'), data.actor || '–'],
+                  [t('plan.actor'), data.actor ? <Actor key="actor" actor={data.actor} /> : '–'],
                   [t('plan.begun'), <Clock key="begun" at={data.createdAt} />],
                   [t('plan.ended'), <Clock key="ended" at={data.endedAt} />],
                   [t('plan.parent'), <PlanLink key="parent" id={data.parentId} />],
@@ -200,7 +202,7 @@ export default function PlanPage() {
               {data.reason ? (
                 <p className={data.errorCode ? 'bad-text reason' : 'reason'}>
                   {data.errorCode ? <code>{data.errorCode} </code> : null}
-                  {data.reason}
+                  <English>{data.reason}</English>
                 </p>
               ) : null}
             </Card>

@@ -2,16 +2,28 @@
 import type { Plan } from '../../generated/wharf/v1/plans_pb';
 import { StepStatus } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
+import { English } from '../../shared/English';
 import type { Column } from '../../shared/list/Rows';
 import { DeploymentLink, PlanLink } from '../../shared/names/links';
+import { Actor } from '../../shared/names/Subject';
+import { useStepWord } from '../../shared/plan/step-words';
 import { KINDS, PlanMark } from '../../shared/status/marks';
 import { Clock, Lasted } from '../../shared/When';
 
 /** What it does now, or why it ended as it did. */
-export function remarkOf(plan: Plan): string {
-  if (plan.reason) return plan.errorCode ? `${plan.errorCode}: ${plan.reason}` : plan.reason;
+function Remark({ plan }: { plan: Plan }) {
+  const t = useT();
+  const word = useStepWord();
+  if (plan.reason) {
+    const why = plan.errorCode ? `${plan.errorCode}: ${plan.reason}` : plan.reason;
+    return <English title={why}>{why}</English>;
+  }
   const running = plan.steps.find((step) => step.status === StepStatus.RUNNING);
-  return running ? [running.stepId, running.subject, running.waitsFor].filter(Boolean).join(' ') : '';
+  if (!running) return null;
+  const step = [word(running.stepId), running.subject].filter(Boolean).join(' ');
+  const waits = running.waitsFor ? t('plan.remark.waits', { what: running.waitsFor }) : '';
+  const all = [step, waits].filter(Boolean).join(' · ');
+  return <span title={`${running.stepId}\n${all}`}>{all}</span>;
 }
 
 export function usePlanColumns({ withDeployment }: { withDeployment: boolean }): Column<Plan>[] {
@@ -41,7 +53,7 @@ export function usePlanColumns({ withDeployment }: { withDeployment: boolean }):
       cell: (one) =>
         `${one.steps.filter((step) => step.status === StepStatus.DONE).length} / ${one.steps.length}`,
     },
-    { id: 'actor', head: t('plan.actor'), cell: (one) => one.actor },
+    { id: 'actor', head: t('plan.actor'), cell: (one) => <Actor actor={one.actor} /> },
     {
       id: 'created',
       head: t('plan.begun'),
@@ -58,7 +70,7 @@ export function usePlanColumns({ withDeployment }: { withDeployment: boolean }):
     {
       id: 'remark',
       head: t('plan.remark'),
-      cell: (one) => <span title={remarkOf(one)}>{remarkOf(one)}</span>,
+      cell: (one) => <Remark plan={one} />,
     },
   );
   return columns;

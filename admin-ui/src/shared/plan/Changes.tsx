@@ -2,13 +2,13 @@ import { useFormat } from '../../format/use-format';
 import type { PlanChange } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
 import { Empty } from '../Empty';
+import { fieldText, valueText } from './change-text';
 
 /** What a plan wants to be different. */
 export function Changes({ changes }: { changes: readonly PlanChange[] }) {
   const t = useT();
   const format = useFormat();
-  const shown = (field: string, value: string) =>
-    field.endsWith('_bytes') && /^\d+$/.test(value) ? format.bytes(BigInt(value)) : value || '–';
+  const shown = (field: string, value: string) => valueText(field, value, t, format);
   if (changes.length === 0) return <Empty title={t('plan.noChanges')} />;
   return (
     <div className="rows">
@@ -23,7 +23,7 @@ export function Changes({ changes }: { changes: readonly PlanChange[] }) {
         <tbody>
           {changes.map((change) => (
             <tr key={change.field}>
-              <td className="mono">{change.field}</td>
+              <td title={change.field}>{fieldText(change.field, t)}</td>
               <td>{shown(change.field, change.before)}</td>
               <td>
                 <strong>{shown(change.field, change.after)}</strong>

@@ -5,10 +5,14 @@ import { msOf } from '../../format/use-format';
 import type { PlanStep } from '../../generated/wharf/v1/plans_pb';
 import { useI18n } from '../../i18n/i18n';
 import { Empty } from '../Empty';
+import { English } from '../English';
+import { useStepWord } from './step-words';
 
 export interface PlanLine {
   at: number;
+  /** Its stable name. */
   step: string;
+  subject: string;
   text: string;
 }
 
@@ -18,7 +22,8 @@ export function linesOf(steps: readonly PlanStep[]): PlanLine[] {
     .flatMap((step) =>
       step.log.map((line) => ({
         at: msOf(line.at),
-        step: [step.stepId, step.subject].filter(Boolean).join(' '),
+        step: step.stepId,
+        subject: step.subject,
         text: line.text,
       })),
     )
@@ -30,6 +35,7 @@ const NEAR = 24;
 
 export function PlanLog({ steps }: { steps: readonly PlanStep[] }) {
   const { t, locale } = useI18n();
+  const word = useStepWord();
   const lines = useMemo(() => linesOf(steps), [steps]);
   const box = useRef<HTMLPreElement>(null);
   const [atEnd, setAtEnd] = useState(true);
@@ -55,7 +61,8 @@ export function PlanLog({ steps }: { steps: readonly PlanStep[] }) {
           <time dateTime={new Date(line.at).toISOString()}>
             {clock(new Date(line.at), locale, new Date())}
           </time>{' '}
-          <strong>{line.step}</strong> {line.text}
+          <strong title={line.step}>{word(line.step)}</strong>{' '}
+          {line.subject ? <strong>{line.subject}</strong> : null} <English>{line.text}</English>
         </div>
       ))}
     </pre>

@@ -1,7 +1,9 @@
 // What a dry run says: where each instance would be and why not elsewhere, and the steps.
 import type { PlanPreview } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
+import { English } from '../English';
 import { Mark } from '../status/Mark';
+import { useStepWord } from './step-words';
 
 /** As people know it; a director of an older version told the allocator alone. */
 function hostOf({ host, allocatorId }: { host: string; allocatorId: string }): string {
@@ -10,6 +12,7 @@ function hostOf({ host, allocatorId }: { host: string; allocatorId: string }): s
 
 export function Preview({ preview }: { preview: PlanPreview }) {
   const t = useT();
+  const stepWord = useStepWord();
   return (
     <div className="stack" data-testid="preview">
       <ul className="placements">
@@ -34,7 +37,7 @@ export function Preview({ preview }: { preview: PlanPreview }) {
                 <ul className="refusals">
                   {one.refusals.map((refusal) => (
                     <li key={refusal.allocatorId}>
-                      {hostOf(refusal)}: {refusal.reason}
+                      {hostOf(refusal)}: <English>{refusal.reason}</English>
                     </li>
                   ))}
                 </ul>
@@ -48,8 +51,8 @@ export function Preview({ preview }: { preview: PlanPreview }) {
           <summary>{t('preview.steps', { count: preview.plan.steps.length })}</summary>
           <ol className="refusals">
             {preview.plan.steps.map((step) => (
-              <li key={`${step.stepId} ${step.subject}`}>
-                {step.stepId} {step.subject}
+              <li key={`${step.stepId} ${step.subject}`} title={step.stepId}>
+                {stepWord(step.stepId)} {step.subject}
               </li>
             ))}
           </ol>

@@ -4,21 +4,24 @@ import { timestampDate } from '@bufbuild/protobuf/wkt';
 import type { PlanStep } from '../../generated/wharf/v1/plans_pb';
 import { StepStatus } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
+import { English } from '../English';
 import { StepMark } from '../status/marks';
 import { Lasted } from '../When';
+import { useStepWord } from './step-words';
 
 function Row({ step }: { step: PlanStep }) {
   const t = useT();
+  const word = useStepWord();
   return (
     <span className="step">
       <StepMark status={step.status} />
       <span>
-        <strong>{step.stepId}</strong> {step.subject}
+        <strong title={step.stepId}>{word(step.stepId)}</strong> {step.subject}
       </span>
       <span className="quiet right">
         {step.startedAt ? <Lasted from={step.startedAt} to={step.endedAt} /> : null}
       </span>
-      <span className="quiet">{step.waitsFor}</span>
+      <English className="quiet">{step.waitsFor}</English>
       <span className="quiet right">
         {step.log.length > 0 ? t('plan.log', { lines: step.log.length }) : null}
       </span>
@@ -38,7 +41,7 @@ export function Steps({ steps }: { steps: readonly PlanStep[] }) {
                 <Row step={step} />
               </summary>
               {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-              <pre className="log" tabIndex={0}>
+              <pre className="log" lang="en" tabIndex={0}>
                 {step.log
                   .map((line) => `${line.at ? timestampDate(line.at).toISOString() : ''} ${line.text}`)
                   .join('\n')}

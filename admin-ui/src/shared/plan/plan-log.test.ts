@@ -14,6 +14,8 @@ function step(stepId: string, ...times: number[]) {
 
 test('lines of all steps are in order of time, each with its step', () => {
   expect(
-    linesOf([step('start', 10, 30), step('route', 20)]).map((one) => `${one.step}: ${one.text}`),
+    linesOf([step('start', 10, 30), step('route', 20)]).map(
+      (one) => `${one.step} ${one.subject}: ${one.text}`,
+    ),
   ).toEqual(['start storage-0: at 10', 'route storage-0: at 20', 'start storage-0: at 30']);
 });
