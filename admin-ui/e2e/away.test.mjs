@@ -42,7 +42,7 @@ for (const [path, table] of [
   ['/containers', 'Containers of every host'],
   ['/deployments', 'Deployments'],
   ['/plans', 'Plans'],
-  ['/changes?what=all&span=all', 'What changed'],
+  ['/changes?what=all&from=now-30d', 'What changed'],
   ['/access', 'Users'],
   ['/settings', 'Settings of the platform'],
 ]) {

@@ -55,7 +55,7 @@ for (const [name, path, words] of [
 
 for (const [name, path] of [
   ['control-plane', '/control-plane'],
-  ['changes', '/changes?what=all&span=all'],
+  ['changes', '/changes?what=all&from=now-30d'],
   ['deployments', '/deployments'],
   ['plans', '/plans'],
   ['access', '/access'],

@@ -27,6 +27,7 @@ const ALL = [
   'log-in',
   'deployments',
   'lists',
+  'changes',
   'containers',
   'hosts',
   'instances',

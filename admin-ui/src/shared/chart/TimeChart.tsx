@@ -65,7 +65,8 @@ export function TimeChart(props: TimeChartProps) {
   const [cursor, setCursor] = useState<number | null>(null);
   const [anchor, setAnchor] = useState<number | null>(null);
   const [spoken, setSpoken] = useState('');
-  const [only, setOnly] = useState<string>();
+  const [ownOnly, setOwnOnly] = useState<string>();
+  const [only, setOnly] = props.alone ? [props.alone.id, props.alone.onChoose] : [ownOnly, setOwnOnly];
   const { title, unit, series, height = HEIGHT, stacked = false, bars = false } = props;
 
   const chosen = useMemo(() => {

@@ -35,4 +35,6 @@ export interface TimeChartProps {
   bare?: boolean;
   /** Beside the title. */
   actions?: ReactNode;
+  /** Where the page has a say in which series is shown alone: its id, and what is told of a press. */
+  alone?: { id: string | undefined; onChoose: (id: string | undefined) => void };
 }

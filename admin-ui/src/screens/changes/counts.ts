@@ -1,0 +1,120 @@
+// Changes over time by kind: what is counted, and what a chart shows of it. Pure.
+import { timestampMs } from '@bufbuild/protobuf/wkt';
+import type { CountEventsResponse } from '../../generated/wharf/v1/events_pb';
+import type { ChartSeries } from '../../shared/chart/types';
+import { movedBy, type Point, type Span } from '../../shared/search/build';
+import { toneOf } from '../../shared/status/event-tone';
+import { bucketFor } from '../../shared/time/range';
+
+const BARS = 60;
+/** As many as have a colour of their own; the others are one series. */
+export const MOST_KINDS = 6;
+export const OTHERS = 'others';
+
+/** A span that is cut by the clock, so that bars stay what they are while time goes on. */
+export interface Cut extends Span {
+  bucketMs: number;
+  spans: number;
+}
+
+export function cutOf({ from, to }: Span): Cut {
+  const bucketMs = bucketFor(to - from, BARS);
+  const begin = Math.floor(from / bucketMs) * bucketMs;
+  const end = Math.ceil(to / bucketMs) * bucketMs;
+  return { from: begin, to: end, bucketMs, spans: (end - begin) / bucketMs };
+}
+
+/** Where the list ends: now, where the span does, so that a renewal asks for more; else with the last bar. */
+export function endOf(cut: Cut, to: number, endsNow: boolean): number {
+  return endsNow ? to : cut.to;
+}
+
+/** The same as long before. */
+export function earlier(cut: Cut, byMs: number): Cut {
+  return { ...cut, from: cut.from - byMs, to: cut.to - byMs };
+}
+
+export interface Counts {
+  /** By kind, then by the begin of the bar. */
+  kinds: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  /** Before it nothing is known; none: nothing is held. */
+  heldSince: number | undefined;
+}
+
+export function countsOf(answer: CountEventsResponse): Counts {
+  const kinds = new Map<string, Map<number, number>>();
+  for (const { at, kind, count } of answer.counts) {
+    if (!at) continue;
+    const bars = kinds.get(kind) ?? new Map<number, number>();
+    bars.set(timestampMs(at), Number(count));
+    kinds.set(kind, bars);
+  }
+  return { kinds, heldSince: answer.heldSince && timestampMs(answer.heldSince) };
+}
+
+const TONES = ['bad', 'warn', 'good', 'off'];
+
+function rank(kind: string): number {
+  return TONES.indexOf(toneOf(kind, 'done'));
+}
+
+function sum(bars: ReadonlyMap<number, number> | undefined): number {
+  return [...(bars?.values() ?? [])].reduce((all, one) => all + one, 0);
+}
+
+/** The kinds there are, what is bad first: it stands on the ground, where it can be compared. */
+export function kindsOf(...counts: readonly (Counts | undefined)[]): string[] {
+  const kinds = new Set(counts.flatMap((one) => [...(one?.kinds.keys() ?? [])]));
+  return [...kinds].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+/** Those with a series of their own: the most frequent ones, and the one that is chosen. */
+function own(kinds: readonly string[], counts: Counts, chosen: string | undefined): string[] {
+  if (kinds.length <= MOST_KINDS) return [...kinds];
+  const often = [...kinds].sort((a, b) => {
+    if (a === chosen || b === chosen) return a === chosen ? -1 : 1;
+    return sum(counts.kinds.get(b)) - sum(counts.kinds.get(a));
+  });
+  const kept = new Set(often.slice(0, MOST_KINDS));
+  return kinds.filter((kind) => kept.has(kind));
+}
+
+/** The bars of some kinds together; a gap where nothing is held any more. */
+function pointsOf(kinds: readonly string[], counts: Counts, cut: Cut): Point[] {
+  return Array.from({ length: cut.spans }, (_, at): Point => {
+    const begin = cut.from + at * cut.bucketMs;
+    const { heldSince } = counts;
+    if (heldSince === undefined || begin + cut.bucketMs <= heldSince) return [begin, null];
+    return [begin, kinds.reduce((all, kind) => all + (counts.kinds.get(kind)?.get(begin) ?? 0), 0)];
+  });
+}
+
+export interface Counted {
+  counts: Counts;
+  cut: Cut;
+}
+
+export function seriesOf(
+  now: Counted,
+  before: Counted | undefined,
+  chosen: string | undefined,
+  words: { kind: (kind: string) => string; others: string },
+): ChartSeries[] {
+  const kinds = kindsOf(now.counts, before?.counts);
+  const shown = own(kinds, now.counts, chosen);
+  const rest = kinds.filter((kind) => !shown.includes(kind));
+  const lineOf = (id: string, label: string, of: readonly string[]): ChartSeries => ({
+    id,
+    label,
+    points: pointsOf(of, now.counts, now.cut),
+    ...(before
+      ? {
+          previous: movedBy(pointsOf(of, before.counts, before.cut), now.cut.from - before.cut.from),
+        }
+      : {}),
+  });
+  return [
+    ...shown.map((kind) => lineOf(kind, words.kind(kind), [kind])),
+    ...(rest.length > 0 ? [{ ...lineOf(OTHERS, words.others, rest), colour: 'var(--text-quiet)' }] : []),
+  ];
+}
