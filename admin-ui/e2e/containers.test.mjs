@@ -189,7 +189,7 @@ test('what happened to a container is told with its cause and by its engine', st
   );
   const said = page.getByRole('table', { name: 'What its engine said' }).locator('tbody tr');
   await said.filter({ hasText: 'start' }).first().waitFor({ timeout: 60_000 });
-  const died = said.filter({ hasText: 'die' }).first();
+  const died = said.filter({ hasText: 'ended' }).first();
   await died.waitFor({ timeout: 60_000 });
   assert.equal(await died.locator('td:nth-child(3)').innerText(), '3', 'how it ended');
   docker(host, 'rm', '--force', name);

@@ -17,6 +17,7 @@ import { toneOf } from '../../shared/status/event-tone';
 import { Mark, type Tone } from '../../shared/status/Mark';
 import type { TimeRange } from '../../shared/time/useTimeRange';
 import { Clock } from '../../shared/When';
+import { actionText } from './engine-actions';
 import { type EngineEvent, EVENTS, engineEvents, eventsBody } from './queries';
 
 function toneOfAction({ action, exitCode }: EngineEvent): Tone {
@@ -70,8 +71,8 @@ function EngineEvents({ host, name, range }: { host: string; name: string; range
                           {clock(new Date(one.at), locale, new Date())}
                         </time>
                       </td>
-                      <td>
-                        <Mark tone={toneOfAction(one)} word={one.action} />
+                      <td title={one.action}>
+                        <Mark tone={toneOfAction(one)} word={actionText(one.action, t)} />
                       </td>
                       <td>{one.exitCode || '–'}</td>
                       <td>{one.signal || '–'}</td>

@@ -11,8 +11,10 @@ import { Card } from '../../shared/Card';
 import { SearchState } from '../../shared/DataNone';
 import { MetricChart } from '../../shared/metrics/MetricChart';
 import { ContainerLink } from '../../shared/names/links';
+import { useNameWord } from '../../shared/names/stable-names';
 import { ShowQuery } from '../../shared/query/ShowQuery';
 import type { TimeRange } from '../../shared/time/useTimeRange';
+import { PROCESS_STATES } from './process-states';
 import {
   ofHost,
   ordered,
@@ -36,6 +38,7 @@ function Table({
 }) {
   const t = useT();
   const format = useFormat();
+  const word = useNameWord();
   return (
     <section
       className="rows"
@@ -88,7 +91,7 @@ function Table({
                   )}
                 </td>
                 <td>{one.user || '–'}</td>
-                <td>{one.state}</td>
+                <td>{word(PROCESS_STATES, one.state)}</td>
                 <td className="right tight">{format.number(one.threads)}</td>
                 <td className="right tight">{one.files === null ? '–' : format.number(one.files)}</td>
                 <td className="right tight">

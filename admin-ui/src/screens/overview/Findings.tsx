@@ -5,6 +5,8 @@ import { Link } from 'react-router';
 import { useFormat } from '../../format/use-format';
 import type { Problem } from '../../generated/wharf/v1/platform_pb';
 import { useT } from '../../i18n/i18n';
+import { English } from '../../shared/English';
+import { SUBJECTS, useNameWord } from '../../shared/names/stable-names';
 import { Mark, type Tone } from '../../shared/status/Mark';
 import { Age } from '../../shared/When';
 import { servicePath } from '../services/kinds';
@@ -40,13 +42,15 @@ interface FindingProps {
   tone: Tone;
   word: string;
   hint?: string;
+  /** A director says it. */
+  told?: boolean;
   /** The whole of what may be cut. */
   title?: string;
   evidence: ReactNode;
   children: ReactNode;
 }
 
-function Finding({ tone, word, hint, title, evidence, children }: FindingProps) {
+function Finding({ tone, word, hint, told = false, title, evidence, children }: FindingProps) {
   const t = useT();
   return (
     <li>
@@ -57,7 +61,7 @@ function Finding({ tone, word, hint, title, evidence, children }: FindingProps) 
       {evidence ?? <span />}
       {hint ? (
         <span className="hint">
-          {t('refused.hint')}: {hint}
+          {t('refused.hint')}: {told ? <English>{hint}</English> : hint}
         </span>
       ) : null}
     </li>
@@ -124,6 +128,7 @@ interface FindingsProps {
 
 export function Findings({ problems, more, erring, piles }: FindingsProps) {
   const t = useT();
+  const word = useNameWord();
   const format = useFormat();
   if (problems.length + erring.length + piles.length === 0) {
     return (
@@ -145,10 +150,15 @@ export function Findings({ problems, more, erring, piles }: FindingsProps) {
             tone="bad"
             word={problem.code}
             hint={problem.hint}
+            told
             title={problem.message}
-            evidence={to ? <Link to={to}>{t('findings.show', { kind: problem.subjectKind })}</Link> : null}
+            evidence={
+              to ? (
+                <Link to={to}>{t('findings.show', { kind: word(SUBJECTS, problem.subjectKind) })}</Link>
+              ) : null
+            }
           >
-            <strong>{problem.message}</strong>
+            <strong lang="en">{problem.message}</strong>
             {problem.since ? (
               <span className="quiet">
                 {' '}
