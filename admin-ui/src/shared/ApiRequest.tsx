@@ -58,33 +58,31 @@ export function ApiRequest<I extends DescMessage, O extends DescMessage>({
   );
 }
 
-/** Of a place that asks for several things. */
-export function ApiRequests({ calls, plain, of }: { calls: readonly ShownCall[] } & LookProps) {
+/** Where what it is in goes away when another dialog is opened. */
+export function ApiRequestButton({ plain, of, onClick }: LookProps & { onClick: () => void }) {
   const t = useT();
-  const [open, setOpen] = useState(false);
   const name = of === undefined ? t('api.show') : `${t('api.show')}: ${of}`;
+  return plain ? (
+    <Button variant="plain" size="sm" icon={<CodeIcon />} aria-label={name} title={name} onClick={onClick} />
+  ) : (
+    <Button variant="secondary" onClick={onClick}>
+      {name}
+    </Button>
+  );
+}
+
+/** Of a place that asks for several things. */
+export function ApiRequests({ calls, ...look }: { calls: readonly ShownCall[] } & LookProps) {
+  const [open, setOpen] = useState(false);
   return (
     <>
-      {plain ? (
-        <Button
-          variant="plain"
-          size="sm"
-          icon={<CodeIcon />}
-          aria-label={name}
-          title={name}
-          onClick={() => setOpen(true)}
-        />
-      ) : (
-        <Button variant="secondary" onClick={() => setOpen(true)}>
-          {name}
-        </Button>
-      )}
+      <ApiRequestButton {...look} onClick={() => setOpen(true)} />
       {open ? <ApiRequestDialog calls={calls} onClose={() => setOpen(false)} /> : null}
     </>
   );
 }
 
-/** Where a menu has the button. */
+/** Of a menu's item, or of a button that is elsewhere. */
 export function ApiRequestDialog({ calls, onClose }: { calls: readonly ShownCall[]; onClose: () => void }) {
   const t = useT();
   const [chosen, setChosen] = useState(0);

@@ -1,9 +1,11 @@
 import { Alert, Form, FormGroup, TextInput } from '@patternfly/react-core';
 import { type FormEvent, useState } from 'react';
 import { mutation, useChange } from '../../api/call';
+import { SECRET } from '../../api/secrets';
 import { Users } from '../../generated/wharf/v1/users_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Refused } from '../../shared/Refused';
 
@@ -57,6 +59,11 @@ export function OwnPassword() {
               <ActionButton type="submit" isLoading={change.isPending} whyNot={whyNot}>
                 {t('password.go')}
               </ActionButton>
+              <ApiRequest
+                plain
+                method={Users.method.changeOwnPassword}
+                input={{ currentPassword: SECRET, password: SECRET }}
+              />
             </div>
           </Form>
         </Card>

@@ -23,6 +23,7 @@ function CreateToken({ onClose, onDone }: { onClose: () => void; onDone: () => v
   const [days, setDays] = useState('90');
   const create = useChange(Tokens.method.createToken, onDone);
   const secret = create.data?.secret;
+  const wish = { name, lifetimeSeconds: BigInt(Number(days) * DAY) };
   return (
     <Confirm
       title={t('token.create')}
@@ -30,9 +31,8 @@ function CreateToken({ onClose, onDone }: { onClose: () => void; onDone: () => v
       busy={create.isPending}
       error={create.error}
       whyNot={secret ? t('token.made') : name === '' ? t('token.nameFirst') : undefined}
-      onConfirm={() =>
-        create.mutate({ mutation: mutation(), name, lifetimeSeconds: BigInt(Number(days) * DAY) })
-      }
+      extra={<ApiRequest plain method={Tokens.method.createToken} input={wish} />}
+      onConfirm={() => create.mutate({ ...wish, mutation: mutation() })}
       onClose={onClose}
     >
       <div className="stack">

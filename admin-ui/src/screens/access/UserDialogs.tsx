@@ -2,8 +2,10 @@
 import { FormGroup, TextInput } from '@patternfly/react-core';
 import { useState } from 'react';
 import { mutation, useChange } from '../../api/call';
+import { SECRET } from '../../api/secrets';
 import { type User, Users } from '../../generated/wharf/v1/users_pb';
 import { useT } from '../../i18n/i18n';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { RoleBoxes } from './RoleBoxes';
 
@@ -53,6 +55,9 @@ export function CreateUser({ onClose, onDone }: DialogProps) {
       busy={create.isPending}
       error={create.error}
       whyNot={whyNot}
+      extra={
+        <ApiRequest plain method={Users.method.createUser} input={{ username, password: SECRET, roles }} />
+      }
       onConfirm={() => create.mutate({ mutation: mutation(), username, password, roles })}
       onClose={onClose}
     >
@@ -79,6 +84,7 @@ export function SetRoles({ user, onClose, onDone }: DialogProps & { user: User }
     onDone();
     onClose();
   });
+  const wish = { username: user.username, roles };
   return (
     <Confirm
       title={t('user.roles.of', { name: user.username })}
@@ -86,7 +92,8 @@ export function SetRoles({ user, onClose, onDone }: DialogProps & { user: User }
       busy={set.isPending}
       error={set.error}
       whyNot={roles.length === 0 ? t('user.roleFirst') : undefined}
-      onConfirm={() => set.mutate({ mutation: mutation(user.version), username: user.username, roles })}
+      extra={<ApiRequest plain method={Users.method.setRoles} input={wish} />}
+      onConfirm={() => set.mutate({ ...wish, mutation: mutation(user.version) })}
       onClose={onClose}
     >
       <RoleBoxes chosen={roles} onChange={setRoles} />
@@ -109,6 +116,13 @@ export function SetPassword({ user, onClose, onDone }: DialogProps & { user: Use
       error={set.error}
       whyNot={
         password.length < SHORTEST_PASSWORD ? t('password.short', { least: SHORTEST_PASSWORD }) : undefined
+      }
+      extra={
+        <ApiRequest
+          plain
+          method={Users.method.setPassword}
+          input={{ username: user.username, password: SECRET }}
+        />
       }
       onConfirm={() => set.mutate({ mutation: mutation(user.version), username: user.username, password })}
       onClose={onClose}

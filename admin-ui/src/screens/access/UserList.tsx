@@ -66,53 +66,53 @@ export function UserList() {
       head: '',
       right: true,
       tight: true,
-      cell: (one) => (
-        <span className="row-actions">
-          <ActionButton
-            variant="link"
-            isInline
-            whyNot={whyNot}
-            aria-label={t('user.roles.of', { name: one.username })}
-            onClick={() => setAsking({ what: 'roles', user: one })}
-          >
-            {t('roles')}
-          </ActionButton>
-          <ActionButton
-            variant="link"
-            isInline
-            whyNot={whyNot}
-            aria-label={t('user.password.of', { name: one.username })}
-            onClick={() => setAsking({ what: 'password', user: one })}
-          >
-            {t('login.password')}
-          </ActionButton>
-          <ActionButton
-            variant="link"
-            isInline
-            whyNot={whyNot ?? (one.username === session.username ? t('user.oneself') : undefined)}
-            aria-label={`${one.disabled ? t('user.enable') : t('user.disable')} ${one.username}`}
-            onClick={() =>
-              setDisabled.mutate({
-                mutation: mutation(one.version),
-                username: one.username,
-                disabled: !one.disabled,
-              })
-            }
-          >
-            {one.disabled ? t('user.enable') : t('user.disable')}
-          </ActionButton>
-          <ActionButton
-            variant="link"
-            isInline
-            isDanger
-            whyNot={whyNot ?? (one.username === session.username ? t('user.oneself') : undefined)}
-            aria-label={`${t('delete')} ${one.username}`}
-            onClick={() => setAsking({ what: 'delete', user: one })}
-          >
-            {t('delete')}
-          </ActionButton>
-        </span>
-      ),
+      cell: (one) => {
+        const { username } = one;
+        const toggled = { username, disabled: !one.disabled };
+        const toggle = `${one.disabled ? t('user.enable') : t('user.disable')} ${username}`;
+        return (
+          <span className="row-actions">
+            <ActionButton
+              variant="link"
+              isInline
+              whyNot={whyNot}
+              aria-label={t('user.roles.of', { name: one.username })}
+              onClick={() => setAsking({ what: 'roles', user: one })}
+            >
+              {t('roles')}
+            </ActionButton>
+            <ActionButton
+              variant="link"
+              isInline
+              whyNot={whyNot}
+              aria-label={t('user.password.of', { name: one.username })}
+              onClick={() => setAsking({ what: 'password', user: one })}
+            >
+              {t('login.password')}
+            </ActionButton>
+            <ActionButton
+              variant="link"
+              isInline
+              whyNot={whyNot ?? (one.username === session.username ? t('user.oneself') : undefined)}
+              aria-label={toggle}
+              onClick={() => setDisabled.mutate({ ...toggled, mutation: mutation(one.version) })}
+            >
+              {one.disabled ? t('user.enable') : t('user.disable')}
+            </ActionButton>
+            <ActionButton
+              variant="link"
+              isInline
+              isDanger
+              whyNot={whyNot ?? (one.username === session.username ? t('user.oneself') : undefined)}
+              aria-label={`${t('delete')} ${one.username}`}
+              onClick={() => setAsking({ what: 'delete', user: one })}
+            >
+              {t('delete')}
+            </ActionButton>
+            <ApiRequest plain of={toggle} method={Users.method.setDisabled} input={toggled} />
+          </span>
+        );
+      },
     },
   ];
   const close = () => setAsking(null);

@@ -8,7 +8,7 @@ import { type Alert, AlertState, Alerts } from '../../generated/wharf/monitor/v1
 import { Watches } from '../../generated/wharf/monitor/v1/watches_pb';
 import { type MessageKey, useI18n, useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
-import { ApiRequest } from '../../shared/ApiRequest';
+import { ApiRequest, ApiRequests, shownCall } from '../../shared/ApiRequest';
 import { DataState } from '../../shared/DataState';
 import { Facts } from '../../shared/Facts';
 import { Flyout } from '../../shared/Flyout';
@@ -32,7 +32,7 @@ const SILENCES: { hours: number; label: MessageKey }[] = [
   { hours: 720, label: 'alerts.silence.30d' },
 ];
 
-function Handle({ alert, now }: { alert: Alert; now: number }) {
+function Handle({ alert, deployment, now }: { alert: Alert; deployment: string; now: number }) {
   const t = useT();
   const rights = useRights();
   const [comment, setComment] = useState('');
@@ -42,6 +42,10 @@ function Handle({ alert, now }: { alert: Alert; now: number }) {
   const silence = useHandle(Alerts.method.silenceAlert, clear);
   const unsilence = useHandle(Alerts.method.unsilenceAlert);
   const mayNot = rights.manages ? undefined : t('why.manager');
+  const acknowledged = { id: alert.id, comment };
+  const silenced = { id: alert.id, comment, durationMs: BigInt(Number(hours) * HOUR) };
+  const ended = { id: alert.id };
+  const isSilent = isSilenced(alert, now);
   const error = acknowledge.error ?? silence.error ?? unsilence.error;
   return (
     <section className="stack" aria-label={t('alerts.handle')}>
@@ -65,7 +69,7 @@ function Handle({ alert, now }: { alert: Alert; now: number }) {
                 ? t('alerts.why.acknowledged')
                 : t('alerts.why.recovered'))
           }
-          onClick={() => acknowledge.mutate({ id: alert.id, comment })}
+          onClick={() => acknowledge.mutate(acknowledged)}
         >
           {t('alerts.acknowledge')}
         </ActionButton>
@@ -74,9 +78,7 @@ function Handle({ alert, now }: { alert: Alert; now: number }) {
             variant="secondary"
             isLoading={silence.isPending}
             whyNot={mayNot}
-            onClick={() =>
-              silence.mutate({ id: alert.id, comment, durationMs: BigInt(Number(hours) * HOUR) })
-            }
+            onClick={() => silence.mutate(silenced)}
           >
             {t('alerts.silence')}
           </ActionButton>
@@ -90,16 +92,41 @@ function Handle({ alert, now }: { alert: Alert; now: number }) {
             ))}
           </FormSelect>
         </span>
-        {isSilenced(alert, now) ? (
+        {isSilent ? (
           <ActionButton
             variant="secondary"
             isLoading={unsilence.isPending}
             whyNot={mayNot}
-            onClick={() => unsilence.mutate({ id: alert.id })}
+            onClick={() => unsilence.mutate(ended)}
           >
             {t('alerts.unsilence')}
           </ActionButton>
         ) : null}
+        <ApiRequests
+          plain
+          of={t('alerts.handle')}
+          calls={[
+            shownCall(t('alerts.acknowledge'), {
+              method: Alerts.method.acknowledgeAlert,
+              input: acknowledged,
+              deployment,
+            }),
+            shownCall(t('alerts.silence'), {
+              method: Alerts.method.silenceAlert,
+              input: silenced,
+              deployment,
+            }),
+            ...(isSilent
+              ? [
+                  shownCall(t('alerts.unsilence'), {
+                    method: Alerts.method.unsilenceAlert,
+                    input: ended,
+                    deployment,
+                  }),
+                ]
+              : []),
+          ]}
+        />
       </div>
       <p className="quiet">{t('alerts.handle.about')}</p>
       {error ? <Refused error={error} /> : null}
@@ -192,7 +219,7 @@ export function AlertFlyout({ id, deployment, onClose }: AlertFlyoutProps) {
           <>
             <Known alert={one} now={now} measured={measuredBy(spec)} />
             {documents && !documents.whole ? <p className="quiet">{t('alerts.lines.partly')}</p> : null}
-            <Handle alert={one} now={now} />
+            <Handle alert={one} deployment={deployment} now={now} />
             <AlertTimeline
               alert={one}
               deployment={deployment}

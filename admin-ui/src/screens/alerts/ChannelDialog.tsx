@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { mutation, useChange } from '../../api/call';
 import { type ChannelInfo, Channels } from '../../generated/wharf/v1/channels_pb';
 import { type MessageKey, useT } from '../../i18n/i18n';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { type ChannelForm, channelFault, channelOf, NEW_CHANNEL } from './channel-form';
 import { Field } from './Field';
@@ -54,6 +55,7 @@ export function ChannelDialog({ channel, onDone, onClose }: ChannelDialogProps) 
     </Field>
   );
   const fault = channelFault(form);
+  const wish = { channel: channelOf(form) };
   return (
     <Confirm
       title={channel ? t('alerts.channel.replace.title', { name: channel.name }) : t('alerts.channel.create')}
@@ -61,10 +63,16 @@ export function ChannelDialog({ channel, onDone, onClose }: ChannelDialogProps) 
       busy={create.isPending || update.isPending}
       error={create.error ?? update.error}
       whyNot={fault ? t(fault) : undefined}
+      extra={
+        channel ? (
+          <ApiRequest plain method={Channels.method.updateChannel} input={wish} />
+        ) : (
+          <ApiRequest plain method={Channels.method.createChannel} input={wish} />
+        )
+      }
       onConfirm={() => {
-        const made = channelOf(form);
-        if (channel) update.mutate({ mutation: mutation(channel.version), channel: made });
-        else create.mutate({ mutation: mutation(), channel: made });
+        if (channel) update.mutate({ ...wish, mutation: mutation(channel.version) });
+        else create.mutate({ ...wish, mutation: mutation() });
       }}
       onClose={onClose}
     >

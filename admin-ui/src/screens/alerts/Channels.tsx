@@ -20,6 +20,8 @@ function TestChannel({ name }: { name: string }) {
   const t = useT();
   const rights = useRights();
   const test = useChange(Service.method.testChannel);
+  const wish = { name };
+  const what = `${t('alerts.channel.test')} ${name}`;
   return (
     <>
       {test.data ? (
@@ -37,12 +39,13 @@ function TestChannel({ name }: { name: string }) {
         variant="link"
         isInline
         isLoading={test.isPending}
-        aria-label={`${t('alerts.channel.test')} ${name}`}
+        aria-label={what}
         whyNot={rights.administers ? undefined : t('why.admin')}
-        onClick={() => test.mutate({ mutation: mutation(), name })}
+        onClick={() => test.mutate({ ...wish, mutation: mutation() })}
       >
         {t('alerts.channel.test')}
       </ActionButton>
+      <ApiRequest plain of={what} method={Service.method.testChannel} input={wish} />
     </>
   );
 }

@@ -35,6 +35,8 @@ export type WatchGiven = NonNullable<MessageInitShape<typeof PutWatchRequestSche
 
 interface TrialProps {
   given: WatchGiven;
+  /** The same, as the command line takes it. */
+  document: WatchGiven;
   measured: Measured;
   /** Why it cannot be asked yet. */
   fault: string | undefined;
@@ -74,19 +76,24 @@ interface Asked {
   answer: PreviewWatchResponse;
 }
 
-function Preview({ given, measured, fault, deployment }: TrialProps) {
+function Preview({ given, document, measured, fault, deployment }: TrialProps) {
   const t = useT();
   const rights = useRights();
   const [hours, setHours] = useState('24');
   const [asked, setAsked] = useState<Asked | null>(null);
   const preview = useMonitorChange(Watches.method.previewWatch, { deployment });
-  const ask = () => {
+  const untilNow = () => {
     const to = Date.now();
-    const from = to - Number(hours) * HOUR;
-    preview.mutate(
-      { watch: { watch: given }, from: timestampFromMs(from), to: timestampFromMs(to) },
-      { onSuccess: (answer) => setAsked({ from, to, answer }) },
-    );
+    return { from: to - Number(hours) * HOUR, to };
+  };
+  const wish = (watch: WatchGiven, { from, to }: { from: number; to: number }) => ({
+    watch: { watch },
+    from: timestampFromMs(from),
+    to: timestampFromMs(to),
+  });
+  const ask = () => {
+    const span = untilNow();
+    preview.mutate(wish(given, span), { onSuccess: (answer) => setAsked({ ...span, answer }) });
   };
   return (
     <Card
@@ -98,6 +105,14 @@ function Preview({ given, measured, fault, deployment }: TrialProps) {
               <FormSelectOption key={one.hours} value={String(one.hours)} label={t(one.label)} />
             ))}
           </FormSelect>
+          <ApiRequest
+            plain
+            of={t('alerts.preview')}
+            method={Watches.method.previewWatch}
+            input={wish(given, untilNow())}
+            deployment={deployment}
+            command={wish(document, untilNow())}
+          />
           <ActionButton
             variant="secondary"
             size="sm"
@@ -134,9 +149,11 @@ export function Trial(props: TrialProps) {
           <>
             <ApiRequest
               plain
+              of={t('alerts.test')}
               method={Watches.method.testWatch}
               input={request}
               deployment={props.deployment}
+              command={{ watch: { watch: props.document } }}
             />
             <ActionButton
               variant="secondary"

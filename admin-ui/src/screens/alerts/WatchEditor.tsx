@@ -62,6 +62,9 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
   // What has no name yet can be tried out.
   const trial: WatchGiven =
     mode === 'form' ? { case: 'spec', value: specOf({ ...form, name: form.name || UNNAMED }) } : given;
+  // The command line takes documents alone.
+  const asDocument = (of: WatchGiven): WatchGiven =>
+    of.case === 'spec' ? { case: 'document', value: documentOf(specOf(form)) } : of;
   const request = {
     watch: given,
     expectedVersion: watch?.version ?? '',
@@ -162,7 +165,12 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
                   {t('alerts.form.text.undo')}
                 </ActionButton>
               ) : null}
-              <ApiRequest method={Watches.method.putWatch} input={request} deployment={deployment} />
+              <ApiRequest
+                method={Watches.method.putWatch}
+                input={request}
+                deployment={deployment}
+                command={{ ...request, watch: asDocument(given) }}
+              />
             </div>
           </form>
         </Card>
@@ -170,6 +178,7 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
       <div className="five">
         <Trial
           given={trial}
+          document={asDocument(trial)}
           measured={measuredBy(mode === 'form' ? specOf(form) : watch?.spec)}
           fault={trialFault ? t(trialFault) : undefined}
           deployment={deployment}

@@ -7,6 +7,7 @@ import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
 import { Origin, type Watch, Watches, type WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useT } from '../../i18n/i18n';
+import { ApiRequest, ApiRequestDialog, shownCall } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
 import { ListTable } from '../../shared/list/ListTable';
@@ -33,6 +34,7 @@ function WatchMenu({ watch, deployment, onRun, onDelete, onError }: MenuProps) {
   const rights = useRights();
   const navigate = useNavigate();
   const [open, setOpen] = useState(false);
+  const [showing, setShowing] = useState(false);
   const run = useHandle(Watches.method.runWatch, onRun);
   const enable = useHandle(Watches.method.enableWatch);
   const disable = useHandle(Watches.method.disableWatch);
@@ -40,6 +42,8 @@ function WatchMenu({ watch, deployment, onRun, onDelete, onError }: MenuProps) {
   const isBroken = watch.broken !== '' ? t('alerts.why.broken') : undefined;
   const shipped = watch.origin === Origin.SHIPPED ? t('alerts.why.shipped') : undefined;
   const enabled = watch.spec?.enabled ?? false;
+  const named = { name: watch.name };
+  const versioned = { ...named, expectedVersion: watch.version };
   const told = { onError, onSuccess: () => onError(null) };
   const item = (label: string, whyNot: string | undefined, act: () => void, isDanger = false) => (
     <DropdownItem
@@ -55,49 +59,81 @@ function WatchMenu({ watch, deployment, onRun, onDelete, onError }: MenuProps) {
     </DropdownItem>
   );
   return (
-    <Dropdown
-      isOpen={open}
-      onOpenChange={setOpen}
-      onSelect={() => setOpen(false)}
-      // A row clips what is in it; outside the page's landmark a screen reader would not find it.
-      popperProps={{ position: 'right', appendTo: () => document.getElementById('content') ?? document.body }}
-      toggle={(ref) => (
-        <MenuToggle
-          ref={ref}
-          variant="plain"
-          size="sm"
-          isExpanded={open}
-          icon={<EllipsisVIcon />}
-          aria-label={t('alerts.watch.menu', { name: watch.name })}
-          onClick={() => setOpen(!open)}
-        />
-      )}
-    >
-      <DropdownList>
-        {item(t('edit'), undefined, () => void navigate(watchPath(watch.name, deployment)))}
-        {item(t('alerts.watch.run'), mayNot ?? isBroken, () => run.mutate({ name: watch.name }, told))}
-        {enabled
-          ? item(t('alerts.watch.disable'), mayNot ?? isBroken, () =>
-              disable.mutate({ name: watch.name, expectedVersion: watch.version }, told),
-            )
-          : item(t('alerts.watch.enable'), mayNot ?? isBroken, () =>
-              enable.mutate({ name: watch.name, expectedVersion: watch.version }, told),
-            )}
-        {item(
-          watch.origin === Origin.OVERRIDDEN ? t('alerts.watch.reset') : t('delete'),
-          mayNot ?? shipped,
-          onDelete,
-          true,
+    <>
+      <Dropdown
+        isOpen={open}
+        onOpenChange={setOpen}
+        onSelect={() => setOpen(false)}
+        // A row clips what is in it; outside the page's landmark a screen reader would not find it.
+        popperProps={{
+          position: 'right',
+          appendTo: () => document.getElementById('content') ?? document.body,
+        }}
+        toggle={(ref) => (
+          <MenuToggle
+            ref={ref}
+            variant="plain"
+            size="sm"
+            isExpanded={open}
+            icon={<EllipsisVIcon />}
+            aria-label={t('alerts.watch.menu', { name: watch.name })}
+            onClick={() => setOpen(!open)}
+          />
         )}
-      </DropdownList>
-    </Dropdown>
+      >
+        <DropdownList>
+          {item(t('edit'), undefined, () => void navigate(watchPath(watch.name, deployment)))}
+          {item(t('alerts.watch.run'), mayNot ?? isBroken, () => run.mutate(named, told))}
+          {enabled
+            ? item(t('alerts.watch.disable'), mayNot ?? isBroken, () => disable.mutate(versioned, told))
+            : item(t('alerts.watch.enable'), mayNot ?? isBroken, () => enable.mutate(versioned, told))}
+          {item(t('api.show'), undefined, () => setShowing(true))}
+          {item(
+            watch.origin === Origin.OVERRIDDEN ? t('alerts.watch.reset') : t('delete'),
+            mayNot ?? shipped,
+            onDelete,
+            true,
+          )}
+        </DropdownList>
+      </Dropdown>
+      {showing ? (
+        <ApiRequestDialog
+          calls={[
+            shownCall(t('alerts.watch.run'), {
+              method: Watches.method.runWatch,
+              input: named,
+              deployment,
+            }),
+            enabled
+              ? shownCall(t('alerts.watch.disable'), {
+                  method: Watches.method.disableWatch,
+                  input: versioned,
+                  deployment,
+                })
+              : shownCall(t('alerts.watch.enable'), {
+                  method: Watches.method.enableWatch,
+                  input: versioned,
+                  deployment,
+                }),
+          ]}
+          onClose={() => setShowing(false)}
+        />
+      ) : null}
+    </>
   );
 }
 
-function DeleteWatch({ watch, onClose }: { watch: Watch; onClose: () => void }) {
+interface DeleteProps {
+  watch: Watch;
+  deployment: string;
+  onClose: () => void;
+}
+
+function DeleteWatch({ watch, deployment, onClose }: DeleteProps) {
   const t = useT();
   const remove = useHandle(Watches.method.deleteWatch, onClose);
   const overridden = watch.origin === Origin.OVERRIDDEN;
+  const wish = { name: watch.name, expectedVersion: watch.version };
   return (
     <Confirm
       title={t(overridden ? 'alerts.watch.reset.title' : 'alerts.watch.delete.title', { name: watch.name })}
@@ -106,7 +142,8 @@ function DeleteWatch({ watch, onClose }: { watch: Watch; onClose: () => void }) 
       danger
       busy={remove.isPending}
       error={remove.error}
-      onConfirm={() => remove.mutate({ name: watch.name, expectedVersion: watch.version })}
+      extra={<ApiRequest plain method={Watches.method.deleteWatch} input={wish} deployment={deployment} />}
+      onConfirm={() => remove.mutate(wish)}
       onClose={onClose}
     >
       {t(overridden ? 'alerts.watch.reset.about' : 'alerts.watch.delete.about')}
@@ -275,7 +312,9 @@ export function WatchList({ deployment, onRun }: WatchListProps) {
         every={10_000}
         empty={{ title: t('alerts.watches.empty'), hint: t('alerts.watches.empty.hint') }}
       />
-      {removed ? <DeleteWatch watch={removed} onClose={() => setRemoved(null)} /> : null}
+      {removed ? (
+        <DeleteWatch deployment={deployment} watch={removed} onClose={() => setRemoved(null)} />
+      ) : null}
     </Card>
   );
 }

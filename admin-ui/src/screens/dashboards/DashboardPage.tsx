@@ -10,7 +10,7 @@ import { type Dashboard, Dashboards as Service } from '../../generated/wharf/mon
 import { Origin } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useI18n } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
-import { ApiRequest } from '../../shared/ApiRequest';
+import { ApiRequest, ApiRequests, shownCall } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
@@ -152,6 +152,7 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
     setEditing(false);
   });
   const conflict = isConflict(save.error);
+  const unsaved = useMemo(() => draft && asPut(name, draft, draft.version), [name, draft]);
   /** Nothing is taken over that could not be read again. */
   const readable = (content: Content): boolean => {
     const { faults } = readDocument(writeDocument(content.document));
@@ -182,10 +183,14 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
 
   const setPanels = (panels: readonly Panel[]) =>
     keep({ ...shown, document: { ...document, panels: [...panels] } });
+  const withEdited = (panel: Panel): Content => ({
+    ...shown,
+    document: withPanel(document, { panel, isNew: edited?.isNew ?? true }),
+  });
   const take = (panel: Panel) => {
     if (!edited) return;
     const alone = { panel, isNew: edited.isNew };
-    const content = { ...shown, document: withPanel(document, alone) };
+    const content = withEdited(panel);
     if (!editing) {
       // Outside of the editing a new chart is saved at once: there is nothing else to be saved with it.
       store(content, saved.version, alone);
@@ -304,7 +309,21 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
                 )}
               </DropdownList>
             </Dropdown>
-            <ApiRequest plain method={Service.method.getDashboard} input={{ name }} deployment={deployment} />
+            <ApiRequests
+              plain
+              calls={[
+                shownCall(title, { method: Service.method.getDashboard, input: { name }, deployment }),
+                ...(editing && unsaved
+                  ? [
+                      shownCall(t('save'), {
+                        method: Service.method.putDashboard,
+                        input: unsaved,
+                        deployment,
+                      }),
+                    ]
+                  : []),
+              ]}
+            />
           </>
         }
       />
@@ -382,6 +401,18 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
           error={conflict ? null : save.error}
           faults={unreadable && unreadable.content !== draft ? unreadable.faults : []}
           onSave={take}
+          {...(editing
+            ? {}
+            : {
+                extra: (panel) => (
+                  <ApiRequest
+                    plain
+                    method={Service.method.putDashboard}
+                    input={asPut(name, withEdited(panel), saved.version)}
+                    deployment={deployment}
+                  />
+                ),
+              })}
           onClose={() => {
             save.reset();
             setUnreadable(undefined);
@@ -472,6 +503,14 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
           danger
           busy={remove.isPending}
           error={remove.error}
+          extra={
+            <ApiRequest
+              plain
+              method={Service.method.deleteDashboard}
+              input={{ name, expectedVersion: saved.version }}
+              deployment={deployment}
+            />
+          }
           onConfirm={() => remove.mutate({ name, expectedVersion: saved.version })}
           onClose={() => setDialog(undefined)}
         >

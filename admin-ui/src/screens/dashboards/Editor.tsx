@@ -14,7 +14,7 @@ import {
   TextInput,
 } from '@patternfly/react-core';
 import CloseIcon from '@patternfly/react-icons/dist/esm/icons/times-icon';
-import { useDeferredValue, useEffect, useState } from 'react';
+import { type ReactNode, useDeferredValue, useEffect, useState } from 'react';
 import { useSearch } from '../../api/monitor';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
@@ -59,6 +59,8 @@ interface EditorProps {
   /** Why the dashboard could not be read again with it. */
   faults: readonly Fault[];
   onSave: (panel: Panel) => void;
+  /** Beside the buttons, of the panel as it is now. */
+  extra?: (panel: Panel) => ReactNode;
   onClose: () => void;
 }
 
@@ -565,6 +567,7 @@ export function Editor(props: EditorProps) {
         <Button variant="link" onClick={props.onClose}>
           {t('close')}
         </Button>
+        {missing() ? null : props.extra?.(tidied(panel))}
       </ModalFooter>
     </Modal>
   );

@@ -12,8 +12,10 @@ import {
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { SYSTEM } from '../../api/monitor';
+import { Dashboards } from '../../generated/wharf/monitor/v1/dashboards_pb';
 import { type MessageKey, useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Refused } from '../../shared/Refused';
 import { asPut, usePutDashboard } from './changes';
 import { emptyDocument, type Fault, NAME, nameOf, readDocument, writeDocument } from './document';
@@ -73,6 +75,12 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
   const own = name ?? nameOf(title);
   const read = readDocument(file ? text : writeDocument(from?.document ?? emptyDocument()));
   const { document } = read;
+  const wish = () => {
+    if (!document) return undefined;
+    const description = from?.description ?? (file ? textOf(text, 'description') : '');
+    return asPut(own, { title: title.trim(), description, document }, '', true);
+  };
+  const request = wish();
   const whyNot = () => {
     if (file && (text.trim() === '' || !document)) return t('dashboards.why.file');
     if (!document) return t('dashboards.unreadable');
@@ -96,9 +104,7 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
           className="stack"
           onSubmit={(event) => {
             event.preventDefault();
-            if (whyNot() || !document) return;
-            const description = from?.description ?? (file ? textOf(text, 'description') : '');
-            put.mutate(asPut(own, { title: title.trim(), description, document }, '', true));
+            if (request && !whyNot()) put.mutate(request);
           }}
         >
           {file ? (
@@ -151,6 +157,9 @@ export function NewDashboard({ deployment, from, file, onClose, onMade }: NewDas
         <Button variant="link" onClick={onClose}>
           {t('close')}
         </Button>
+        {request ? (
+          <ApiRequest plain method={Dashboards.method.putDashboard} input={request} deployment={deployment} />
+        ) : null}
       </ModalFooter>
     </Modal>
   );

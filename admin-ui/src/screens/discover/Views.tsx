@@ -18,6 +18,7 @@ import { useRights } from '../../api/session';
 import { type SavedView, SavedViews } from '../../generated/wharf/monitor/v1/views_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest, ApiRequestButton, ApiRequestDialog, shownCall } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { DataState } from '../../shared/DataState';
 import { Refused } from '../../shared/Refused';
@@ -51,17 +52,18 @@ function SaveAs({
   onClose: () => void;
 }) {
   const t = useT();
+  const deployment = useDeployment();
   const [title, setTitle] = useState('');
+  const [random] = useState(() => crypto.randomUUID().slice(0, 6));
   const put = useMonitorChange(SavedViews.method.putSavedView, { done: onSaved });
+  const name = nameFor(title, taken, random);
+  const wish = {
+    view: { name, title: title.trim(), page: PAGE, documentJson: toDocument(now) },
+    create: true,
+  };
   const save = (event: FormEvent) => {
     event.preventDefault();
-    if (!title.trim()) return;
-    const random = crypto.randomUUID().slice(0, 6);
-    const name = nameFor(title, taken, random);
-    put.mutate({
-      view: { name, title: title.trim(), page: PAGE, documentJson: toDocument(now) },
-      create: true,
-    });
+    if (title.trim()) put.mutate(wish);
   };
   return (
     <Modal isOpen variant="small" onClose={onClose} aria-labelledby="save-view-title">
@@ -94,6 +96,7 @@ function SaveAs({
         <Button variant="link" onClick={onClose}>
           {t('close')}
         </Button>
+        <ApiRequest plain method={SavedViews.method.putSavedView} input={wish} deployment={deployment} />
       </ModalFooter>
     </Modal>
   );
@@ -139,7 +142,7 @@ export function Views({ open, now, onOpen }: ViewsProps) {
   const queries = useQueryClient();
   const rights = useRights();
   const deployment = useDeployment();
-  const [dialog, setDialog] = useState<'saveAs'>();
+  const [dialog, setDialog] = useState<'saveAs' | 'request'>();
   const [going, setGoing] = useState<SavedView>();
   const [refused, setRefused] = useState<unknown>(null);
   const list = useMonitorCall(SavedViews.method.listSavedViews, {
@@ -170,13 +173,12 @@ export function Views({ open, now, onOpen }: ViewsProps) {
   const changed = kept !== undefined && !sameSaved(kept, now);
   const mayNot = rights.manages ? undefined : t('discover.views.viewer');
   const conflict = put.error && refusalOf(put.error).code === CONFLICT;
-  const save = (version: string) => {
-    if (!mine) return;
-    const { name, title, description } = mine;
-    put.mutate({
-      view: { name, title, description, page: PAGE, documentJson: toDocument(now) },
-      expectedVersion: version,
-    });
+  const replaced = ({ name, title, description, version }: SavedView) => ({
+    view: { name, title, description, page: PAGE, documentJson: toDocument(now) },
+    expectedVersion: version,
+  });
+  const save = (over: boolean) => {
+    if (mine) put.mutate({ ...replaced(mine), ...(over ? { expectedVersion: '' } : {}) });
   };
   const go = async (view: SavedView, close: () => void) => {
     setRefused(null);
@@ -254,7 +256,7 @@ export function Views({ open, now, onOpen }: ViewsProps) {
                   size="sm"
                   isLoading={put.isPending}
                   whyNot={mayNot ?? (changed ? undefined : t('discover.views.same'))}
-                  onClick={() => save(mine?.version ?? '')}
+                  onClick={() => save(false)}
                 >
                   {t('discover.views.save')}
                 </ActionButton>
@@ -270,6 +272,16 @@ export function Views({ open, now, onOpen }: ViewsProps) {
               >
                 {t('discover.views.saveAs')}
               </ActionButton>
+              {mine && changed ? (
+                <ApiRequestButton
+                  plain
+                  of={t('discover.views.save')}
+                  onClick={() => {
+                    close();
+                    setDialog('request');
+                  }}
+                />
+              ) : null}
             </div>
             {put.error && !conflict ? <Refused error={put.error} /> : null}
             {refused ? <Refused error={refused} /> : null}
@@ -287,6 +299,18 @@ export function Views({ open, now, onOpen }: ViewsProps) {
           onClose={() => setDialog(undefined)}
         />
       ) : null}
+      {dialog === 'request' && mine ? (
+        <ApiRequestDialog
+          calls={[
+            shownCall(t('discover.views.save'), {
+              method: SavedViews.method.putSavedView,
+              input: replaced(mine),
+              deployment,
+            }),
+          ]}
+          onClose={() => setDialog(undefined)}
+        />
+      ) : null}
       {conflict ? (
         <Conflict
           name={title}
@@ -301,7 +325,7 @@ export function Views({ open, now, onOpen }: ViewsProps) {
           }}
           onMine={() => {
             put.reset();
-            save('');
+            save(true);
           }}
           onClose={() => put.reset()}
         />
@@ -314,6 +338,14 @@ export function Views({ open, now, onOpen }: ViewsProps) {
           danger
           busy={remove.isPending}
           error={remove.error}
+          extra={
+            <ApiRequest
+              plain
+              method={SavedViews.method.deleteSavedView}
+              input={{ name: going.name, expectedVersion: going.version }}
+              deployment={deployment}
+            />
+          }
           onConfirm={() => remove.mutate({ name: going.name, expectedVersion: going.version })}
           onClose={() => setGoing(undefined)}
         >

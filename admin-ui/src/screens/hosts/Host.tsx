@@ -9,7 +9,7 @@ import { type Allocator, Allocators } from '../../generated/wharf/v1/allocators_
 import { Containers } from '../../generated/wharf/v1/containers_pb';
 import { type MessageKey, useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
-import { ApiRequest } from '../../shared/ApiRequest';
+import { ApiRequests, shownCall } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
 import { ListTable } from '../../shared/list/ListTable';
@@ -97,6 +97,8 @@ export default function Host() {
   });
   const whyNot = rights.administers ? undefined : t('why.admin');
   const host = query.data;
+  const maintained = { allocator: host?.id ?? '', maintenance: !host?.maintenance };
+  const maintain = host?.maintenance ? t('host.maintenance.end') : t('host.maintenance.begin');
   // Another tab keeps the span of time and nothing else.
   const show = (next: string) =>
     setParams((old) => {
@@ -117,20 +119,19 @@ export default function Host() {
           host ? (
             <>
               {shown?.timed ? <TimeRangePicker defaults={DEFAULTS} noCompare={!shown.compared} /> : null}
-              <ApiRequest method={Allocators.method.getAllocator} input={input} />
+              <ApiRequests
+                calls={[
+                  shownCall(host.host, { method: Allocators.method.getAllocator, input }),
+                  shownCall(maintain, { method: Allocators.method.updateAllocator, input: maintained }),
+                ]}
+              />
               <ActionButton
                 variant="secondary"
                 whyNot={whyNot}
                 isLoading={update.isPending}
-                onClick={() =>
-                  update.mutate({
-                    mutation: mutation(host.version),
-                    allocator: host.id,
-                    maintenance: !host.maintenance,
-                  })
-                }
+                onClick={() => update.mutate({ ...maintained, mutation: mutation(host.version) })}
               >
-                {host.maintenance ? t('host.maintenance.end') : t('host.maintenance.begin')}
+                {maintain}
               </ActionButton>
               <ActionButton
                 variant="secondary"

@@ -5,6 +5,7 @@ import { useRights } from '../../api/session';
 import { type Allocator, Allocators, VacateStatus } from '../../generated/wharf/v1/allocators_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Actor } from '../../shared/names/Subject';
 import { Refused } from '../../shared/Refused';
@@ -27,6 +28,7 @@ export function Vacates({ host }: { host: Allocator }) {
   const vacate = list.data?.vacates[0];
   if (list.error) return <Refused error={list.error} retry={() => void list.refetch()} />;
   if (!vacate) return null;
+  const wish = { vacateId: vacate.id };
   const runs = vacate.status === VacateStatus.RUNNING;
   const moved = vacate.moves.filter((move) => move.state === 'moved').length;
   return (
@@ -43,17 +45,20 @@ export function Vacates({ host }: { host: Allocator }) {
       }
       actions={
         runs ? (
-          <ActionButton
-            variant="secondary"
-            size="sm"
-            isLoading={cancel.isPending}
-            whyNot={
-              !rights.administers ? t('why.admin') : vacate.cancelling ? t('plan.cancelling') : undefined
-            }
-            onClick={() => cancel.mutate({ mutation: mutation(), vacateId: vacate.id })}
-          >
-            {t('vacate.cancel')}
-          </ActionButton>
+          <>
+            <ActionButton
+              variant="secondary"
+              size="sm"
+              isLoading={cancel.isPending}
+              whyNot={
+                !rights.administers ? t('why.admin') : vacate.cancelling ? t('plan.cancelling') : undefined
+              }
+              onClick={() => cancel.mutate({ ...wish, mutation: mutation() })}
+            >
+              {t('vacate.cancel')}
+            </ActionButton>
+            <ApiRequest plain of={t('vacate.cancel')} method={Allocators.method.cancelVacate} input={wish} />
+          </>
         ) : null
       }
     >

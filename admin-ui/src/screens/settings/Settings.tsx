@@ -7,7 +7,7 @@ import { useRights } from '../../api/session';
 import { Settings as Service, type Setting } from '../../generated/wharf/v1/settings_pb';
 import { useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
-import { ApiRequest } from '../../shared/ApiRequest';
+import { ApiRequests, shownCall } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
 import { ListTable } from '../../shared/list/ListTable';
@@ -28,6 +28,7 @@ function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
   const set = useChange(Service.method.setSetting, done);
   const clear = useChange(Service.method.clearSetting, done);
   const wish = { key: setting.key, value };
+  const cleared = { key: setting.key };
   return (
     <Confirm
       title={setting.key}
@@ -43,11 +44,19 @@ function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
             variant="link"
             isLoading={clear.isPending}
             whyNot={setting.set ? undefined : t('settings.notSet')}
-            onClick={() => clear.mutate({ key: setting.key, mutation: mutation(setting.version) })}
+            onClick={() => clear.mutate({ ...cleared, mutation: mutation(setting.version) })}
           >
             {t('settings.clear')}
           </ActionButton>
-          <ApiRequest plain method={Service.method.setSetting} input={wish} />
+          <ApiRequests
+            plain
+            calls={[
+              shownCall(t('save'), { method: Service.method.setSetting, input: wish }),
+              ...(setting.set
+                ? [shownCall(t('settings.clear'), { method: Service.method.clearSetting, input: cleared })]
+                : []),
+            ]}
+          />
         </>
       }
     >

@@ -5,6 +5,7 @@ import { lazy, Suspense, useMemo, useState } from 'react';
 import { mutation, useChange } from '../../api/call';
 import { Allocators, type Zone } from '../../generated/wharf/v1/allocators_pb';
 import { useT } from '../../i18n/i18n';
+import { ApiRequests, shownCall } from '../ApiRequest';
 import { Confirm } from '../Confirm';
 import { Loading } from '../DataState';
 import { degreesOf, pairOf } from './degrees';
@@ -40,14 +41,25 @@ export function ZoneLocationDialog({ zone, onClose }: { zone: Zone; onClose: () 
   );
   const whyNot =
     north === undefined ? t('zones.why.latitude') : east === undefined ? t('zones.why.longitude') : undefined;
+  const cleared = { zone: zone.name };
+  const wish =
+    north === undefined || east === undefined
+      ? undefined
+      : {
+          zone: zone.name,
+          location: { latitudeDegrees: north, longitudeDegrees: east, place: place.trim() },
+        };
   const send = () => {
-    if (north === undefined || east === undefined || set.isPending) return;
-    set.mutate({
-      mutation: mutation(locationVersion),
-      zone: zone.name,
-      location: { latitudeDegrees: north, longitudeDegrees: east, place: place.trim() },
-    });
+    if (wish && !set.isPending) set.mutate({ ...wish, mutation: mutation(locationVersion) });
   };
+  const calls = [
+    ...(wish
+      ? [shownCall(t('zones.locate.do'), { method: Allocators.method.setZoneLocation, input: wish })]
+      : []),
+    ...(location
+      ? [shownCall(t('zones.clear'), { method: Allocators.method.clearZoneLocation, input: cleared })]
+      : []),
+  ];
   const wrong = (text: string, degrees: number | undefined) =>
     text.trim() !== '' && degrees === undefined ? 'error' : 'default';
 
@@ -61,16 +73,19 @@ export function ZoneLocationDialog({ zone, onClose }: { zone: Zone; onClose: () 
       busy={set.isPending}
       error={set.error ?? clear.error}
       extra={
-        location ? (
-          <Button
-            variant="link"
-            isDanger
-            isLoading={clear.isPending}
-            onClick={() => clear.mutate({ mutation: mutation(locationVersion), zone: zone.name })}
-          >
-            {t('zones.clear')}
-          </Button>
-        ) : null
+        <>
+          {location ? (
+            <Button
+              variant="link"
+              isDanger
+              isLoading={clear.isPending}
+              onClick={() => clear.mutate({ ...cleared, mutation: mutation(locationVersion) })}
+            >
+              {t('zones.clear')}
+            </Button>
+          ) : null}
+          {calls.length > 0 ? <ApiRequests plain calls={calls} /> : null}
+        </>
       }
       onConfirm={() => undefined}
       onClose={onClose}
