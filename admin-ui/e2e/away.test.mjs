@@ -72,7 +72,20 @@ for (const path of ['/discover?index=logs-*', '/services', '/dashboards/host']) 
   });
 }
 
+test('the log of a container says that it cannot be had, and is asked for again', { skip }, async () => {
+  await page.goto(`/containers/${storage.host}/${storage.name}?tab=logs`);
+  await page.getByText('Log lines could not be fetched').waitFor({ timeout: TOLD_MS });
+  const refused = page.locator('.refused').first();
+  await refused.getByRole('button', { name: 'Try again' }).click();
+  await page.locator('.log-tail[aria-busy=true]').waitFor();
+  await refused.waitFor();
+  clean(tab);
+});
+
 test('all is there again when it answers', { skip }, async () => {
+  const followed = await tab.context.newPage();
+  await followed.goto(`/containers/${storage.host}/${storage.name}?tab=logs`);
+  await followed.getByText('Log lines could not be fetched').waitFor({ timeout: TOLD_MS });
   await page.goto('/discover?index=logs-*');
   const refused = page.locator('.refused').first();
   await refused.waitFor({ timeout: TOLD_MS });
@@ -80,6 +93,9 @@ test('all is there again when it answers', { skip }, async () => {
   await refused.getByRole('button', { name: 'Try again' }).click();
   const rows = page.getByRole('table', { name: 'Documents' }).locator('tbody tr[data-document]');
   await rows.first().waitFor({ timeout: TOLD_MS });
+  // Whoever watches a log presses nothing.
+  await followed.locator('.log-line').first().waitFor({ timeout: TOLD_MS });
+  await followed.close();
   await page.goto('/');
   await page
     .getByRole('figure', { name: 'Memory in use by zone' })

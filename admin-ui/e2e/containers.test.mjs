@@ -131,6 +131,14 @@ test('errors alone are asked of the storage, and lines can be looked for', writi
   await log.getByText(`${text} all is well`).waitFor();
   await page.getByLabel('Text in the line').fill('no-line-says-this');
   await page.getByText('No line fits the level and the text').waitFor();
+  await page.getByText(/^The last line of any kind is of .* ago\./).waitFor();
+  await page.getByRole('button', { name: 'Show that time' }).click();
+  await page.waitForURL('**/discover?**from=**');
+  await page.getByRole('table', { name: 'Documents' }).locator('tbody tr').first().waitFor();
+  await page.goBack();
+  await page.getByRole('button', { name: 'Show every line' }).click();
+  await log.getByText(`${text} all is well`).waitFor();
+  assert.equal(await page.getByLabel('Text in the line').inputValue(), '', 'nothing is looked for any more');
   await page.getByLabel('Text in the line').fill(text);
   await log.getByText(`${text} all is well`).waitFor();
   await eventually(async () => assert.equal((await levels()).length, 2, 'the lines that say it'));

@@ -10,6 +10,8 @@ import { Refused } from './Refused';
 interface DataStateProps<T> {
   query: UseQueryResult<T>;
   lines?: number;
+  /** What is said when it could not be had. */
+  failed?: string;
   children: (data: T) => ReactNode;
 }
 
@@ -28,7 +30,7 @@ export function Loading({ lines = 4 }: { lines?: number }) {
   );
 }
 
-export function DataState<T>({ query, lines, children }: DataStateProps<T>) {
+export function DataState<T>({ query, lines, failed, children }: DataStateProps<T>) {
   const { t, locale } = useI18n();
   const retry = () => void query.refetch();
   const last = useRef<unknown>(null);
@@ -37,7 +39,9 @@ export function DataState<T>({ query, lines, children }: DataStateProps<T>) {
     // While it is asked again the refusal stays, with whoever reads it or is about to press its button.
     const error = query.error ?? (query.errorUpdateCount > 0 ? last.current : null);
     if (error) {
-      return <Refused error={error} title={t('state.failed')} retry={retry} busy={query.isFetching} />;
+      return (
+        <Refused error={error} title={failed ?? t('state.failed')} retry={retry} busy={query.isFetching} />
+      );
     }
     return <Loading lines={lines ?? 4} />;
   }

@@ -2,17 +2,19 @@
 // undisturbed: lines gather below and a chip leads back to the newest.
 import { Button, FormSelect, FormSelectOption, SearchInput, Switch } from '@patternfly/react-core';
 import { memo, useDeferredValue, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { Link, useNavigate, useSearchParams } from 'react-router';
 import { type JsonObject, SYSTEM } from '../../api/monitor';
 import { clock } from '../../format/format';
 import { useFormat } from '../../format/use-format';
 import { useI18n } from '../../i18n/i18n';
-import { Loading } from '../DataState';
-import { Empty } from '../Empty';
+import { DataNone, PartialNote } from '../DataNone';
+import { DataState } from '../DataState';
 import { Refused } from '../Refused';
 import { discoverLink } from '../search/discover-link';
+import { isoOf } from '../time/range';
 import { asText, type Line, levelOf, severityOf } from './lines';
 import './logs.css';
+import { quietFor } from './tail';
 import { useTail } from './use-tail';
 
 interface LogTailProps {
@@ -30,6 +32,7 @@ interface LogTailProps {
 }
 
 const WRAP = 'wharf.logs.wrap';
+const NO_LINES: Line[] = [];
 /** So near to the end, in pixels, is at the end. */
 const NEAR = 24;
 
@@ -72,6 +75,7 @@ const Row = memo(({ line, withHost, withContainer, locale }: RowProps) => {
 export function LogTail(props: LogTailProps) {
   const { t, locale } = useI18n();
   const format = useFormat();
+  const navigate = useNavigate();
   const id = useId();
   const { deployment = SYSTEM, columns = [], follow, onFollow } = props;
   const [params, setParams] = useSearchParams();
@@ -98,12 +102,17 @@ export function LogTail(props: LogTailProps) {
   const [seen, setSeen] = useState('');
   const box = useRef<HTMLDivElement>(null);
   const height = useRef(0);
-  const tail = useTail(
+  const {
+    first: query,
+    tail,
+    earlier,
+  } = useTail(
     { deployment, indices: props.indices, filter: props.filter, atLeast, text: wantedText },
     follow,
     !atEnd,
   );
-  const { lines } = tail;
+  const lines = tail?.lines ?? NO_LINES;
+  const retry = () => void query.refetch();
   const first = lines[0]?.id;
   const last = lines.at(-1)?.id ?? '';
 
@@ -133,9 +142,23 @@ export function LogTail(props: LogTailProps) {
   };
   const fresh = atEnd ? 0 : lines.length - 1 - lines.findIndex((line) => line.id === seen);
   const filtered = atLeast !== '' || wantedText.trim() !== '';
+  const quiet = tail ? quietFor(tail) : undefined;
+  const where = { ...(deployment === SYSTEM ? {} : { deployment }), indices: props.indices, q: props.query };
+  const showAll = () => {
+    setTextHere('');
+    setParams(
+      (now) => {
+        const next = new URLSearchParams(now);
+        next.delete('level');
+        next.delete('text');
+        return next;
+      },
+      { replace: true },
+    );
+  };
 
   return (
-    <div className="log-tail" aria-busy={!tail.ready && !tail.error}>
+    <div className="log-tail" aria-busy={!tail && query.isFetching}>
       <div className="list-tools">
         <Switch
           id={`${id}-follow`}
@@ -166,10 +189,11 @@ export function LogTail(props: LogTailProps) {
           onChange={(_, next) => setWrap(next)}
         />
         <span className="spacer" />
-        {tail.ready ? (
+        {tail ? (
           <span className="quiet total">
             {t('logs.lines', { count: format.number(lines.length) })} ·{' '}
             {t('logs.asOf', { at: clock(new Date(tail.asOf), locale, new Date()) })}
+            {quiet === undefined ? null : ` · ${t('logs.quiet', { span: format.age(quiet) })}`}
           </span>
         ) : null}
         <Button
@@ -180,24 +204,30 @@ export function LogTail(props: LogTailProps) {
         >
           {t('logs.copy')}
         </Button>
-        <Link
-          to={discoverLink({
-            ...(deployment === SYSTEM ? {} : { deployment }),
-            indices: props.indices,
-            q: props.query,
-            follow,
-          })}
-        >
-          {t('logs.discover')}
-        </Link>
+        <Link to={discoverLink({ ...where, follow })}>{t('logs.discover')}</Link>
       </div>
-      {tail.error ? <Refused error={tail.error} title={t('logs.failed')} retry={tail.retry} /> : null}
-      {tail.skipped ? <p className="quiet note">{t('logs.skipped')}</p> : null}
-      {!tail.ready && !tail.error ? <Loading lines={12} /> : null}
-      {tail.ready && lines.length === 0 ? (
-        <Empty title={filtered ? t('logs.empty.filtered') : t('logs.empty')}>
-          {follow ? t('logs.empty.follow') : t('logs.empty.still')}
-        </Empty>
+      <DataState query={query} lines={12} failed={t('logs.failed')}>
+        {() => null}
+      </DataState>
+      {tail?.error ? <Refused error={tail.error} title={t('logs.failed')} retry={retry} /> : null}
+      {tail?.partial ? <PartialNote partial={tail.partial} retry={retry} /> : null}
+      {tail?.skipped ? <p className="quiet note">{t('logs.skipped')}</p> : null}
+      {tail && lines.length === 0 ? (
+        <DataNone
+          deployment={deployment}
+          indices={[...props.indices]}
+          filter={props.filter}
+          title={filtered ? t('logs.empty.filtered') : t('logs.empty')}
+          {...(filtered ? { lastSeen: 'logs.lastLine' } : {})}
+          onShow={(from, to) => void navigate(discoverLink({ ...where, from: isoOf(from), to: isoOf(to) }))}
+        >
+          {follow ? t('logs.empty.follow') : null}{' '}
+          {filtered ? (
+            <Button variant="link" isInline onClick={showAll}>
+              {t('logs.empty.show')}
+            </Button>
+          ) : null}
+        </DataNone>
       ) : null}
       <div className="log-frame" hidden={lines.length === 0}>
         {/* Lines come faster than they could be read out. */}
@@ -211,9 +241,9 @@ export function LogTail(props: LogTailProps) {
           tabIndex={0}
           onScroll={look}
         >
-          {tail.more ? (
+          {tail?.more ? (
             <div className="log-earlier">
-              <Button variant="link" size="sm" onClick={tail.earlier}>
+              <Button variant="link" size="sm" onClick={earlier}>
                 {t('logs.earlier')}
               </Button>
             </div>

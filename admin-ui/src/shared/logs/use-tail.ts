@@ -1,35 +1,16 @@
 // The last lines of a log and those that come: asked for every two seconds while somebody follows and
 // looks. Each line is shown once, in order, also when it comes late.
+import { type UseQueryResult, useQuery } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { search } from '../../api/monitor';
+import { monitorKey, search } from '../../api/monitor';
 import { waitBefore } from '../../api/wait';
-import {
-  freshBody,
-  type Line,
-  lineOf,
-  MOST_LINES,
-  merged,
-  newestBody,
-  OVERLAP_MS,
-  type Wanted,
-} from './lines';
+import { Search } from '../../generated/wharf/monitor/v1/search_pb';
+import { freshBody, type Line, lineOf, MOST_LINES, newestBody, OVERLAP_MS, type Wanted } from './lines';
+import { begun, lengthened, type Pulled, renewed, type Tail } from './tail';
 
 export interface TailOf extends Wanted {
   deployment: string;
   indices: readonly string[];
-}
-
-export interface Tail {
-  lines: Line[];
-  /** The last lines are there. */
-  ready: boolean;
-  error: unknown;
-  /** There are older ones. */
-  more: boolean;
-  /** When the storage last answered. */
-  asOf: number;
-  /** More came at once than could be fetched: some are not shown. */
-  skipped: boolean;
 }
 
 const PAGE = 200;
@@ -39,104 +20,106 @@ const MOST_PAGES = 4;
 /** As many as are kept for a reader who looks back: then nothing more is asked for until the end is in sight. */
 const MOST_KEPT = 5 * MOST_LINES;
 const EVERY_MS = 2_000;
-const NOTHING: Tail = { lines: [], ready: false, error: null, more: false, asOf: 0, skipped: false };
 
-export function useTail(
-  of: TailOf,
-  follow: boolean,
-  keepAll: boolean,
-): Tail & { earlier: () => void; retry: () => void } {
-  const [tail, setTail] = useState<Tail>(NOTHING);
-  const [attempt, setAttempt] = useState(0);
+interface First {
+  tail: Tail;
+  /** When it was asked for: later lines are none of it. */
+  asked: number;
+}
+
+/** What came after the newest line that is known, oldest first. */
+async function pull(of: TailOf, after: Pick<Line, 'at' | 'offset'>, signal: AbortSignal): Promise<Pulled> {
+  const { deployment, indices, ...wanted } = of;
+  const ask = (body: ReturnType<typeof freshBody>) =>
+    search(deployment, { indices: [...indices], body }, signal);
+  const answers = [];
+  let lines: Line[] = [];
+  let from = after;
+  let full = true;
+  for (let page = 0; page < MOST_PAGES && full; page += 1) {
+    const answer = await ask(freshBody(wanted, FRESH, from));
+    const found = answer.hits.hits.map(lineOf);
+    answers.push(answer);
+    lines = [...lines, ...found];
+    full = found.length === FRESH;
+    from = found.at(-1) ?? from;
+  }
+  if (!full) return { lines, answers, skips: false };
+  // So many came that the next look would get no further than this one: it goes on from the newest.
+  const newest = await ask(newestBody(wanted, FRESH));
+  const last = newest.hits.hits.map(lineOf);
+  const ids = new Set(lines.map((line) => line.id));
+  const skips = !last.some((line) => ids.has(line.id));
+  return {
+    lines: [...lines, ...last.filter((line) => !ids.has(line.id))],
+    answers: [...answers, newest],
+    skips,
+  };
+}
+
+export interface TailState {
+  /** The newest lines as they were asked for first: it comes, or why it could not be had. */
+  first: UseQueryResult<unknown>;
+  /** Nothing until they are there. */
+  tail: Tail | undefined;
+  earlier: () => void;
+}
+
+export function useTail(of: TailOf, follow: boolean, keepAll: boolean): TailState {
+  const { deployment, indices, ...wanted } = of;
+  const input = { indices: [...indices], body: newestBody(wanted, PAGE) };
   const asked = JSON.stringify(of);
-  const held = useRef({ lines: [] as Line[], keepAll, asked, began: 0, pulled: 0 });
+  // A query as any other: asked again by itself and by every button that asks again.
+  const first = useQuery<First>({
+    queryKey: [...monitorKey(Search.method.search, deployment, input), 'tail'],
+    queryFn: async ({ signal }) => {
+      const at = Date.now();
+      const answer = await search(deployment, input, signal);
+      return { tail: begun(answer, PAGE, Date.now()), asked: at };
+    },
+    // What is followed is renewed by following; what is not stays as it was read.
+    staleTime: Number.POSITIVE_INFINITY,
+    gcTime: 0,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+  });
+  const [grown, setGrown] = useState<{ from: First; tail: Tail }>();
+  const begin = first.data;
+  const tail = grown && grown.from === begin ? grown.tail : begin?.tail;
+  const held = useRef({ begin, tail, keepAll });
+  held.current.begin = begin;
   held.current.keepAll = keepAll;
-  held.current.asked = asked;
-  held.current.lines = tail.lines;
+  held.current.tail = tail;
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another attempt asks the same again
-  useEffect(() => {
-    const abort = new AbortController();
-    const { deployment, indices, ...wanted } = JSON.parse(asked) as TailOf;
-    held.current.began = Date.now();
-    held.current.pulled = 0;
-    setTail(NOTHING);
-    search(deployment, { indices: [...indices], body: newestBody(wanted, PAGE) }, abort.signal).then(
-      ({ hits }) =>
-        setTail({
-          lines: hits.hits.map(lineOf).reverse(),
-          ready: true,
-          error: null,
-          more: hits.hits.length === PAGE,
-          asOf: Date.now(),
-          skipped: false,
-        }),
-      (error: unknown) => {
-        if (!abort.signal.aborted) setTail({ ...NOTHING, error });
-      },
-    );
-    return () => abort.abort();
-  }, [asked, attempt]);
+  /** Lines of what was asked before are none of these. */
+  const grow = useCallback((from: First, by: (before: Tail) => Tail) => {
+    if (held.current.begin !== from) return;
+    setGrown((before) => ({ from, tail: by(before?.from === from ? before.tail : from.tail) }));
+  }, []);
 
-  const { ready } = tail;
   useEffect(() => {
-    if (!follow || !ready) return;
+    if (!begin || !follow) return;
     const abort = new AbortController();
-    const { deployment, indices, ...wanted } = JSON.parse(asked) as TailOf;
     let timer: ReturnType<typeof setTimeout>;
     let failures = 0;
-    const pull = async (): Promise<void> => {
-      const { lines: known, keepAll: looksBack } = held.current;
-      if (looksBack && known.length >= MOST_KEPT) return;
-      const newest = known.at(-1);
-      let after = { at: (newest?.at ?? held.current.began) - OVERLAP_MS, offset: 0 };
-      let fresh: Line[] = [];
-      let full = true;
-      for (let page = 0; page < MOST_PAGES && full; page += 1) {
-        const body = freshBody(wanted, FRESH, after);
-        const { hits } = await search(deployment, { indices: [...indices], body }, abort.signal);
-        const lines = hits.hits.map(lineOf);
-        fresh = [...fresh, ...lines];
-        full = lines.length === FRESH;
-        after = lines.at(-1) ?? after;
-      }
-      let skips = false;
-      if (full) {
-        // So many came that the next look would get no further than this one: it goes on from the newest.
-        const { hits } = await search(
-          deployment,
-          { indices: [...indices], body: newestBody(wanted, FRESH) },
-          abort.signal,
-        );
-        const last = hits.hits.map(lineOf);
-        const ids = new Set(fresh.map((line) => line.id));
-        skips = !last.some((line) => ids.has(line.id));
-        fresh = [...fresh, ...last.filter((line) => !ids.has(line.id))];
-      }
-      setTail((before) => {
-        const lines = merged(before.lines, fresh);
-        // While a reader looks back nothing is taken away from above.
-        const kept = held.current.keepAll ? Number.POSITIVE_INFINITY : MOST_LINES + held.current.pulled;
-        const cut = lines.length > kept;
-        return {
-          ...before,
-          lines: cut ? lines.slice(lines.length - kept) : lines,
-          more: before.more || cut,
-          error: null,
-          asOf: Date.now(),
-          skipped: before.skipped || skips,
-        };
-      });
+    const look = async (): Promise<void> => {
+      const known = held.current.tail?.lines ?? [];
+      if (held.current.keepAll && known.length >= MOST_KEPT) return;
+      const after = { at: (known.at(-1)?.at ?? begin.asked) - OVERLAP_MS, offset: 0 };
+      const pulled = await pull(JSON.parse(asked) as TailOf, after, abort.signal);
+      if (abort.signal.aborted) return;
+      const { keepAll } = held.current;
+      grow(begin, (before) => renewed(before, pulled, keepAll, Date.now()));
     };
     const tick = async (): Promise<void> => {
       if (!document.hidden) {
         try {
-          await pull();
+          await look();
           failures = 0;
         } catch (error) {
           if (abort.signal.aborted) return;
           failures += 1;
-          setTail((before) => ({ ...before, error }));
+          grow(begin, (before) => ({ ...before, error }));
         }
       }
       if (abort.signal.aborted) return;
@@ -147,30 +130,17 @@ export function useTail(
       clearTimeout(timer);
       abort.abort();
     };
-  }, [follow, ready, asked]);
+  }, [follow, begin, asked, grow]);
 
   const earlier = useCallback(() => {
-    const oldest = held.current.lines[0];
-    if (!oldest) return;
+    const oldest = held.current.tail?.lines[0];
+    if (!oldest || !begin) return;
     const { deployment, indices, ...wanted } = JSON.parse(asked) as TailOf;
     search(deployment, { indices: [...indices], body: newestBody(wanted, PAGE, oldest) }).then(
-      ({ hits }) => {
-        // Lines of what was asked before are none of these.
-        if (held.current.asked !== asked) return;
-        held.current.pulled += hits.hits.length;
-        setTail((before) => ({
-          ...before,
-          lines: merged(before.lines, hits.hits.map(lineOf)),
-          more: hits.hits.length === PAGE,
-          error: null,
-        }));
-      },
-      (error: unknown) => {
-        if (held.current.asked === asked) setTail((before) => ({ ...before, error }));
-      },
+      (answer) => grow(begin, (before) => lengthened(before, answer, PAGE)),
+      (error: unknown) => grow(begin, (before) => ({ ...before, error })),
     );
-  }, [asked]);
+  }, [asked, begin, grow]);
 
-  const retry = useCallback(() => setAttempt((times) => times + 1), []);
-  return { ...tail, earlier, retry };
+  return { first, tail, earlier };
 }
