@@ -327,6 +327,83 @@ test('what is out of sight does not search', async () => {
   clean(tab);
 });
 
+test('keys go through a heat map, which tells what was before, and mark a span that is shown then', async () => {
+  // So short that there was something before on a platform that is young.
+  await go('/dashboards/logs?from=now-2m&to=now&refresh=0&compare=period');
+  await drawn('Who writes when');
+  const heat = panel('Who writes when').getByRole('group', { name: /^Who writes when\. Arrow keys/ });
+  await heat.locator('[data-drawn]').waitFor({ state: 'attached' });
+  const told = () => heat.locator('[aria-live]').innerText();
+  await heat.focus();
+  await page.keyboard.press('End');
+  const last = await told();
+  assert.match(last, /\d/, 'the newest cell of the first row is said');
+  await page.keyboard.press('ArrowLeft');
+  await eventually(async () => assert.notEqual(await told(), last, 'the one before it is another'));
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowUp');
+  await eventually(async () => assert.match(await told(), /before \d/, 'a cell tells what was before'));
+  await page.keyboard.press('Escape');
+  await eventually(async () => assert.equal(await told(), '', 'Escape leaves'));
+
+  await button('Show as a table: Who writes when').click();
+  await panel('Who writes when')
+    .getByText(/^before \d/)
+    .first()
+    .waitFor();
+  await button('Show as a chart: Who writes when').click();
+
+  await heat.locator('[data-drawn]').waitFor({ state: 'attached' });
+  await heat.focus();
+  await page.keyboard.press('Home');
+  for (let more = 0; more < 9; more += 1) await page.keyboard.press('Shift+ArrowRight');
+  await heat.locator('.echart-span').waitFor();
+  await page.keyboard.press('Enter');
+  const span = () => Date.parse(param('to')) - Date.parse(param('from'));
+  await eventually(() => assert.ok(span() > 0 && span() <= 30_000, `what was marked is shown: ${span()} ms`));
+  clean(tab);
+});
+
+test('a span of a heat map is drawn over to be shown, and a double click goes back', async () => {
+  await go('/dashboards/logs?from=now-1h&to=now&refresh=0');
+  await drawn('Who writes when');
+  const canvas = panel('Who writes when').locator('canvas');
+  await canvas.waitFor();
+  await canvas.scrollIntoViewIfNeeded();
+  const box = await canvas.boundingBox();
+  const y = box.y + box.height / 3;
+  await page.mouse.move(box.x + box.width * 0.5, y);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.75, y, { steps: 6 });
+  await page.locator('.echart-span').waitFor();
+  await page.mouse.up();
+  await eventually(() => {
+    const span = Date.parse(param('to')) - Date.parse(param('from'));
+    assert.ok(span > 0 && span < 30 * 60_000, `less than half an hour is shown: ${span} ms`);
+  });
+  await settled(page);
+  await drawn('Who writes when');
+  await canvas.dblclick({ position: { x: box.width * 0.6, y: box.height / 3 } });
+  await eventually(() => assert.equal(param('from'), 'now-1h', 'what was shown before is shown again'));
+  clean(tab);
+});
+
+test('keys go round a pie and tell the share of each piece', async () => {
+  await go('/dashboards/logs');
+  await drawn('Lines by host');
+  const pie = panel('Lines by host').getByRole('group', { name: /^Lines by host\. Arrow keys/ });
+  await pie.focus();
+  await page.keyboard.press('ArrowRight');
+  await eventually(async () =>
+    assert.match(await pie.locator('[aria-live]').innerText(), /: [\d,]+, [\d.]+%$/),
+  );
+  await page.keyboard.press('Tab');
+  await eventually(async () =>
+    assert.equal(await pie.locator('[aria-live]').innerText(), '', 'who goes on leaves the cursor behind'),
+  );
+  clean(tab);
+});
+
 test('a panel tells its query, and leads to its documents', async () => {
   await go('/dashboards/logs');
   await drawn('Lines by level');

@@ -293,6 +293,13 @@ export function compared(now: Frame, before: Frame, movedMs: number): Frame {
   return now;
 }
 
+/** By the moment of now that it is compared with; nothing where nothing is compared. */
+export function beforeOf(one: Series, bucketMs: number): Map<number, number | null> | undefined {
+  if (!one.previous) return undefined;
+  // Buckets begin at whole multiples: what was moved by another length lies beside those of now.
+  return new Map(one.previous.map(([ms, value]) => [Math.round(ms / bucketMs) * bucketMs, value]));
+}
+
 export function isEmpty(frame: Frame): boolean {
   return frame.over === 'time'
     ? !frame.series.some((one) => one.points.some(([, value]) => value !== null))

@@ -1,12 +1,13 @@
 // A chart that is none over time (pie, treemap, gauge, heat map), drawn by ECharts. Its tooltip is drawn
 // on the canvas: as markup it would need styles that the page's policy forbids. A table beside it is
-// the caller's.
+// the caller's; where the keys are is told by `ChartCursor` around it.
 import type { EChartsCoreOption, EChartsType } from 'echarts/core';
 import { useEffect, useRef, useState } from 'react';
 import { useNearby } from '../chart/nearby';
 import { useHighContrast, useLook } from '../chart/use-look';
 import './echart.css';
 import { type Tokens, tokensNow } from './tokens';
+import { type Columns, useColumnDrag } from './use-column-drag';
 
 export interface EChartProps {
   /** Of the theme's colours, or one that needs none. */
@@ -16,6 +17,10 @@ export interface EChartProps {
   height: number;
   /** Told what was pressed, as the option gave it. */
   onPick?: (data: unknown) => void;
+  /** Where the keys' cursor is, among the data of the series: it stands out with its tooltip. */
+  at?: number | undefined;
+  /** Spans of its columns are chosen by drawing over them. */
+  columns?: Columns | undefined;
 }
 
 const FONT = '"Inter Variable", Inter, system-ui, "Noto Sans KR", sans-serif';
@@ -43,13 +48,15 @@ function whole(option: EChartProps['option'], label: string): EChartsCoreOption 
   };
 }
 
-export function EChart({ option, label, height, onPick }: EChartProps) {
+export function EChart({ option, label, height, onPick, at, columns }: EChartProps) {
   const frame = useRef<HTMLDivElement>(null);
   const box = useRef<HTMLDivElement>(null);
   const [chart, setChart] = useState<EChartsType | null>(null);
   const near = useNearby(frame);
   const look = useLook();
   const contrast = useHighContrast();
+  const span = useColumnDrag(chart, frame, columns);
+  const marks = columns?.marked !== undefined;
 
   useEffect(() => {
     if (!near || !box.current) return;
@@ -76,6 +83,20 @@ export function EChart({ option, label, height, onPick }: EChartProps) {
     chart?.setOption(whole(option, label), { notMerge: true });
   }, [chart, option, label, look, contrast]);
 
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is drawn anew has no highlight any more
+  useEffect(() => {
+    if (!chart || at === undefined) return;
+    const where = { seriesIndex: 0, dataIndex: at };
+    chart.dispatchAction({ type: 'highlight', ...where });
+    // It would lie under the span that is marked.
+    if (!marks) chart.dispatchAction({ type: 'showTip', ...where });
+    return () => {
+      if (chart.isDisposed()) return;
+      chart.dispatchAction({ type: 'downplay', ...where });
+      chart.dispatchAction({ type: 'hideTip' });
+    };
+  }, [chart, at, marks, option, label, look, contrast]);
+
   useEffect(() => {
     if (!chart || !onPick) return;
     const picked = (event: { data?: unknown }) => onPick(event.data);
@@ -88,6 +109,7 @@ export function EChart({ option, label, height, onPick }: EChartProps) {
   return (
     <div ref={frame} className="echart" role="img" aria-label={label} style={{ height }}>
       <div ref={box} className="echart-canvas" aria-hidden="true" data-drawn={chart ? '' : undefined} />
+      {span ? <div className="echart-span" style={{ ...span }} /> : null}
     </div>
   );
 }

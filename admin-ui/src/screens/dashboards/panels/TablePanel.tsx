@@ -4,11 +4,11 @@ import { SYSTEM } from '../../../api/monitor';
 import { type MessageKey, useI18n } from '../../../i18n/i18n';
 import { type Column, Rows } from '../../../shared/list/Rows';
 import { ContainerLink, HostLink } from '../../../shared/names/links';
-import { labelOf, type Row, tableOf } from '../frame';
+import { beforeOf, type Frame, labelOf, type Row, tableOf } from '../frame';
 import { useLevelMark } from './FigurePanel';
 import { levelOf, numberOf } from './options';
 import type { RendererProps } from './renderer';
-import { wordsOf } from './value';
+import { useWords, wordsOf } from './value';
 
 /** What is known by a name of its own. */
 const FIELD_WORDS: Record<string, MessageKey | undefined> = {
@@ -74,16 +74,27 @@ function TimeTable({
   panel,
   title,
   frame,
-}: Pick<RendererProps, 'panel' | 'title'> & { frame: NonNullable<RendererProps['frame']> }) {
-  const { t, locale } = useI18n();
+}: Pick<RendererProps, 'panel' | 'title'> & { frame: Extract<Frame, { over: 'time' }> }) {
+  const { t } = useI18n();
+  const words = useWords(panel.unit);
   const { heads, rows } = tableOf(panel, frame);
+  const earlier = frame.series.map((one) => beforeOf(one, frame.bucketMs));
+  const msOf = (row: (typeof rows)[number]) => Date.parse(String(row[0]));
   const columns: Column<(typeof rows)[number]>[] = heads.map((head, at) => ({
     id: `${at}`,
-    head,
+    head: at === 0 ? t('chart.time') : head,
     right: at > 0,
+    tight: at === 0,
     cell: (row) => {
-      const value = row[at] ?? null;
-      return typeof value === 'string' ? value : wordsOf(value, panel.unit ?? 'count', locale);
+      if (at === 0) return words.time(msOf(row));
+      const value = numberOf(row[at] ?? null);
+      const before = earlier[at - 1];
+      return (
+        <>
+          {words.value(value)}
+          {before ? <div className="quiet">{words.before(value, before.get(msOf(row)) ?? null)}</div> : null}
+        </>
+      );
     },
   }));
   return (

@@ -1,18 +1,20 @@
 // A frame → what ECharts draws of it. Pure: colours and words of values are arguments.
 import type { EChartsCoreOption } from 'echarts/core';
+import type { Datum } from '../../../shared/echart/cursor';
 import type { Tokens } from '../../../shared/echart/tokens';
 import type { Limits, Panel } from '../document';
-import type { Cell, Row, Series } from '../frame';
+import type { Cell, Row } from '../frame';
 
 export interface Words {
   value: (value: number | null) => string;
   time: (ms: number) => string;
+  /** A part of one. */
+  share: (part: number) => string;
+  /** What it was before, and by how much it has changed. */
+  before: (value: number | null, before: number | null) => string;
 }
 
 export type ColourOf = (id: string) => string;
-
-// Viridis: even to the eye, and told apart without any colour.
-const VIRIDIS = ['#440154', '#414487', '#2a788e', '#22a884', '#7ad151', '#fde725'];
 
 export function numberOf(value: Cell | undefined): number | null {
   return typeof value === 'number' && Number.isFinite(value) ? value : null;
@@ -30,12 +32,50 @@ export function levelOf(value: number | null, limits: Limits | undefined): Level
   return past(limits.warn) ? 'warn' : 'good';
 }
 
+/** What stands out where the pointer or the keys' cursor is. */
+function standsOut(tokens: Tokens) {
+  return { itemStyle: { borderColor: tokens.text, borderWidth: 2 } };
+}
+
+interface Sizes {
+  contentSize: [number, number];
+  viewSize: [number, number];
+}
+
+/** Beside the pie: on it the tooltip would cover the piece that it is of. */
+function besidePie(_: unknown, __: unknown, ___: unknown, ____: unknown, { contentSize, viewSize }: Sizes) {
+  const [width, height] = viewSize;
+  return [Math.min((width + height) / 2, width - contentSize[0]), (height - contentSize[1]) / 2];
+}
+
+/** The rows that have a piece of the pie. */
+export function piecesOf(rows: readonly Row[]): { row: Row; value: number; share: number }[] {
+  const pieces = rows.flatMap((row) => {
+    const value = numberOf(row.values[0]);
+    return value === null || value <= 0 ? [] : [{ row, value }];
+  });
+  const sum = pieces.reduce((all, { value }) => all + value, 0);
+  return pieces.map((piece) => ({ ...piece, share: piece.value / sum }));
+}
+
+export function pieData(rows: readonly Row[], words: Words): Datum[] {
+  return piecesOf(rows).map(({ row, value, share }, index) => ({
+    key: row.id,
+    told: () => `${row.label}: ${words.value(value)}, ${words.share(share)}`,
+    index,
+  }));
+}
+
 export function pieOption(rows: readonly Row[], colours: ColourOf, words: Words) {
+  const pieces = piecesOf(rows);
   return (tokens: Tokens): EChartsCoreOption => ({
     tooltip: {
       trigger: 'item',
-      formatter: (one: { name: string; value: number; percent: number }) =>
-        `${one.name}\n${words.value(one.value)} · ${one.percent} %`,
+      position: besidePie,
+      formatter: ({ dataIndex }: { dataIndex: number }) => {
+        const piece = pieces[dataIndex];
+        return piece ? `${piece.row.label}\n${words.value(piece.value)} · ${words.share(piece.share)}` : '';
+      },
     },
     series: [
       {
@@ -46,18 +86,18 @@ export function pieOption(rows: readonly Row[], colours: ColourOf, words: Words)
         itemStyle: { borderColor: tokens.surface, borderWidth: 2 },
         label: { show: false },
         labelLine: { show: false },
-        data: rows.flatMap((row) => {
-          const value = numberOf(row.values[0]);
-          return value === null || value <= 0
-            ? []
-            : [{ name: row.label, value, itemStyle: { color: colours(row.id) } }];
-        }),
+        emphasis: standsOut(tokens),
+        data: pieces.map(({ row, value }) => ({
+          name: row.label,
+          value,
+          itemStyle: { color: colours(row.id) },
+        })),
       },
     ],
   });
 }
 
-interface Leaf {
+export interface Leaf {
   name: string;
   value: number;
   itemStyle?: { color: string };
@@ -89,6 +129,23 @@ export function treeOf(rows: readonly Row[], colours: ColourOf): Leaf[] {
   return tree;
 }
 
+/** Its leaves. ECharts counts all nodes, each before its children, and above all of them a root of its own. */
+export function treeData(tree: readonly Leaf[], words: Words): Datum[] {
+  const data: Datum[] = [];
+  let index = 0;
+  const visit = (leaf: Leaf, path: readonly string[]) => {
+    index += 1;
+    const names = [...path, leaf.name];
+    if (leaf.children) for (const child of leaf.children) visit(child, names);
+    else {
+      const told = () => `${names.join(' · ')}: ${words.value(leaf.value)}`;
+      data.push({ key: JSON.stringify(names), told, index });
+    }
+  };
+  for (const root of tree) visit(root, []);
+  return data;
+}
+
 /** Where six colours do not reach: the same ones, nearer to the surface each time round. */
 export function shaded(colour: string, round: number, look: 'light' | 'dark'): string {
   if (round === 0) return colour;
@@ -102,8 +159,7 @@ export function shaded(colour: string, round: number, look: 'light' | 'dark'): s
   return `#${mixed.join('')}`;
 }
 
-export function treemapOption(rows: readonly Row[], colours: ColourOf, words: Words) {
-  const data = treeOf(rows, colours);
+export function treemapOption(data: readonly Leaf[], words: Words) {
   const nested = data.some((one) => one.children);
   return (tokens: Tokens): EChartsCoreOption => ({
     tooltip: {
@@ -123,12 +179,14 @@ export function treemapOption(rows: readonly Row[], colours: ColourOf, words: Wo
         roam: false,
         nodeClick: false,
         breadcrumb: { show: false },
-        itemStyle: { borderColor: tokens.surface, borderWidth: 1, gapWidth: 1 },
+        itemStyle: { borderColor: tokens.surface, borderWidth: 2, gapWidth: 0 },
+        emphasis: standsOut(tokens),
         label: {
           show: true,
           color: '#fff',
           textBorderColor: 'rgba(0,0,0,.75)',
           textBorderWidth: 2,
+          lineHeight: 15,
           overflow: 'truncate',
           formatter: (one: { name: string; value: number }) => `${one.name}\n${words.value(one.value)}`,
         },
@@ -196,66 +254,4 @@ export function niceAbove(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   const digit = [1, 2, 5, 10].find((one) => one * power >= value) ?? 10;
   return digit * power;
-}
-
-export function heatmapOption(series: readonly Series[], words: Words) {
-  const times = [...new Set(series.flatMap((one) => one.points.map(([ms]) => ms)))].sort((a, b) => a - b);
-  const column = new Map(times.map((ms, at) => [ms, at]));
-  const cells: [number, number, number][] = [];
-  let least = Number.POSITIVE_INFINITY;
-  let most = Number.NEGATIVE_INFINITY;
-  for (const [row, one] of series.entries()) {
-    for (const [ms, value] of one.points) {
-      const at = column.get(ms);
-      if (value === null || at === undefined) continue;
-      cells.push([at, row, value]);
-      least = Math.min(least, value);
-      most = Math.max(most, value);
-    }
-  }
-  return (tokens: Tokens): EChartsCoreOption => ({
-    tooltip: {
-      formatter: ({ value: [at, row, value] }: { value: [number, number, number] }) =>
-        `${series[row]?.label ?? ''}\n${words.time(times[at] ?? 0)} · ${words.value(value)}`,
-    },
-    grid: { left: 8, right: 12, top: 4, bottom: 44, containLabel: true },
-    xAxis: {
-      type: 'category',
-      data: times.map(words.time),
-      axisLabel: { color: tokens.quiet, hideOverlap: true },
-      axisLine: { show: false },
-      axisTick: { show: false },
-    },
-    yAxis: {
-      type: 'category',
-      inverse: true,
-      data: series.map((one) => one.label),
-      axisLabel: { color: tokens.quiet, width: 130, overflow: 'truncate' },
-      axisLine: { show: false },
-      axisTick: { show: false },
-    },
-    visualMap: {
-      min: Number.isFinite(least) ? Math.min(least, 0) : 0,
-      max: Number.isFinite(most) && most > least ? most : (Number.isFinite(most) ? most : 0) + 1,
-      orient: 'horizontal',
-      left: 'center',
-      bottom: 0,
-      itemHeight: 120,
-      itemWidth: 10,
-      text: [
-        words.value(Number.isFinite(most) ? most : null),
-        words.value(Number.isFinite(least) ? Math.min(least, 0) : null),
-      ],
-      textStyle: { color: tokens.quiet },
-      inRange: { color: VIRIDIS },
-    },
-    series: [
-      {
-        type: 'heatmap',
-        data: cells,
-        progressive: 0,
-        itemStyle: { borderColor: tokens.surface, borderWidth: 0.5 },
-      },
-    ],
-  });
 }
