@@ -70,6 +70,28 @@ test('logs are listed newest first, with their level by word, and over time', as
   clean(tab);
 });
 
+test('the chart is compared with the period before, in its table, too', async () => {
+  // So short that there was something before on a platform that is young.
+  await go('/discover?index=logs-*&from=now-2m&to=now');
+  await page.getByLabel('Compare', { exact: true }).selectOption({ label: 'Compare: the period before' });
+  await eventually(() => assert.equal(param('compare'), 'period'));
+  const chart = page.getByRole('figure', { name: 'Documents over time' });
+  await chart.getByRole('button', { name: 'Show as a table: Documents over time' }).click();
+  await chart
+    .getByRole('columnheader', { name: / \(before\)$/ })
+    .first()
+    .waitFor();
+  await chart.getByRole('button', { name: 'Show as a chart: Documents over time' }).click();
+  const group = chart.getByRole('group', { name: /^Documents over time\./ });
+  await group.locator('canvas').waitFor();
+  await group.focus();
+  await page.keyboard.press('ArrowLeft');
+  await eventually(async () =>
+    assert.match(await group.locator('[aria-live]').innerText(), /\(before [\d,]+\)/, 'the keys tell it'),
+  );
+  clean(tab);
+});
+
 test('the end of a page brings the next one, and no document twice', async () => {
   await go('/discover?index=metrics-*&from=now-24h&to=now');
   const list = page.getByRole('region', { name: 'Documents' });
@@ -294,4 +316,67 @@ test('what is listed is written as comma-separated values, and the bound is said
   const lines = text.split('\r\n');
   assert.equal(lines[0].replace('\ufeff', ''), '@timestamp,log.level,message');
   assert.ok(lines.length > 10, `the file has rows: ${lines.length}`);
+});
+
+test('a press on the head of a column orders the documents by it, on the server and in the URL', async () => {
+  const bytes = 'docker.memory.usage.total';
+  await go(`/discover?index=metrics-docker.memory-default&columns=container.name,${bytes}&from=now-15m`);
+  const asked = page.waitForRequest((request) => request.url().endsWith('/Search'));
+  const head = page.getByRole('columnheader', { name: bytes });
+  await head.getByRole('button', { name: bytes, exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await asked;
+  await eventually(() => assert.equal(param('sort'), `${bytes} desc`));
+  await settled(page);
+  assert.equal(await head.getAttribute('aria-sort'), 'descending');
+  await eventually(async () => {
+    const shown = (await rows().locator('td:nth-child(4)').allInnerTexts()).map(Number);
+    assert.ok(shown.length > 5 && shown[0] > 0, 'documents are listed');
+    const sorted = [...shown].sort((a, b) => b - a);
+    assert.deepEqual(shown, sorted, 'the largest comes first');
+  });
+  await page.reload();
+  await settled(page);
+  assert.equal(await head.getAttribute('aria-sort'), 'descending', 'a reload keeps the order');
+  clean(tab);
+});
+
+test('pages of another order go on in it, and no document is there twice', async () => {
+  await go('/discover?index=metrics-*&columns=host.name,event.dataset&sort=event.dataset&from=now-24h');
+  const list = page.getByRole('region', { name: 'Documents' });
+  const seen = new Map();
+  const look = () =>
+    rows().evaluateAll((all) =>
+      all.map((one) => [Number(one.ariaRowIndex), one.dataset.document, one.children[3].textContent]),
+    );
+  await eventually(async () => {
+    for (const [at, id, name] of await look()) seen.set(at, { id, name });
+    await list.evaluate((one) => one.scrollBy(0, one.clientHeight));
+    assert.ok(seen.size > 450, `more than two pages were seen: ${seen.size}`);
+  }, 60_000);
+  const listed = [...seen].sort(([a], [b]) => a - b).map(([, one]) => one);
+  assert.equal(new Set(listed.map((one) => one.id)).size, listed.length, 'each document once');
+  const names = listed.map((one) => one.name);
+  assert.deepEqual(names, [...names].sort(), 'in the order of the field');
+  clean(tab);
+});
+
+test('a column without an order says why, and what is followed is in the order of its time', async () => {
+  await go('/discover?index=logs-docker.container-default');
+  const message = page.getByRole('columnheader', { name: 'message' }).locator('button.sort');
+  await eventually(async () => assert.equal(await message.getAttribute('aria-disabled'), 'true'));
+  assert.match(await message.getAttribute('data-why-not'), /words for searching/);
+  await page
+    .getByRole('columnheader', { name: 'log.level' })
+    .getByRole('button', { name: 'log.level', exact: true })
+    .click();
+  await eventually(() => assert.equal(param('sort'), 'log.level'));
+  const follow = page.getByRole('button', { name: 'Follow' });
+  assert.match(await follow.getAttribute('data-why-not'), /newest first/);
+  await page.getByRole('button', { name: 'Newest first' }).click();
+  await eventually(() => assert.equal(param('sort'), null));
+  await follow.click();
+  const level = page.getByRole('columnheader', { name: 'log.level' }).locator('button.sort');
+  assert.match(await level.getAttribute('data-why-not'), /stop following/);
+  clean(tab);
 });

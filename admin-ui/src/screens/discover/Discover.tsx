@@ -3,7 +3,7 @@
 import { Button } from '@patternfly/react-core';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { useDeployment, useMonitorCall, useSearch } from '../../api/monitor';
+import { useDeployment, useMonitorCall } from '../../api/monitor';
 import { useFormat } from '../../format/use-format';
 import { Search } from '../../generated/wharf/monitor/v1/search_pb';
 import { useT } from '../../i18n/i18n';
@@ -15,9 +15,9 @@ import { Empty } from '../../shared/Empty';
 import { PageHead } from '../../shared/PageHead';
 import { ShowQuery } from '../../shared/query/ShowQuery';
 import { Refused } from '../../shared/Refused';
-import { bucketsOf, queryString } from '../../shared/search/build';
+import { queryString } from '../../shared/search/build';
 import { fieldName } from '../../shared/search/discover-link';
-import { bucketFor, isRelative } from '../../shared/time/range';
+import { isRelative } from '../../shared/time/range';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
 import { useNow } from '../../shared/When';
@@ -32,11 +32,11 @@ import { Export } from './Export';
 import { Facets } from './Facets';
 import { Fields } from './Fields';
 import { FollowBar } from './FollowBar';
-import { seriesOf } from './histogram';
 import { merged } from './lines';
-import { overTimeBody, PAGE, pageBody } from './requests';
+import { PAGE, pageBody } from './requests';
 import { Streams } from './Streams';
 import { MOST_KEPT, useFollow, usePages } from './use-documents';
+import { useOverTime } from './use-over-time';
 import { Views } from './Views';
 import {
   areLogs,
@@ -53,7 +53,6 @@ import {
 } from './view-state';
 
 const QueryBar = lazy(() => import('./QueryBar'));
-const BARS = 80;
 const CHART_HEIGHT = 96;
 const AT_TOP = 8;
 /** The chart of what is followed moves on so often. */
@@ -122,24 +121,10 @@ export default function Discover() {
 
   const clock = useNow(follow ? CHART_MS : 0);
   const until = follow ? Math.max(span.to, Math.ceil(clock / CHART_MS) * CHART_MS) : span.to;
-  const chart = useMemo(() => {
-    const [from, to] = [until - (span.to - span.from), until];
-    return { from, to, bucketMs: bucketFor(to - from, BARS) };
-  }, [span, until]);
-  const overTime = useSearch({ indices, body: overTimeBody(q, chart) }, { enabled: asks, keep: true });
-  const total = overTime.data?.hits.total?.value;
-  const series = useMemo(
-    () =>
-      seriesOf(bucketsOf(overTime.data?.aggregations, 'time'), {
-        bad: t('discover.band.bad'),
-        warn: t('discover.band.warn'),
-        note: t('discover.band.note'),
-        off: t('discover.band.off'),
-        none: t('discover.band.none'),
-        all: t('discover.documents'),
-      }),
-    [overTime.data, t],
-  );
+  const chart = useMemo(() => ({ from: until - (span.to - span.from), to: until }), [span, until]);
+  const by = range.previous ? range.from - range.previous.from : 0;
+  const overTime = useOverTime({ indices, q, span: chart, by, enabled: asks });
+  const total = overTime.now.data?.hits.total?.value;
 
   // What is followed ends now.
   const ended = follow && !isRelative(range.raw.to);
@@ -209,7 +194,7 @@ export default function Discover() {
             </CopyButton>
             <Export listing={listing} total={total} />
             <ShowQuery indices={indices} body={pageBody(listing, undefined, PAGE)} deployment={deployment} />
-            <TimeRangePicker noCompare />
+            <TimeRangePicker />
           </>
         }
       />
@@ -243,7 +228,7 @@ export default function Discover() {
           <TimeChart
             title={t('discover.overTime')}
             unit="count"
-            series={series}
+            series={overTime.series}
             height={CHART_HEIGHT}
             range={chart}
             stacked
@@ -252,12 +237,12 @@ export default function Discover() {
             onBack={range.back}
             empty={
               <span className="quiet">
-                {overTime.isSuccess && !overTime.isPlaceholderData ? t('discover.none') : ''}
+                {overTime.now.isSuccess && !overTime.now.isPlaceholderData ? t('discover.none') : ''}
               </span>
             }
           />
-          <Facets aggregations={overTime.data?.aggregations} q={q} onQuery={query} />
-          <PartialData answers={[...pages.answers, overTime.data]} />
+          <Facets aggregations={overTime.now.data?.aggregations} q={q} onQuery={query} />
+          <PartialData answers={[...pages.answers, overTime.now.data, overTime.earlier]} />
           <div className="card listed">
             {error ? (
               <Refused

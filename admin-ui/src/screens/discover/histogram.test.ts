@@ -39,3 +39,15 @@ test('without any level there is one series, without documents none', () => {
   expect(seriesOf([bucket(0, 5, {})], words).map((one) => one.label)).toEqual(['Documents']);
   expect(seriesOf([bucket(0, 0, {})], words)).toEqual([]);
 });
+
+test('what was before stands over what is now, with a band that has nothing any more', () => {
+  const series = seriesOf([bucket(100, 2, { info: 2 })], words, {
+    buckets: [bucket(40, 5, { error: 4, info: 1 })],
+    by: 60,
+  });
+  expect(series.map((one) => [one.label, one.points, one.previous])).toEqual([
+    ['Bad', [[100, 0]], [[100, 4]]],
+    ['Info', [[100, 2]], [[100, 1]]],
+  ]);
+  expect(seriesOf([bucket(0, 5, {})], words)[0]?.previous).toBeUndefined();
+});

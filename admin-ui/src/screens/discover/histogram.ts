@@ -1,6 +1,6 @@
 // Documents over time, by how bad their level is. Pure.
 import type { ChartSeries } from '../../shared/chart/types';
-import { type Bucket, bucketsOf, type Point } from '../../shared/search/build';
+import { type Bucket, bucketsOf, movedBy, type Point } from '../../shared/search/build';
 import { type LevelTone, toneOf } from './document';
 
 export type Band = LevelTone | 'none';
@@ -27,19 +27,33 @@ function countsOf(bucket: Bucket): Record<Band, number> {
   return counts;
 }
 
-/** One series for each band that has documents; without any level a single one in the chart's own colour. */
-export function seriesOf(buckets: readonly Bucket[], words: Record<Band | 'all', string>): ChartSeries[] {
-  const counted = buckets.map((bucket) => ({ at: Number(bucket.key), counts: countsOf(bucket) }));
-  const points = (band: Band): Point[] => counted.map(({ at, counts }) => [at, counts[band]]);
-  const used = BANDS.filter((band) => counted.some(({ counts }) => counts[band] > 0));
+/** The buckets of the span that is compared with, and how far before they are. */
+export interface Before {
+  buckets: readonly Bucket[];
+  by: number;
+}
+
+/**
+ * One series for each band that has documents, or had some before; without any level a single one in the chart's
+ * own colour.
+ */
+export function seriesOf(
+  buckets: readonly Bucket[],
+  words: Record<Band | 'all', string>,
+  before?: Before,
+): ChartSeries[] {
+  const count = (bucket: Bucket) => ({ at: Number(bucket.key), counts: countsOf(bucket) });
+  const [now, then] = [buckets.map(count), before?.buckets.map(count)];
+  const points = (of: typeof now, band: Band): Point[] => of.map(({ at, counts }) => [at, counts[band]]);
+  const used = BANDS.filter((band) => [...now, ...(then ?? [])].some(({ counts }) => counts[band] > 0));
+  const series = (id: string, label: string, colour: string, band: Band): ChartSeries => ({
+    id,
+    label,
+    points: points(now, band),
+    colour,
+    ...(before && then ? { previous: movedBy(points(then, band), before.by) } : {}),
+  });
   if (used.length === 0) return [];
-  if (used.every((band) => band === 'none')) {
-    return [{ id: 'documents', label: words.all, points: points('none'), colour: 'var(--bar)' }];
-  }
-  return used.map((band) => ({
-    id: `level ${band}`,
-    label: words[band],
-    points: points(band),
-    colour: COLOURS[band],
-  }));
+  if (used.every((band) => band === 'none')) return [series('documents', words.all, 'var(--bar)', 'none')];
+  return used.map((band) => series(`level ${band}`, words[band], COLOURS[band], band));
 }

@@ -130,6 +130,16 @@ export function overTimeBody(q: string, span: Span & { bucketMs: number }): Json
   };
 }
 
+/** The span that is compared with: it has no facets. */
+export function beforeBody(q: string, span: Span & { bucketMs: number }): JsonObject {
+  return {
+    size: 0,
+    track_total_hits: false,
+    query: all(matching(q, span)),
+    aggs: { time: dateHistogram(span, { levels: terms('log.level', 10) }) },
+  };
+}
+
 /** Types that have figures to sum up. */
 export function isNumber(type: string): boolean {
   return /^(long|integer|short|byte|double|float|half_float|scaled_float|unsigned_long)$/.test(type);

@@ -55,12 +55,25 @@ function dataOf(frame: Frame, stacked: boolean, bars: boolean): uPlot.AlignedDat
   const now = frame.lines.filter((line) => !line.previous).map((line) => line.values);
   const before = frame.lines.filter((line) => line.previous).map((line) => line.values);
   const high = stacked ? stackedValues(now) : now;
-  return [frame.times, ...before, ...(stacked && bars ? high.reverse() : high)];
+  return [frame.times, ...(bars ? [...(stacked ? high.reverse() : high), ...before] : [...before, ...high])];
 }
 
-function reversedNow(looks: readonly SeriesLook[], kinds: string): SeriesLook[] {
-  const before = kinds.lastIndexOf('p') + 1;
-  return [...looks.slice(0, before), ...looks.slice(before).reverse()];
+/** The lines in the order in which they are drawn: bars would cover the earlier span. */
+function inOrder(
+  { lines }: Frame,
+  looks: readonly SeriesLook[],
+  stacked: boolean,
+  bars: boolean,
+): { kinds: string; looks: SeriesLook[] } {
+  const all = lines.map(({ previous }, at) => ({ kind: previous ? 'p' : 'n', look: looks[at] }));
+  const now = all.filter((one) => one.kind === 'n');
+  const before = all.filter((one) => one.kind === 'p');
+  // Stacked bars cover those below them: the highest is drawn first.
+  const ordered = bars ? [...(stacked ? now.reverse() : now), ...before] : [...before, ...now];
+  return {
+    kinds: ordered.map((one) => one.kind).join(''),
+    looks: ordered.flatMap(({ look }) => look ?? []),
+  };
 }
 
 export default function Plot(props: PlotProps) {
@@ -74,9 +87,9 @@ export default function Plot(props: PlotProps) {
   live.current = props;
   const { frame, unit, height, stacked, bars, control } = props;
   const zooms = props.onZoom !== undefined;
-  const kinds = frame.lines.map((line) => (line.previous ? 'p' : 'n')).join('');
-  // Stacked bars cover those below them: the highest is drawn first.
-  const looks = JSON.stringify(stacked && bars ? reversedNow(props.looks, kinds) : props.looks);
+  const ordered = inOrder(frame, props.looks, stacked, bars);
+  const { kinds } = ordered;
+  const looks = JSON.stringify(ordered.looks);
   const data = useMemo(() => dataOf(frame, stacked, bars), [frame, stacked, bars]);
   const newest = useRef(data);
   newest.current = data;
@@ -90,16 +103,18 @@ export default function Plot(props: PlotProps) {
     const hairline = token('--hairline');
     const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const now = [...kinds].filter((kind) => kind === 'n').length;
-    const first = kinds.length - now + 1;
+    const first = kinds.indexOf('n') + 1;
     const single = now === 1;
 
     const series: uPlot.Series[] = [...kinds].map((kind, at) => {
       const mine = colours[at];
-      const colour = kind === 'p' ? PREVIOUS[look] : (mine?.colour ?? quiet);
+      // On bars of any colour a line is seen that is of the text's.
+      const before = bars ? token('--text') : PREVIOUS[look];
+      const colour = kind === 'p' ? before : (mine?.colour ?? quiet);
       const barred = bars && kind === 'n';
       return {
         stroke: colour,
-        width: kind === 'p' ? 1.25 : barred ? 0 : 1.6,
+        width: kind === 'p' ? (bars ? 1.75 : 1.25) : barred ? 0 : 1.6,
         dash: kind === 'p' ? [5, 4] : barred ? [] : [...(mine?.dash ?? [])],
         ...(barred
           ? {

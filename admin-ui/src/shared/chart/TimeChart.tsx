@@ -10,7 +10,17 @@ import { momentText, valueText } from './axis';
 import { ChartTable } from './ChartTable';
 import './chart.css';
 import { looksOf, type SeriesLook } from './colours';
-import { deltaOf, type Frame, frameOf, isEmpty, lastValue, total, valueAt } from './frame';
+import {
+  deltaOf,
+  type Frame,
+  frameOf,
+  isEmpty,
+  lastValue,
+  total,
+  type Values,
+  valueAt,
+  withHeightBefore,
+} from './frame';
 import { Legend } from './Legend';
 import { useNearby } from './nearby';
 import type { PlotControl } from './Plot';
@@ -74,6 +84,7 @@ export function TimeChart(props: TimeChartProps) {
     return one.length > 0 ? one : series;
   }, [series, only]);
   const frame: Frame = useMemo(() => frameOf(chosen), [chosen]);
+  const drawn: Frame = useMemo(() => (stacked ? withHeightBefore(frame) : frame), [frame, stacked]);
   const whole: Frame = useMemo(() => (chosen === series ? frame : frameOf(series)), [chosen, series, frame]);
   const looks = useMemo(() => {
     const bound = looksOf(
@@ -116,10 +127,15 @@ export function TimeChart(props: TimeChartProps) {
   const say = (at: number | null) => {
     const moment = at === null ? undefined : frame.times[at];
     if (at === null || moment === undefined) return setSpoken('');
+    const text = (values: Values) => valueText(valueAt(values, at), unit, locale);
     const values = frame.lines
       .filter((line) => !line.previous)
       .slice(0, MOST_SPOKEN)
-      .map((line) => `${chosen[line.index]?.label}: ${valueText(valueAt(line.values, at), unit, locale)}`);
+      .map((line) => {
+        const before = frame.lines.find((one) => one.previous && one.index === line.index);
+        const earlier = before ? ` (${t('chart.previous')} ${text(before.values)})` : '';
+        return `${chosen[line.index]?.label}: ${text(line.values)}${earlier}`;
+      });
     setSpoken([momentText(moment, locale, Date.now()), ...values].join(', '));
   };
 
@@ -199,8 +215,8 @@ export function TimeChart(props: TimeChartProps) {
           {nearby ? (
             <Suspense fallback={null}>
               <Plot
-                frame={frame}
-                looks={frame.lines.map((line) => lookOf(line.index))}
+                frame={drawn}
+                looks={drawn.lines.map((line) => lookOf(line.index))}
                 unit={unit}
                 height={height}
                 range={props.range}

@@ -1,5 +1,15 @@
 import { expect, test } from 'vitest';
-import { deltaOf, frameOf, isEmpty, lastValue, lonely, stackedValues, total, valueAt } from './frame';
+import {
+  deltaOf,
+  frameOf,
+  isEmpty,
+  lastValue,
+  lonely,
+  stackedValues,
+  total,
+  valueAt,
+  withHeightBefore,
+} from './frame';
 
 const a = {
   id: 'a',
@@ -73,4 +83,25 @@ test('series without one value are nothing to draw', () => {
   expect(isEmpty([])).toBe(true);
   expect(isEmpty([{ ...a, points: [[1, null]] }])).toBe(true);
   expect(isEmpty([{ ...a, points: [[1, null]], previous: [[1, 0]] }])).toBe(false);
+});
+
+test('over a stack the earlier span is one line: its height', () => {
+  const frame = frameOf([
+    { ...a, previous: [[30, 2]] },
+    {
+      ...b,
+      previous: [
+        [15, 4],
+        [30, 1],
+      ],
+    },
+  ]);
+  const drawn = withHeightBefore(frame);
+  expect(drawn.lines.map(({ previous, values }) => [previous, values])).toEqual([
+    [true, [undefined, 4, undefined, 3]],
+    [false, [1, undefined, null, 3]],
+    [false, [undefined, 5, undefined, 7]],
+  ]);
+  const alone = frameOf([a, b]);
+  expect(withHeightBefore(alone)).toEqual(alone);
 });

@@ -62,6 +62,18 @@ export function stackedValues(lines: readonly Values[]): Values[] {
   );
 }
 
+/**
+ * The frame with what is drawn of the earlier span over a stack: its height alone. The lines of its parts would
+ * each be held against the height of another part.
+ */
+export function withHeightBefore({ times, lines }: Frame): Frame {
+  const before = lines.filter((line) => line.previous);
+  const [first] = before;
+  const values = stackedValues(before.map((line) => line.values)).at(-1);
+  if (!first || !values) return { times, lines };
+  return { times, lines: [{ ...first, values }, ...lines.filter((line) => !line.previous)] };
+}
+
 /** Values with a gap on either side: a line would not show them. */
 export function lonely(values: Values): number[] {
   const found: number[] = [];
