@@ -115,6 +115,35 @@ test('an alert tells its value over time and what was said, and is silenced with
   clean(tab);
 });
 
+test('the value of an alert is compared with the period before, and a span of it is drawn over', async () => {
+  await go(`/alerts?f.watch=${name}`);
+  await rowOf(name).getByRole('button').first().click();
+  const panel = page.getByRole('region', { name: 'Alert', exact: true });
+  const param = (key) => new URL(page.url()).searchParams.get(key);
+  await panel.locator('canvas').first().waitFor();
+  await panel.getByLabel('Compare', { exact: true }).selectOption({ label: 'Compare: the period before' });
+  await eventually(() => assert.equal(param('compare'), 'period'));
+  const over = await panel.locator('.u-over').boundingBox();
+  await page.mouse.move(over.x + over.width * 0.4, over.y + over.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(over.x + over.width - 2, over.y + over.height / 2, { steps: 6 });
+  await page.mouse.up();
+  await eventually(() => assert.ok(Date.parse(param('to')) > Date.parse(param('from')), 'it is in the URL'));
+  assert.ok(param('alert'), 'the alert is open still');
+  await settled(page);
+  // The span before the one that is shown has runs of the watch, too.
+  await panel.getByRole('button', { name: 'Show as a table: Value over time' }).click();
+  await panel
+    .getByRole('columnheader', { name: / \(before\)$/ })
+    .first()
+    .waitFor();
+  await page.keyboard.press('Escape');
+  await panel.waitFor({ state: 'detached' });
+  for (const key of ['alert', 'from', 'to', 'compare'])
+    assert.equal(param(key), null, `${key} is left behind`);
+  clean(tab);
+});
+
 test('runs are listed with what came of them, each with its search', async () => {
   await go(`/alerts?tab=history&q=${name}`);
   await page.getByRole('table', { name: 'Runs of watches' }).locator('tbody button').first().click();

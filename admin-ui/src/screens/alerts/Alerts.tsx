@@ -45,6 +45,8 @@ export default function Alerts() {
         const next = new URLSearchParams(old);
         if (id) next.set('alert', id);
         else next.delete('alert');
+        // The span of one alert is not that of another.
+        for (const name of ['from', 'to', ...(id ? [] : ['compare'])]) next.delete(name);
         return next;
       },
       { replace: id === null },

@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { DeliveryState, WatchRunSchema } from '../../generated/wharf/monitor/v1/watches_pb';
-import { toldOf, valuesOf } from './timeline';
+import { drawnSpan, toldOf, valuesOf } from './timeline';
 
 function run(ms: number, value: string | null, states: DeliveryState[] = []) {
   return create(WatchRunSchema, {
@@ -35,4 +35,15 @@ test('what was kept back by runs that follow each other is told once', () => {
     ['10', SENT, 1],
   ]);
   expect(toldOf([run(10, '1', [SENT])], 'b')).toEqual([]);
+});
+
+test('a chart begins with the first run that was read when earlier ones were left out', () => {
+  const runs = [run(70, '1'), run(50, '1')];
+  expect(drawnSpan(runs, 2, { from: 10, to: 100 })).toEqual({ from: 10, to: 100 });
+  expect(drawnSpan(runs, 9, { from: 10, to: 100 })).toEqual({ from: 50, to: 100 });
+  expect(drawnSpan([], 0, { from: 10, to: 100 })).toEqual({ from: 10, to: 100 });
+});
+
+test('a chart goes to a run that is newer than the time of the page', () => {
+  expect(drawnSpan([run(120, '1')], 1, { from: 10, to: 100 })).toEqual({ from: 10, to: 120 });
 });

@@ -18,6 +18,20 @@ export function valuesOf(runs: readonly WatchRun[], group: Alert['group']): Valu
     .sort((a, b) => a[0] - b[0]);
 }
 
+/**
+ * The span that the chart is of: from the first run that was read where those before it were left out, and to the
+ * last one, which may be newer than the page's own time.
+ */
+export function drawnSpan(
+  runs: readonly WatchRun[],
+  total: number,
+  { from, to }: { from: number; to: number },
+): { from: number; to: number } {
+  const starts = runs.map(startOf);
+  const cut = runs.length > 0 && runs.length < total;
+  return { from: cut ? Math.max(from, Math.min(...starts)) : from, to: Math.max(to, ...starts) };
+}
+
 export interface Told {
   run: string;
   delivery: Delivery;
