@@ -20,6 +20,13 @@ export const en = {
   'overview.lacks.about':
     'What is here comes from the directors. Services that answer errors, alerts and memory over time cannot be told until it answers again.',
   'zones.chart': 'Memory in use by zone',
+  'zones.cut': '{shown} of {total} zones are shown',
+  'zones.hosts.silent': '{hosts}, silent: {silent}',
+  'zones.silent': '{silent} of {hosts} hosts are silent: they count with what they told last.',
+  'zones.untold':
+    '{missing} of {of} hosts have told nothing in the last minute of this span: the last sums lack them',
+  'zones.untold.more': 'and of {count} more zones',
+  'zones.untold.of': '{zone}: {missing}',
 } as const;
 
 export const ko: Record<keyof typeof en, string> = {
@@ -44,4 +51,11 @@ export const ko: Record<keyof typeof en, string> = {
   'overview.lacks.about':
     '여기 보이는 것은 디렉터가 제공합니다. 저장소가 다시 응답할 때까지 오류로 응답하는 서비스, 경보, 시간별 메모리는 알 수 없습니다.',
   'zones.chart': '영역별 사용 중인 메모리',
+  'zones.cut': '영역 {total}개 중 {shown}개만 표시합니다',
+  'zones.hosts.silent': '{hosts}, 응답 없음: {silent}',
+  'zones.silent': '호스트 {hosts}개 중 {silent}개가 응답하지 않아 마지막으로 알린 값으로 계산합니다.',
+  'zones.untold':
+    '호스트 {of}개 중 {missing}개가 이 기간의 마지막 1분 동안 값을 보내지 않아 마지막 합계에서 빠졌습니다',
+  'zones.untold.more': '외 영역 {count}개',
+  'zones.untold.of': '{zone}: {missing}개',
 };
