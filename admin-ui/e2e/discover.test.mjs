@@ -307,7 +307,7 @@ test('a view is saved, found again, told of when another has changed it, and del
 test('what is listed is written as comma-separated values, and the bound is said', async () => {
   await go('/discover?index=logs-*&columns=log.level,message');
   await page.getByRole('button', { name: 'CSV' }).click();
-  await page.getByText(/newest 10,000/).waitFor();
+  await page.getByText(/first 10,000/).waitFor();
   const arrives = page.waitForEvent('download');
   await page.getByRole('button', { name: 'Download' }).click();
   const stream = await (await arrives).createReadStream();

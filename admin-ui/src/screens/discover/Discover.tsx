@@ -33,9 +33,11 @@ import { Facets } from './Facets';
 import { Fields } from './Fields';
 import { FollowBar } from './FollowBar';
 import { merged } from './lines';
+import { isNewest, type Order, readOrder, writeOrder } from './order';
 import { PAGE, pageBody } from './requests';
 import { Streams } from './Streams';
 import { MOST_KEPT, useFollow, usePages } from './use-documents';
+import { useKnownFields } from './use-known-fields';
 import { useOverTime } from './use-over-time';
 import { Views } from './Views';
 import {
@@ -74,7 +76,7 @@ export default function Discover() {
   const deployment = useDeployment();
   const [params, setParams] = useSearchParams();
   const state = useMemo(() => readView(params), [params]);
-  const { q, follow } = state;
+  const { q, follow, order } = state;
   const { range, span } = useListSpan(state);
   const box = useRef<HTMLElement>(null);
   const [paused, setPaused] = useState(false);
@@ -109,9 +111,14 @@ export default function Discover() {
     [change, follow, renew],
   );
   const query = useCallback((next: string) => ask({ q: next }), [ask]);
+  const fields = useKnownFields(indices, asks);
+  const sort = (by: Order) => {
+    box.current?.scrollTo({ top: 0 });
+    change({ order: by, doc: '' });
+  };
   const filter = (field: string, value: string, out: boolean) => query(withClause(q, field, value, out));
 
-  const listing = { deployment, indices, q, span, columns };
+  const listing = { deployment, indices, q, span, columns, order };
   const pages = usePages(listing, asks);
   const tail = useFollow(listing, pages.hits, follow && pages.query.isSuccess, paused);
   const hits = useMemo(
@@ -156,7 +163,14 @@ export default function Discover() {
     const hit = at < 0 ? undefined : hits[at + by];
     return hit ? () => change({ doc: hit._id }, true) : undefined;
   };
-  const saved = { indices: chosen, q, columns: wanted, from: range.raw.from, to: range.raw.to };
+  const saved = {
+    indices: chosen,
+    q,
+    columns: wanted,
+    ...(isNewest(order) ? {} : { sort: writeOrder(order) }),
+    from: range.raw.from,
+    to: range.raw.to,
+  };
   const { error } = pages.query;
   const isLogs = areLogs(chosen);
   const loading =
@@ -178,6 +192,7 @@ export default function Discover() {
                   indices: to.indices,
                   q: to.q,
                   columns: to.columns,
+                  order: readOrder(to.sort ?? null),
                   view: name,
                   doc: '',
                 });
@@ -213,7 +228,7 @@ export default function Discover() {
         <Button variant="primary" onClick={() => (draft.trim() === q ? range.renew() : query(draft.trim()))}>
           {t('discover.search')}
         </Button>
-        <FollowBar follow={follow} tail={tail} paused={paused} onTurn={turn} />
+        <FollowBar follow={follow} tail={tail} paused={paused} order={order} onTurn={turn} onOrder={sort} />
       </search>
       <div className="found">
         <Fields
@@ -270,6 +285,7 @@ export default function Discover() {
                 box={box}
                 hits={hits}
                 columns={columns}
+                sorting={{ order, fields, follow, onOrder: sort }}
                 open={state.doc}
                 more={more}
                 fetching={pages.query.isFetchingNextPage}

@@ -1,4 +1,4 @@
-// The list: one row for each document, newest first; only rows in sight are drawn, and further pages are
+// The list: one row for each document, newest first or as asked; only rows in sight are drawn, and further pages are
 // fetched when the reader comes near the end.
 import { Button } from '@patternfly/react-core';
 import LeftIcon from '@patternfly/react-icons/dist/esm/icons/angle-left-icon';
@@ -7,7 +7,9 @@ import TimesIcon from '@patternfly/react-icons/dist/esm/icons/times-icon';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type ReactNode, type RefObject, useEffect, useMemo } from 'react';
 import { useI18n, useT } from '../../i18n/i18n';
+import { TIME } from '../../shared/search/build';
 import { atOf, cellText, type Hit, keyOfHit, levelOf, summaryOf, toneOf } from './document';
+import { ariaSort, SortHead, type Sorting } from './SortHead';
 import { moved, WHOLE } from './view-state';
 
 const ROW = 28;
@@ -17,6 +19,7 @@ interface DocumentsProps {
   box: RefObject<HTMLElement | null>;
   hits: readonly Hit[];
   columns: string[];
+  sorting: Sorting;
   /** The id of the one that is open. */
   open: string;
   more: boolean;
@@ -74,8 +77,9 @@ function classFor(column: string): string {
 function Head({
   column,
   columns,
+  sorting,
   onColumns,
-}: { column: string } & Pick<DocumentsProps, 'columns' | 'onColumns'>) {
+}: { column: string } & Pick<DocumentsProps, 'columns' | 'sorting' | 'onColumns'>) {
   const t = useT();
   const name = column === WHOLE ? t('discover.column.whole') : column;
   const act = (label: string, icon: ReactNode, next: string[]) => (
@@ -91,7 +95,7 @@ function Head({
   const at = columns.indexOf(column);
   return (
     <div className="head">
-      <span className="head-name">{name}</span>
+      <SortHead column={column} name={name} {...sorting} />
       <span className="head-acts">
         {at > 0
           ? act(t('discover.column.left', { field: name }), <LeftIcon />, moved(columns, column, -1))
@@ -112,7 +116,7 @@ function Head({
 }
 
 export function Documents(props: DocumentsProps) {
-  const { box, hits, columns, open, more, fetching, onMore, onOpen } = props;
+  const { box, hits, columns, sorting, open, more, fetching, onMore, onOpen } = props;
   const t = useT();
   const stamp = useStamp();
   const virtual = useVirtualizer({
@@ -164,12 +168,12 @@ export function Documents(props: DocumentsProps) {
             <th scope="col">
               <span className="sr-only">{t('discover.document.open')}</span>
             </th>
-            <th scope="col" aria-sort="descending">
-              @timestamp
+            <th scope="col" aria-sort={ariaSort(TIME, sorting)}>
+              <SortHead column={TIME} name={TIME} {...sorting} />
             </th>
             {columns.map((column) => (
-              <th key={column} scope="col">
-                <Head column={column} columns={columns} onColumns={props.onColumns} />
+              <th key={column} scope="col" aria-sort={ariaSort(column, sorting)}>
+                <Head column={column} columns={columns} sorting={sorting} onColumns={props.onColumns} />
               </th>
             ))}
           </tr>

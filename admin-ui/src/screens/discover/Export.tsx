@@ -39,7 +39,7 @@ export function Export({ listing, total }: ExportProps) {
     try {
       for (let rows = 0; rows < MOST_ROWS; ) {
         const size = Math.min(ROWS_AT_ONCE, MOST_ROWS - rows);
-        const page = await fetchPage(listing, afterOf(sameMoment), size, ends.signal);
+        const page = await fetchPage(listing, afterOf(sameMoment, listing.order), size, ends.signal);
         parts.push(rowsOf(page.hits, listing.columns));
         rows += page.hits.length;
         sameMoment.push(...page.hits);

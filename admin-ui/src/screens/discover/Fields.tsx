@@ -12,9 +12,9 @@ import { useT } from '../../i18n/i18n';
 import { DataState } from '../../shared/DataState';
 import type { Span } from '../../shared/search/build';
 import { TopValues } from './TopValues';
+import { MOST_FIELDS, useEveryField } from './use-known-fields';
 import { toggled } from './view-state';
 
-const MOST = 500;
 const ROW = 28;
 
 interface FieldsProps {
@@ -44,16 +44,12 @@ export function Fields(props: FieldsProps) {
   const [open, setOpen] = useState('');
   const box = useRef<HTMLDivElement>(null);
   const prefix = useDeferredValue(text.trim().replace(/[*,]/g, ''));
-  const every = useMonitorCall(
-    Search.method.listFields,
-    { indices, prefix: '', limit: MOST },
-    { enabled: indices.length > 0, keep: true },
-  );
+  const every = useEveryField(indices, indices.length > 0);
   // A list that is whole is sieved here, also by what stands within names; a longer one by the server.
   const whole = every.data !== undefined && every.data.total <= every.data.fields.length;
   const found = useMonitorCall(
     Search.method.listFields,
-    { indices, prefix, limit: MOST },
+    { indices, prefix, limit: MOST_FIELDS },
     { enabled: indices.length > 0 && prefix !== '' && !whole, keep: true },
   );
   const query = prefix === '' || whole ? every : found;

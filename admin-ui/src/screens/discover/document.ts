@@ -10,6 +10,8 @@ export interface Hit {
   _index: string;
   _source: JsonObject;
   sort?: Json[];
+  /** The value that it is ordered by, where that is not its time. */
+  by?: Json;
 }
 
 function isObject(value: Json | undefined): value is JsonObject {

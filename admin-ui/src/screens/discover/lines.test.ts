@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Hit } from './document';
-import { around, arrived, merged, NO_TAIL, rateOf, released } from './lines';
+import { around, arrived, distinct, merged, NO_TAIL, rateOf, released } from './lines';
 
 const hit = (id: string, at: number, offset = 0): Hit => ({
   _id: id,
@@ -9,6 +9,10 @@ const hit = (id: string, at: number, offset = 0): Hit => ({
   sort: [at, offset],
 });
 const ids = (hits: readonly Hit[]) => hits.map((one) => one._id).join('');
+
+test('a document that two pages have stands where it was first', () => {
+  expect(ids(distinct([hit('a', 30), hit('b', 20), hit('a', 30), hit('c', 10)]))).toBe('abc');
+});
 
 test('lines are newest first, each once, and what comes late stands where it belongs', () => {
   const known = [hit('c', 30), hit('a', 10)];

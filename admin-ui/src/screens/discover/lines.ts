@@ -6,17 +6,18 @@ export function newestFirst(a: Hit, b: Hit): number {
   return atOf(b) - atOf(a) || offsetOf(b) - offsetOf(a);
 }
 
+/** Each document once, where it was first. */
+export function distinct(hits: readonly Hit[]): Hit[] {
+  const seen = new Set<string>();
+  return hits.filter((hit) => seen.size !== seen.add(keyOfHit(hit)).size);
+}
+
 /** Both in order, each document once, at most so many of the newest. */
 export function merged(newer: readonly Hit[], known: readonly Hit[], most: number): Hit[] {
   if (newer.length === 0) return known.length > most ? known.slice(0, most) : [...known];
-  const seen = new Set<string>();
-  const every = [...newer, ...known].filter((hit) => {
-    const key = keyOfHit(hit);
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
-  return every.sort(newestFirst).slice(0, most);
+  return distinct([...newer, ...known])
+    .sort(newestFirst)
+    .slice(0, most);
 }
 
 /** The lines around one: those before and after it in the order they were written. */

@@ -16,6 +16,7 @@ import {
 } from '../../shared/search/build';
 import { ERROR_LEVELS } from '../../shared/search/discover-link';
 import { atOf, type Hit, REQUEST_FIELDS, shown } from './document';
+import { NEWEST, type Order } from './order';
 import { WHOLE } from './view-state';
 
 export const PAGE = 200;
@@ -43,24 +44,45 @@ export function sourceFor(columns: readonly string[]): Json {
   return [...new Set([TIME, 'log.level', 'log.offset', ...columns, ...request])];
 }
 
-/** Where a page ends: the documents of the same millisecond that were listed already are told by id. */
+/** Where a page ends: the documents of the same value and millisecond that were listed already are told by id. */
 export interface After {
   ms: number;
   ids: string[];
+  /** By which it was ordered, where that is not the time. */
+  value?: Json;
 }
 
-export function afterOf(hits: readonly Hit[]): After | undefined {
+/** From here on numbers stand for no value: the storage's own are too large to come back as they were. */
+const NO_VALUE = 2 ** 63;
+
+/** Hits with the value that they are ordered by apart, and their time first in what they are sorted by. */
+export function ranked(hits: readonly Hit[], order: Order): Hit[] {
+  if (order.field === TIME) return [...hits];
+  return hits.map(({ sort = [], ...hit }) => {
+    const [value = null, ...rest] = sort;
+    return {
+      ...hit,
+      sort: rest,
+      by: typeof value === 'number' && Math.abs(value) >= NO_VALUE ? null : value,
+    };
+  });
+}
+
+export function afterOf(hits: readonly Hit[], order: Order = NEWEST): After | undefined {
   const last = hits.at(-1);
   if (!last) return undefined;
   const ms = atOf(last);
+  const by = order.field === TIME ? {} : { value: last.by ?? null };
   const ids: string[] = [];
   for (let at = hits.length - 1; at >= 0; at -= 1) {
     const hit = hits[at];
-    if (!hit || atOf(hit) !== ms) break;
+    if (!hit || atOf(hit) !== ms || hit.by !== last.by) break;
     ids.push(hit._id);
   }
+  if (ids.length <= MOST_IDS) return { ms, ids, ...by };
   // So many in one millisecond cannot be told apart by name: go on behind them.
-  return ids.length > MOST_IDS ? { ms: ms - 1, ids: [] } : { ms, ids };
+  const oldestFirst = order.field === TIME && !order.descending;
+  return { ms: oldestFirst ? ms + 1 : ms - 1, ids: [], ...by };
 }
 
 function unlike(ids: readonly string[]): JsonObject[] {
@@ -71,19 +93,30 @@ export interface ListRequest {
   q: string;
   span: Span;
   columns: readonly string[];
+  /** None: the newest first. */
+  order?: Order;
+}
+
+/** By a field, those without it last; what has the same value is listed with the newest first. */
+function orderBy({ field, descending }: Order): JsonObject[] {
+  const by = { order: descending ? 'desc' : 'asc', missing: '_last', unmapped_type: 'keyword' };
+  return [{ [field]: by }, { [TIME]: { order: 'desc', unmapped_type: 'date' } }];
 }
 
 export function pageBody(
-  { q, span, columns }: ListRequest,
+  { q, span, columns, order: by = NEWEST }: ListRequest,
   after: After | undefined,
   size: number,
 ): JsonObject {
-  const until = after ? { from: span.from, to: after.ms + 1 } : span;
+  const byTime = by.field === TIME;
+  const rest = after && (by.descending ? { ...span, to: after.ms + 1 } : { ...span, from: after.ms });
   return {
     size,
     track_total_hits: false,
-    sort: order('desc'),
-    query: all(matching(q, until), unlike(after?.ids ?? [])),
+    sort: byTime ? order(by.descending ? 'desc' : 'asc') : orderBy(by),
+    // Behind what is a millisecond younger: what is as old as the last one is told by id.
+    ...(after && !byTime ? { search_after: [after.value ?? null, after.ms + 1] } : {}),
+    query: all(matching(q, byTime && rest ? rest : span), unlike(after?.ids ?? [])),
     _source: sourceFor(columns),
   };
 }

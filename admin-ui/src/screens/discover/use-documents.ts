@@ -7,8 +7,18 @@ import { monitorKey, type SearchAnswer, search } from '../../api/monitor';
 import { waitBefore } from '../../api/wait';
 import { Search } from '../../generated/wharf/monitor/v1/search_pb';
 import type { Hit } from './document';
-import { arrived, merged, NO_TAIL, rateOf, released, type Tail } from './lines';
-import { type After, afterOf, type ListRequest, newerBody, PAGE, pageBody, sinceOf } from './requests';
+import { arrived, distinct, merged, NO_TAIL, rateOf, released, type Tail } from './lines';
+import { NEWEST } from './order';
+import {
+  type After,
+  afterOf,
+  type ListRequest,
+  newerBody,
+  PAGE,
+  pageBody,
+  ranked,
+  sinceOf,
+} from './requests';
 
 /** Lines that are kept of what is followed; older ones are read again from the storage. */
 export const MOST_KEPT = 5_000;
@@ -37,9 +47,9 @@ export async function fetchPage(
   signal?: AbortSignal,
 ): Promise<DocumentPage> {
   try {
-    const { deployment, indices } = listing;
+    const { deployment, indices, order = NEWEST } = listing;
     const answer = await search(deployment, { indices, body: pageBody(listing, after, size) }, signal);
-    const hits = answer.hits.hits;
+    const hits = ranked(answer.hits.hits, order);
     return { hits, more: hits.length === size, answer };
   } catch (error) {
     const tooLarge = refusalOf(error).grpc === Code.ResourceExhausted;
@@ -57,8 +67,11 @@ export function usePages(listing: Listing, enabled: boolean) {
       queryKey: [...monitorKey(Search.method.search, deployment, input), 'pages'],
       queryFn: ({ pageParam, signal }) => fetchPage(listing, pageParam, PAGE, signal),
       initialPageParam: undefined,
-      getNextPageParam: (last, pages) =>
-        last.more ? afterOf(pages.flatMap((page) => page.hits)) : undefined,
+      getNextPageParam: (last, pages, asked) => {
+        const next = afterOf(distinct(pages.flatMap((page) => page.hits)), listing.order);
+        // A page that brought nothing new would be brought again.
+        return last.more && JSON.stringify(next) !== JSON.stringify(asked) ? next : undefined;
+      },
       placeholderData: (before) => before,
       enabled,
       gcTime: PAGES_KEPT_MS,
@@ -67,7 +80,7 @@ export function usePages(listing: Listing, enabled: boolean) {
       refetchOnReconnect: false,
     },
   );
-  const hits = useMemo(() => query.data?.pages.flatMap((page) => page.hits) ?? [], [query.data]);
+  const hits = useMemo(() => distinct(query.data?.pages.flatMap((page) => page.hits) ?? []), [query.data]);
   const answers = query.data?.pages.map((page) => page.answer) ?? [];
   return { query, hits, answers };
 }

@@ -22,7 +22,8 @@ test('what is shown is read back from its URL, and what is empty is left out', (
     indices: ['logs-*', 'metrics-docker.cpu-default'],
     q: 'a:"b c" AND d',
     columns: ['log.level', 'message'],
-    follow: true,
+    order: { field: 'log.level', descending: true },
+    follow: false,
     doc: 'x1',
     view: 'mine',
   };
@@ -30,7 +31,13 @@ test('what is shown is read back from its URL, and what is empty is left out', (
   expect(readView(params)).toEqual(view);
   expect(params.get('in'), 'other parameters stay').toBe('web');
   const less = writeView(params, { q: '', follow: false, doc: '', columns: [] });
-  expect([...less.keys()].sort()).toEqual(['from', 'in', 'index', 'view']);
+  expect([...less.keys()].sort()).toEqual(['from', 'in', 'index', 'sort', 'view']);
+});
+
+test('what is followed is in the order of its time, whatever the URL says', () => {
+  const view = readView(new URLSearchParams('sort=log.level&follow=1'));
+  expect(view.follow).toBe(true);
+  expect(view.order).toEqual({ field: '@timestamp', descending: true });
 });
 
 test('a link that lasts has absolute times and the name of the deployment', () => {
@@ -80,6 +87,8 @@ test('a query with OR stays one clause beside a filter', () => {
 test('a saved view reads back, and what is none is refused', () => {
   const state = { indices: ['logs-*'], q: 'x', columns: ['message'], from: 'now-1h', to: 'now' };
   expect(fromDocument(toDocument(state))).toEqual(state);
+  const sorted = { ...state, sort: 'log.level desc' };
+  expect(fromDocument(toDocument(sorted))).toEqual(sorted);
   expect(fromDocument('{"indices": "logs-*", "columns": [1, "a"], "q": 5}')).toEqual({
     indices: [],
     q: '',

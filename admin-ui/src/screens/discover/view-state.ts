@@ -1,6 +1,7 @@
 // What the page shows, as its URL has it and as a saved view keeps it. Pure.
 import type { JsonObject } from '../../api/monitor';
 import { fieldName, quoted } from '../../shared/search/discover-link';
+import { NEWEST, type Order, readOrder, writeOrder } from './order';
 
 /** The whole document, as a column. */
 export const WHOLE = '_source';
@@ -13,6 +14,8 @@ export interface ViewState {
   q: string;
   /** None: as suits what is listed. */
   columns: string[];
+  /** What is followed comes in the order of its time. */
+  order: Order;
   follow: boolean;
   /** The id of the document that is open. */
   doc: string;
@@ -26,11 +29,13 @@ function listed(text: string | null): string[] {
 }
 
 export function readView(params: URLSearchParams): ViewState {
+  const follow = params.get('follow') === '1';
   return {
     indices: listed(params.get('index')).slice(0, MOST_INDICES),
     q: params.get('q') ?? '',
     columns: listed(params.get('columns')).slice(0, MOST_COLUMNS),
-    follow: params.get('follow') === '1',
+    order: follow ? NEWEST : readOrder(params.get('sort')),
+    follow,
     doc: params.get('doc') ?? '',
     view: params.get('view') ?? '',
   };
@@ -47,6 +52,7 @@ export function writeView(params: URLSearchParams, change: Partial<ViewState>): 
   put('index', change.indices?.join(','));
   put('q', change.q);
   put('columns', change.columns?.join(','));
+  put('sort', change.order && writeOrder(change.order));
   put('follow', change.follow === undefined ? undefined : change.follow ? '1' : '');
   put('doc', change.doc);
   put('view', change.view);
@@ -107,13 +113,15 @@ export interface SavedState {
   indices: string[];
   q: string;
   columns: string[];
+  /** As the URL has it; none: the newest first. */
+  sort?: string;
   from: string;
   to: string;
 }
 
 export function toDocument(state: SavedState): string {
-  const { indices, q, columns, from, to } = state;
-  return JSON.stringify({ indices, q, columns, from, to });
+  const { indices, q, columns, sort, from, to } = state;
+  return JSON.stringify({ indices, q, columns, ...(sort ? { sort } : {}), from, to });
 }
 
 function textsOf(value: unknown): string[] {
@@ -135,6 +143,7 @@ export function fromDocument(json: string): SavedState | undefined {
     indices: textsOf(document.indices).slice(0, MOST_INDICES),
     q: text('q'),
     columns: textsOf(document.columns).slice(0, MOST_COLUMNS),
+    ...(text('sort') ? { sort: text('sort') } : {}),
     from: text('from'),
     to: text('to'),
   };
