@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { hasNoFinding } from './axe.mjs';
 import { clean, enter, eventually, fresh, launch, presses, settled, shoot } from './browser.mjs';
 import { ask, endpointOf, makeDeployment, showDeployment, terminate } from './steps.mjs';
 
@@ -190,6 +191,29 @@ test('error lines of a service lead to all of them in Discover', async () => {
     'the query is that of the page',
   );
   assert.equal(params.get('from'), 'now-1h', 'and so is the span');
+});
+
+test('every line of a service is on its page, by level, and leads to Discover as it is narrowed', async () => {
+  await page.goto('/services/system');
+  await settled(page);
+  const card = page
+    .locator('.card')
+    .filter({ has: page.getByRole('heading', { name: 'Log lines', exact: true }) });
+  const log = card.getByRole('log', { name: 'Log lines' });
+  await log.locator('[data-line]').first().waitFor();
+  const levels = new Set(await log.locator('.level').allInnerTexts());
+  assert.ok(
+    [...levels].some((level) => !/err|crit|fatal|emerg/.test(level)),
+    `lines of other levels than errors are there: ${[...levels]}`,
+  );
+  await card.getByLabel('Level', { exact: true }).selectOption('warn');
+  await page.waitForURL('**level=warn*');
+  const to = await card.getByRole('link', { name: 'Open in Discover' }).getAttribute('href');
+  const params = new URL(to, page.url()).searchParams;
+  assert.match(params.get('q') ?? '', /wharf\.deployment\.name:"system" AND log\.level:\(.*warn/);
+  assert.equal(params.get('from'), 'now-1h', 'with the span of the page');
+  await hasNoFinding(page, 'lines of a service');
+  clean(tab);
 });
 
 test('a service that answers errors is a finding of the overview, its page is one press away', async () => {

@@ -11,6 +11,7 @@ import { ListTable } from '../../shared/list/ListTable';
 import { optionsOf, readState, writeState } from '../../shared/list/list-state';
 import { PageHead } from '../../shared/PageHead';
 import { useEventKind } from '../../shared/status/event-kinds';
+import { goesOn } from '../../shared/time/range';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
 import { ChangeChart } from './ChangeChart';
@@ -71,7 +72,7 @@ export default function Changes() {
           input={(options) => ({
             options,
             since: timestampFromMs(counted.cut.from),
-            until: timestampFromMs(endOf(counted.cut, range.to, range.raw.to === 'now')),
+            until: timestampFromMs(endOf(counted.cut, range.to, goesOn(range.raw))),
           })}
           rows={(answer) => answer.events}
           info={(answer) => answer.info}

@@ -28,6 +28,7 @@ import { KindName, kindOf } from './kinds';
 import { LineChart } from './LineChart';
 import { Paths } from './Paths';
 import { ofService, usageOf } from './queries';
+import { ServiceLines } from './ServiceLines';
 import { spanOf, TIMES } from './Services';
 import { servicesInput, windowOf } from './summary';
 import { Traffic } from './Traffic';
@@ -163,6 +164,7 @@ export default function ServicePage() {
         </div>
       )}
       <ErrorLines {...of} />
+      <ServiceLines {...of} />
     </>
   );
 }

@@ -6,7 +6,9 @@ import {
   errorLines,
   failedRequests,
   isOfNothing,
+  linesOf,
   linesSeries,
+  lineWords,
   ofService,
   prefixesOf,
   trafficBody,
@@ -154,4 +156,25 @@ test('a summary is of a day at most, and ends where the span ends', () => {
     untilMs: 5_000n,
     options: {},
   });
+});
+
+test('the lines of a service are those of its span where it has ended, else the last ones', () => {
+  const kind = ServiceKind.DEPLOYMENT;
+  const own = { term: { 'wharf.deployment.name': 'web' } };
+  expect(linesOf('web', kind, { from: 1, to: 2, raw: { from: 'now-1h', to: 'now' } })).toEqual([own]);
+  expect(linesOf('web', kind, { from: 1, to: 2, raw: { from: 'now-2d', to: 'now/d' } })).toEqual([
+    own,
+    { range: { '@timestamp': { gte: 1, lt: 2, format: 'epoch_millis' } } },
+  ]);
+});
+
+test('what lines are narrowed to goes along to Discover', () => {
+  const words = (atLeast: '' | 'warn' | 'error', text: string) =>
+    lineWords('web', ServiceKind.DEPLOYMENT, atLeast, text);
+  expect(words('', ' ')).toBe('wharf.deployment.name:"web"');
+  expect(words('error', 'no "room"')).toMatch(
+    /^wharf\.deployment\.name:"web" AND log\.level:\(error OR .*emerg\) AND message:"no \\"room\\""$/,
+  );
+  expect(words('warn', '')).toContain('OR warn OR warning)');
+  expect(lineWords('web', ServiceKind.UNSPECIFIED, 'error', '')).toMatch(/^\(.* OR \(.*\)\) AND log\.level/);
 });

@@ -3,6 +3,7 @@
 import type { JsonObject, SearchAnswer, SearchHit } from '../../api/monitor';
 import { ServiceKind } from '../../generated/wharf/monitor/v1/services_pb';
 import type { ChartSeries } from '../../shared/chart/types';
+import { type AtLeast, LEVELS } from '../../shared/logs/lines';
 import type { Metric } from '../../shared/metrics/query';
 import {
   all,
@@ -29,6 +30,7 @@ import {
   wholeBuckets,
 } from '../../shared/search/build';
 import { allOf, ERROR_LEVELS, fieldIs } from '../../shared/search/discover-link';
+import { goesOn, type RawRange } from '../../shared/time/range';
 
 export const ACCESS = 'logs-wharf.access-default';
 export const LINES = 'logs-docker.container-default';
@@ -64,6 +66,26 @@ export function wordsOf(name: string, kind: ServiceKind): string {
   if (kind === ServiceKind.DEPLOYMENT) return deployment;
   if (kind === ServiceKind.APPLICATION) return application;
   return `${deployment} OR (${application})`;
+}
+
+const LEVEL_WORDS: Record<AtLeast, string> = {
+  '': '',
+  warn: `${LEVEL}:(${[...LEVELS.error, ...LEVELS.warn].join(' OR ')})`,
+  error: `${LEVEL}:(${LEVELS.error.join(' OR ')})`,
+};
+
+/** The lines that a reader has narrowed a service's to, as the words of a query. */
+export function lineWords(name: string, kind: ServiceKind, atLeast: AtLeast, text: string): string {
+  return allOf(wordsOf(name, kind), LEVEL_WORDS[atLeast], text.trim() ? fieldIs('message', text.trim()) : '');
+}
+
+/** The lines of a span that has ended; of one that goes on the last ones, and those before them at will. */
+export function linesOf(
+  name: string,
+  kind: ServiceKind,
+  { from, to, raw }: Span & { raw: RawRange },
+): JsonObject[] {
+  return [ofService(name, kind), ...(goesOn(raw) ? [] : [rangeOf({ from, to })])];
 }
 
 export const FAILED_WORDS = `${STATUS}:>=500`;

@@ -11,7 +11,7 @@ import { DataNone, PartialNote } from '../DataNone';
 import { DataState } from '../DataState';
 import { Refused } from '../Refused';
 import { discoverLink } from '../search/discover-link';
-import { isoOf } from '../time/range';
+import { isoOf, type RawRange } from '../time/range';
 import { asText, type Line, levelOf, severityOf } from './lines';
 import './logs.css';
 import { quietFor } from './tail';
@@ -25,6 +25,8 @@ interface LogTailProps {
   filter: readonly JsonObject[];
   /** The same as the words of a query, for the way to Discover. */
   query: string;
+  /** The span that Discover is to show; none: its usual one. */
+  span?: RawRange;
   follow: boolean;
   onFollow: (follow: boolean) => void;
   /** What is told of each line beside its time and level. */
@@ -204,7 +206,9 @@ export function LogTail(props: LogTailProps) {
         >
           {t('logs.copy')}
         </Button>
-        <Link to={discoverLink({ ...where, follow })}>{t('logs.discover')}</Link>
+        <Link to={discoverLink({ ...where, ...(follow ? {} : props.span), follow })}>
+          {t('logs.discover')}
+        </Link>
       </div>
       <DataState query={query} lines={12} failed={t('logs.failed')}>
         {() => null}

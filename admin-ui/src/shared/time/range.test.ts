@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { backBy, bucketFor, instantOf, rangeFrom, shifted, widened } from './range';
+import { backBy, bucketFor, goesOn, instantOf, rangeFrom, shifted, widened } from './range';
 
 const NOW = Date.UTC(2026, 10, 29, 14, 30, 15);
 const HOUR = 3_600_000;
@@ -36,6 +36,12 @@ test('a span that cannot be, or ends before it begins, is the usual one', () => 
   ]) {
     expect(rangeFrom(raw, NOW, USUAL)).toEqual({ from: NOW - HOUR, to: NOW, raw: USUAL });
   }
+});
+
+test('a span goes on when it ends now', () => {
+  expect(goesOn({ from: 'now-1h', to: 'now' })).toBe(true);
+  for (const to of ['now/d', 'now-5m', '2026-11-29T14:00:00Z'])
+    expect(goesOn({ from: 'now-7d', to }), to).toBe(false);
 });
 
 test('buckets are steps of the clock, at most as many as asked', () => {

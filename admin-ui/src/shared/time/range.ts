@@ -54,6 +54,11 @@ export function isRelative(text: string): boolean {
   return RELATIVE.test(text.trim());
 }
 
+/** Whether it ends now, whenever that is. */
+export function goesOn({ to }: RawRange): boolean {
+  return to.trim() === 'now';
+}
+
 /** What cannot be read, or ends before it begins, is `other`. */
 export function rangeFrom(raw: RawRange, now: number, other: RawRange): Instants & { raw: RawRange } {
   const read = (one: RawRange) => {
