@@ -1,12 +1,13 @@
 // Columns of changes: when, what, on what, where, by whom, and why.
 import { useMemo } from 'react';
-import { Link } from 'react-router';
 import { useCall } from '../../api/call';
 import type { Event } from '../../generated/wharf/v1/events_pb';
 import { PlanKind, Plans } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
+import { English } from '../../shared/English';
 import type { Column } from '../../shared/list/Rows';
-import { ContainerLink, DeploymentLink, HostLink, PlanLink } from '../../shared/names/links';
+import { DeploymentLink, HostLink, PlanLink } from '../../shared/names/links';
+import { Actor, Subject } from '../../shared/names/Subject';
 import { useEventKind } from '../../shared/status/event-kinds';
 import { toneOf } from '../../shared/status/event-tone';
 import { Mark } from '../../shared/status/Mark';
@@ -17,23 +18,6 @@ import { causeOf, instanceOf, movedBy, type What } from './subjects';
 /** The newest plans are those that changes of now name; an older one is told by its id. */
 const PLANS = { options: { pageSize: 50, orderBy: 'created desc' } };
 
-function Subject({ event }: { event: Event }) {
-  const t = useT();
-  const [kind, ...rest] = event.subject.split('/');
-  const name = rest.join('/');
-  if (kind === 'container' && name && event.host) return <ContainerLink host={event.host} name={name} />;
-  if (kind === 'container' && name) {
-    return <Link to={`/containers?q=${encodeURIComponent(name)}`}>{name}</Link>;
-  }
-  const id = name.slice(0, 8);
-  if (kind === 'plan' && name) return <Link to={`/plans/${name}`}>{t('changes.of.plan', { id })}</Link>;
-  if (kind === 'deployment' && name) {
-    return <Link to={`/deployments/${name}`}>{t('changes.of.deployment', { id })}</Link>;
-  }
-  if (kind === 'allocator' && name) return <Link to={`/hosts/${name}`}>{t('changes.of.host', { id })}</Link>;
-  return <span title={event.subject}>{event.subject}</span>;
-}
-
 function Cause({ event, plans }: { event: Event; plans: ReadonlyMap<string, PlanKind> }) {
   const t = useT();
   const { before, planId, after } = causeOf(event.detail);
@@ -42,9 +26,9 @@ function Cause({ event, plans }: { event: Event; plans: ReadonlyMap<string, Plan
   return (
     <span title={event.detail}>
       {event.result !== 'done' && event.result ? <code>{event.result} </code> : null}
-      {before}
+      <English>{before}</English>
       {planId ? <PlanLink id={planId}>{t('changes.plan', { name: word })}</PlanLink> : null}
-      {after}
+      <English>{after}</English>
     </span>
   );
 }
@@ -77,12 +61,17 @@ export function useChangeColumns(what: What, platform: string): Column<Event>[] 
       cell: (one) => <Clock at={one.at} />,
     },
     { id: 'kind', head: t('changes.kind'), sort: 'kind', cell: kindCell },
-    { id: 'subject', head: t('changes.subject'), sort: 'subject', cell: (one) => <Subject event={one} /> },
+    {
+      id: 'subject',
+      head: t('changes.subject'),
+      sort: 'subject',
+      cell: (one) => <Subject subject={one.subject} host={one.host} />,
+    },
     ...(what === 'instances'
       ? [{ id: 'deployment', head: t('deployment'), sort: 'deployment_id', cell: deploymentOf }]
       : []),
     { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },
-    { id: 'actor', head: t('changes.actor'), sort: 'actor', cell: (one) => one.actor },
+    { id: 'actor', head: t('changes.actor'), sort: 'actor', cell: (one) => <Actor actor={one.actor} /> },
     {
       id: 'detail',
       head: t('changes.cause'),
