@@ -16,7 +16,7 @@ import { timeOf } from './evidence';
 import { limitOf, type Measured, thresholdText, UNITS } from './figures';
 import { DeliveryMark } from './marks';
 import { groupText } from './spans';
-import { drawnSpan, type Told, toldOf, type ValuePoint, valuesOf } from './timeline';
+import { alongside, drawnSpan, type Told, toldOf, type ValuePoint, valuesOf } from './timeline';
 
 /** Each run carries what it found of up to a hundred groups. */
 const MOST_RUNS = 120;
@@ -131,7 +131,7 @@ export function AlertTimeline({ alert, deployment, windowMs, measured }: AlertTi
                     colour: 'var(--bar)',
                     points,
                     ...(earlier && previous
-                      ? { previous: movedBy(valuesIn(earlier), from - previous.from) }
+                      ? { previous: alongside(movedBy(valuesIn(earlier), from - previous.from), points) }
                       : {}),
                   },
                   ...(limit === null

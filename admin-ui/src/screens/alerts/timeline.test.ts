@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { DeliveryState, WatchRunSchema } from '../../generated/wharf/monitor/v1/watches_pb';
-import { drawnSpan, toldOf, valuesOf } from './timeline';
+import { alongside, drawnSpan, toldOf, valuesOf } from './timeline';
 
 function run(ms: number, value: string | null, states: DeliveryState[] = []) {
   return create(WatchRunSchema, {
@@ -46,4 +46,27 @@ test('a chart begins with the first run that was read when earlier ones were lef
 
 test('a chart goes to a run that is newer than the time of the page', () => {
   expect(drawnSpan([run(120, '1')], 1, { from: 10, to: 100 })).toEqual({ from: 10, to: 120 });
+});
+
+test('what was before stands at the moments of the runs that it is next to', () => {
+  const now: [number, number][] = [
+    [100, 1],
+    [160, 2],
+    [220, 3],
+  ];
+  const earlier: [number, number | null][] = [
+    [20, 5],
+    [104, 6],
+    [157, null],
+    [158, 7],
+    [300, 8],
+  ];
+  expect(alongside(earlier, now)).toEqual([
+    [20, 5],
+    [100, 6],
+    [160, null],
+    [158, 7],
+    [300, 8],
+  ]);
+  expect(alongside(earlier, []).map(([at]) => at)).toEqual([20, 104, 157, 158, 300]);
 });

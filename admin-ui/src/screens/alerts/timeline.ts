@@ -19,6 +19,26 @@ export function valuesOf(runs: readonly WatchRun[], group: Alert['group']): Valu
 }
 
 /**
+ * Values of the earlier span at the moments of now's runs that they are next to: runs of two spans are never at
+ * the very same moments, and could not be read beside each other.
+ */
+export function alongside(earlier: readonly ValuePoint[], now: readonly ValuePoint[]): ValuePoint[] {
+  const moments = now.map(([at]) => at);
+  const [first = 0, last = first] = [moments[0], moments.at(-1)];
+  const near = (last - first) / Math.max(moments.length - 1, 1) / 2;
+  const taken = new Set<number>();
+  return earlier.map(([at, value]) => {
+    const beside = moments.reduce(
+      (one, other) => (Math.abs(other - at) < Math.abs(one - at) ? other : one),
+      first,
+    );
+    if (taken.has(beside) || Math.abs(beside - at) > near) return [at, value];
+    taken.add(beside);
+    return [beside, value];
+  });
+}
+
+/**
  * The span that the chart is of: from the first run that was read where those before it were left out, and to the
  * last one, which may be newer than the page's own time.
  */
