@@ -212,7 +212,7 @@ test('a channel is made, tells why its test was not taken, and is deleted', asyn
   await dialog.getByLabel('Address').fill('https://127.0.0.1:9/hook');
   await dialog.getByRole('button', { name: 'Create' }).click();
   const row = page.locator('tbody tr', { hasText: channel });
-  await row.getByRole('button', { name: /Send a test/ }).click();
+  await row.getByRole('button', { name: /^Send a test/ }).click();
   const why = row.locator('.mark.bad');
   await why.waitFor();
   assert.match(await why.innerText(), /refused|connect|sent/i, 'it says that nobody listens there');

@@ -39,6 +39,7 @@ const ALL = [
   'alerts',
   'placement',
   'dashboards',
+  'requests',
   'deployment',
   'zones',
   'clicks',

@@ -98,7 +98,7 @@ test('a vacate that goes on is cancelled, and nothing has moved', { skip }, asyn
     await order();
     await last().getByText('Running').first().waitFor();
     await page.locator('.title-line .mark', { hasText: 'Being vacated' }).waitFor();
-    await last().getByRole('button', { name: 'Cancel vacate' }).click();
+    await last().getByRole('button', { name: 'Cancel vacate', exact: true }).click();
   } finally {
     docker(stays, 'kill', '-s', 'CONT', allocator);
   }

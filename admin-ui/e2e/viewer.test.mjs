@@ -180,7 +180,7 @@ test('a deployments manager makes and ends deployments, and changes nothing of t
 test('a user whose account is disabled is logged out, and cannot log in', async () => {
   const [username] = made;
   const viewer = await enter(browser, '/', {}, username, password);
-  await admin.page.getByRole('button', { name: `Disable ${username}` }).click();
+  await admin.page.getByRole('button', { name: `Disable ${username}`, exact: true }).click();
   await rowOf(username).getByText('Disabled').waitFor();
   await viewer.page.waitForURL('**/login**');
   await viewer.context.close();

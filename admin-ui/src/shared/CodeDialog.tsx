@@ -1,6 +1,6 @@
 // The same thing written in several ways, each to be copied: a request, a query.
 import { ClipboardCopyButton, Modal, ModalBody, ModalHeader, Tab, Tabs } from '@patternfly/react-core';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useRef, useState } from 'react';
 import { useT } from '../i18n/i18n';
 
 export interface CodeForm {
@@ -23,13 +23,25 @@ export function CodeDialog({ title, about, forms, tools, onClose }: CodeDialogPr
   const t = useT();
   const [chosen, setChosen] = useState(forms[0]?.id ?? '');
   const [copied, setCopied] = useState(false);
+  const close = useRef(onClose);
+  close.current = onClose;
+  // Every dialog listens to the key by itself: it would close the form below this one, too.
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      if (event.key !== 'Escape') return;
+      event.stopImmediatePropagation();
+      close.current();
+    };
+    window.addEventListener('keydown', press, true);
+    return () => window.removeEventListener('keydown', press, true);
+  }, []);
   // Of something else there may be no such form.
   const form = forms.find((one) => one.id === chosen) ?? forms[0];
   const text = form?.text ?? '';
   return (
     <Modal isOpen variant="medium" onClose={onClose} aria-labelledby="code-title">
       <ModalHeader title={title} labelId="code-title" description={about} />
-      <ModalBody>
+      <ModalBody className="stack">
         {tools}
         <Tabs
           activeKey={form?.id ?? ''}

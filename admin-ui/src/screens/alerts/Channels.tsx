@@ -20,8 +20,6 @@ function TestChannel({ name }: { name: string }) {
   const t = useT();
   const rights = useRights();
   const test = useChange(Service.method.testChannel);
-  const wish = { name };
-  const what = `${t('alerts.channel.test')} ${name}`;
   return (
     <>
       {test.data ? (
@@ -39,13 +37,12 @@ function TestChannel({ name }: { name: string }) {
         variant="link"
         isInline
         isLoading={test.isPending}
-        aria-label={what}
+        aria-label={`${t('alerts.channel.test')} ${name}`}
         whyNot={rights.administers ? undefined : t('why.admin')}
-        onClick={() => test.mutate({ ...wish, mutation: mutation() })}
+        onClick={() => test.mutate({ mutation: mutation(), name })}
       >
         {t('alerts.channel.test')}
       </ActionButton>
-      <ApiRequest plain of={what} method={Service.method.testChannel} input={wish} />
     </>
   );
 }
@@ -111,6 +108,12 @@ export function Channels() {
           >
             {t('delete')}
           </ActionButton>
+          <ApiRequest
+            plain
+            of={`${t('alerts.channel.test')} ${one.name}`}
+            method={Service.method.testChannel}
+            input={{ name: one.name }}
+          />
         </span>
       ),
     },
