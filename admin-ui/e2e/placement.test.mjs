@@ -29,7 +29,7 @@ test('the map is drawn, and keys go through it to the page of a container', asyn
   const map = page.getByRole('region', { name: 'Zones, hosts and containers' });
   await map.locator('canvas').waitFor();
   await shoot(page, 'placement-map');
-  await map.focus();
+  await map.getByRole('group').focus();
   await page.keyboard.press('ArrowRight');
   const told = map.locator('[aria-live]');
   await told.getByText(/Memory: /).waitFor();
@@ -37,6 +37,9 @@ test('the map is drawn, and keys go through it to the page of a container', asyn
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowLeft');
   assert.ok((await told.innerText()).startsWith(`${name},`), 'the key back leads back');
+  await page.keyboard.press('Escape');
+  await eventually(async () => assert.equal(await told.innerText(), '', 'Escape leaves'));
+  await page.keyboard.press('Home');
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/containers\/[^/]+\/[^/]+/);
   assert.ok(

@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ContainerSchema } from '../../generated/wharf/v1/containers_pb';
-import { mapOf } from './model';
-import { type TreeWish, treeOption } from './tree-option';
+import { inOrder, mapOf } from './model';
+import { nodesOf, type TreeWish, treeOption } from './tree-option';
 
 const tokens = {
   text: '#111',
@@ -78,4 +78,21 @@ test('the containers of a deployment stand out from all others', () => {
 test('very many hosts have no heads, which would take the room of what lies on them', () => {
   expect(seriesOf(60)?.levels[2]?.upperLabel.show).toBe(true);
   expect(seriesOf(61)?.levels[2]?.upperLabel.show).toBe(false);
+});
+
+test('a container is known by its place among all nodes that are drawn, the root of all being the first', () => {
+  const zones = mapWith(5);
+  const empty = { host: 'idle', connected: true, memory: 0, containers: [] };
+  zones[0]?.hosts.unshift(empty);
+  const drawn: string[] = ['root'];
+  const visit = (node: Node) => {
+    drawn.push(node.name);
+    for (const child of node.children ?? []) visit(child);
+  };
+  const series = treeOption(zones, wish, tokens).series as { data: Node[] }[];
+  for (const node of series[0]?.data ?? []) visit(node);
+  const nodes = nodesOf(zones);
+  const all = inOrder(zones);
+  expect(all).toHaveLength(5);
+  expect(all.map((one) => drawn[nodes.get(one.key) ?? 0])).toEqual(all.map((one) => one.name));
 });

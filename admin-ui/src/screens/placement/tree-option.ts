@@ -59,6 +59,30 @@ function leafOf(container: MapContainer, wish: TreeWish, tokens: Tokens) {
   };
 }
 
+function shownHosts(zone: MapZone) {
+  return zone.hosts.filter((host) => host.containers.length > 0);
+}
+
+/**
+ * Where each container is among the map's nodes, by its key. ECharts counts a root above all of them, and each
+ * node before those within it.
+ */
+export function nodesOf(zones: readonly MapZone[]): Map<string, number> {
+  const nodes = new Map<string, number>();
+  let at = 0;
+  for (const zone of zones) {
+    at += 1;
+    for (const host of shownHosts(zone)) {
+      at += 1;
+      for (const container of host.containers) {
+        at += 1;
+        nodes.set(container.key, at);
+      }
+    }
+  }
+  return nodes;
+}
+
 export function treeOption(zones: readonly MapZone[], wish: TreeWish, tokens: Tokens): EChartsCoreOption {
   const hosts = zones.reduce((sum, zone) => sum + zone.hosts.length, 0);
   const head = (height: number, bold: boolean) => ({
@@ -81,12 +105,10 @@ export function treeOption(zones: readonly MapZone[], wish: TreeWish, tokens: To
         type: 'treemap',
         data: zones.map((zone) => ({
           name: zone.zone,
-          children: zone.hosts
-            .filter((host) => host.containers.length > 0)
-            .map((host) => ({
-              name: `${host.host}  ${wish.bytes(host.memory)}`,
-              children: host.containers.map((one) => leafOf(one, wish, tokens)),
-            })),
+          children: shownHosts(zone).map((host) => ({
+            name: `${host.host}  ${wish.bytes(host.memory)}`,
+            children: host.containers.map((one) => leafOf(one, wish, tokens)),
+          })),
         })),
         left: 0,
         right: 0,
