@@ -50,7 +50,11 @@ export function Messages({ told, label, none }: MessagesProps) {
               {times > 1 ? ` · ${t('alerts.delivery.times', { count: times })}` : ''}
             </span>
           </div>
-          {delivery.reason ? <div className="quiet">{delivery.reason}</div> : null}
+          {delivery.reason ? (
+            <div className="quiet" lang="en">
+              {delivery.reason}
+            </div>
+          ) : null}
           {delivery.subject ? (
             <details>
               <summary>{delivery.subject}</summary>

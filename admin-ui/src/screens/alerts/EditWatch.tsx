@@ -41,7 +41,11 @@ export default function EditWatch() {
           </>
         }
       />
-      {watch?.broken ? <p className="card card-body bad-text">{watch.broken}</p> : null}
+      {watch?.broken ? (
+        <p className="card card-body bad-text" lang="en">
+          {watch.broken}
+        </p>
+      ) : null}
       {query.data?.lastError && !watch?.broken ? (
         <p className="card card-body bad-text">{query.data.lastError}</p>
       ) : null}

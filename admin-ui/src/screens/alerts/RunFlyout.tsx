@@ -3,6 +3,7 @@ import { useMonitorCall } from '../../api/monitor';
 import { useFormat } from '../../format/use-format';
 import { Watches, type WatchRun } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useT } from '../../i18n/i18n';
+import { English } from '../../shared/English';
 import { Facts } from '../../shared/Facts';
 import { Flyout } from '../../shared/Flyout';
 import { Clock } from '../../shared/When';
@@ -44,7 +45,7 @@ export function RunFlyout({ run, deployment, onClose }: RunFlyoutProps) {
       {run.error ? (
         <p>
           {run.errorCode ? <code>{run.errorCode} </code> : null}
-          {run.error}
+          <English>{run.error}</English>
         </p>
       ) : null}
       <section className="stack">

@@ -58,7 +58,11 @@ function Tested({ run, measured }: { run: WatchRun; measured: Measured }) {
           })}
         </span>
       </div>
-      {run.error ? <p className="bad-text">{run.error}</p> : null}
+      {run.error ? (
+        <p className="bad-text" lang="en">
+          {run.error}
+        </p>
+      ) : null}
       <RunGroups run={run} measured={measured} />
       <h3>{t('alerts.test.messages')}</h3>
       <Messages

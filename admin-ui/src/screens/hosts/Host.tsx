@@ -12,6 +12,7 @@ import { ActionButton } from '../../shared/ActionButton';
 import { ApiRequests, shownCall } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { DataState } from '../../shared/DataState';
+import { English } from '../../shared/English';
 import { ListTable } from '../../shared/list/ListTable';
 import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
@@ -154,9 +155,9 @@ export default function Host() {
           isInline
           component="h2"
           variant="warning"
-          title={`${problem.code}: ${problem.message}`}
+          title={<English>{`${problem.code}: ${problem.message}`}</English>}
         >
-          {problem.hint}
+          <English>{problem.hint}</English>
         </Alert>
       ))}
       <Tabs activeKey={tab} aria-label={host?.host ?? name} onSelect={(_, key) => show(String(key))}>

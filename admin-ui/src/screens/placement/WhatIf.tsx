@@ -108,7 +108,9 @@ function Moves({ host }: { host: Allocator }) {
                         <Mark tone="bad" word={t('placement.whatIf.nowhere')} />
                       )}
                     </td>
-                    <td className="wrap">{move.reason}</td>
+                    <td className="wrap" lang="en">
+                      {move.reason}
+                    </td>
                   </tr>
                 ))}
               </tbody>

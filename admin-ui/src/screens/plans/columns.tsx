@@ -21,9 +21,13 @@ function Remark({ plan }: { plan: Plan }) {
   const running = plan.steps.find((step) => step.status === StepStatus.RUNNING);
   if (!running) return null;
   const step = [word(running.stepId), running.subject].filter(Boolean).join(' ');
-  const waits = running.waitsFor ? t('plan.remark.waits', { what: running.waitsFor }) : '';
-  const all = [step, waits].filter(Boolean).join(' · ');
-  return <span title={`${running.stepId}\n${all}`}>{all}</span>;
+  if (!running.waitsFor) return <span title={running.stepId}>{step}</span>;
+  const waits = `${step} · ${t('plan.remark.waits')}`;
+  return (
+    <span title={`${running.stepId}\n${waits} ${running.waitsFor}`}>
+      {waits} <English>{running.waitsFor}</English>
+    </span>
+  );
 }
 
 export function usePlanColumns({ withDeployment }: { withDeployment: boolean }): Column<Plan>[] {

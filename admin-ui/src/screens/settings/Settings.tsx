@@ -10,6 +10,7 @@ import { ActionButton } from '../../shared/ActionButton';
 import { ApiRequests, shownCall } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
 import { Confirm } from '../../shared/Confirm';
+import { English } from '../../shared/English';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { PageHead } from '../../shared/PageHead';
@@ -61,7 +62,7 @@ function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
       }
     >
       <div className="stack">
-        <p>{setting.about}</p>
+        <p lang="en">{setting.about}</p>
         <FormGroup label={t('settings.value')} fieldId="setting">
           <TextInput id="setting" value={value} onChange={(_, next) => setValue(next)} />
         </FormGroup>
@@ -100,11 +101,15 @@ export default function Settings() {
         </span>
       ),
     },
-    { id: 'about', head: t('settings.about'), cell: (one) => <span title={one.about}>{one.about}</span> },
+    {
+      id: 'about',
+      head: t('settings.about'),
+      cell: (one) => <English title={one.about}>{one.about}</English>,
+    },
     {
       id: 'takes',
       head: t('settings.takes.head'),
-      cell: (one) => <span title={one.takes}>{one.takes}</span>,
+      cell: (one) => <English title={one.takes}>{one.takes}</English>,
     },
     { id: 'changed', head: t('changed'), right: true, cell: (one) => <Age at={one.changedAt} /> },
     {

@@ -21,7 +21,7 @@ function Row({ step }: { step: PlanStep }) {
       <span className="quiet right">
         {step.startedAt ? <Lasted from={step.startedAt} to={step.endedAt} /> : null}
       </span>
-      <English className="quiet">{step.waitsFor}</English>
+      <English className="quiet waits">{step.waitsFor}</English>
       <span className="quiet right">
         {step.log.length > 0 ? t('plan.log', { lines: step.log.length }) : null}
       </span>
