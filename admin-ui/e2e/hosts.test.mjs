@@ -3,13 +3,15 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { clean, enter, eventually, fresh, launch, settled, shoot } from './browser.mjs';
-import { docker, HOSTS, needsHosts, runApplication } from './steps.mjs';
+import { containerNamed, docker, HOSTS, needsHosts, runApplication } from './steps.mjs';
 
 const { WHARF_UI_WRITE: write } = process.env;
 const [WRITERS_HOST, WRITER] = (process.env.WHARF_UI_WRITER ?? '').split('/');
 const writing = { skip: write ? false : 'WHARF_UI_WRITE, a program that writes lines, is not given' };
 const steered = { skip: needsHosts(1) };
 const several = { skip: needsHosts(2) };
+/** Hosts tell their memory every 10 s; who has not for a minute is missing. */
+const UNTOLD_MS = 120_000;
 // Of an instance of the platform's own deployment.
 const STORAGE = /^(?!Follow).*system-storage-0$/;
 
@@ -175,6 +177,26 @@ test('lines of all containers of a host come together', writing, async () => {
   clean(tab);
 });
 
+test('a host that tells nothing is missing from the memory by zone, and is told to be', several, async () => {
+  const silent = HOSTS.find((one) => one !== host);
+  const { name } = containerNamed('-allocator', { hosts: [silent] });
+  await page.goto('/?refresh=10');
+  await page.getByRole('figure', { name: 'Memory in use by zone' }).locator('canvas').waitFor();
+  const untold = page.getByTestId('untold');
+  await eventually(async () => assert.equal(await untold.count(), 0, 'every host tells its memory'));
+  docker(silent, 'kill', '-s', 'STOP', name);
+  try {
+    await untold.getByText(/^1 of \d+ hosts have told nothing/).waitFor({ timeout: UNTOLD_MS });
+    const zones = page.getByRole('table', { name: 'Memory by zone' });
+    await zones.getByText(/silent: 1$/).waitFor({ timeout: UNTOLD_MS });
+    await shoot(page, 'overview-host-silent');
+  } finally {
+    docker(silent, 'kill', '-s', 'CONT', name);
+  }
+  await untold.waitFor({ state: 'detached', timeout: UNTOLD_MS });
+  clean(tab);
+});
+
 test('plans of a host tell of its vacates and of what happened there', async () => {
   await page.goto(`/hosts/${host}?tab=plans&from=now-24h&to=now`);
   await settled(page);
@@ -184,9 +206,14 @@ test('plans of a host tell of its vacates and of what happened there', async () 
   await page.getByLabel('Find by subject', { exact: true }).fill('container/');
   await eventually(async () => {
     const subjects = await happened.locator('td:nth-child(3)').allInnerTexts();
+    const ways = await happened
+      .locator('td:nth-child(3) a')
+      .evaluateAll((all) => all.map((one) => one.pathname));
     assert.ok(
-      subjects.length > 0 && subjects.every((subject) => subject.startsWith('container/')),
-      `containers came here: ${subjects}`,
+      subjects.length > 0 &&
+        ways.length === subjects.length &&
+        ways.every((way) => /^\/containers\//.test(way)),
+      `containers came here, each with the way to it: ${subjects}`,
     );
     const causes = await happened.locator('td:nth-child(5)').allInnerTexts();
     assert.ok(

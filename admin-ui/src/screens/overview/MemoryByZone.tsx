@@ -17,7 +17,7 @@ import { isRelative } from '../../shared/time/range';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { type TimeDefaults, useTimeRange } from '../../shared/time/useTimeRange';
 import { Usage } from '../../shared/Usage';
-import { STREAM, type Untold, untold, zoneBody, zoneSeries } from './zone-memory';
+import { MOST_ZONES, STREAM, type Untold, untold, zoneBody, zoneSeries } from './zone-memory';
 
 /** A page that is looked at: it renews itself, and compares with the day before. */
 const TIMES: TimeDefaults = { from: 'now-4h', to: 'now', refresh: 60, compare: 'day' };
@@ -178,18 +178,15 @@ function ZoneChart({ zones }: { zones: ListZonesResponse | undefined }) {
                   <ShowQuery deployment={SYSTEM} indices={indices} body={body} of={t('zones.chart')} />
                 </>
               }
-              {...(series.length > 0 && endsNow && series.length < total
-                ? {
-                    note: t('zones.cut', {
-                      shown: format.number(series.length),
-                      total: format.number(total),
-                    }),
-                  }
-                : {})}
               empty={<DataNone deployment={SYSTEM} indices={indices} onShow={range.zoom} />}
             />
             {series.length > 0 && isKnown ? (
               <Missing untold={untold(answer, endsNow ? zones?.zones : undefined)} />
+            ) : null}
+            {series.length === MOST_ZONES && endsNow && total > MOST_ZONES ? (
+              <p className="quiet note">
+                {t('zones.cut', { shown: format.number(MOST_ZONES), total: format.number(total) })}
+              </p>
             ) : null}
           </>
         )}

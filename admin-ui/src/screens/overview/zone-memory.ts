@@ -20,7 +20,7 @@ export const STREAM = 'metrics-system.memory-default';
 /** Hosts tell their memory every 10 s. */
 const PERIOD_MS = 10_000;
 /** More are not drawn. */
-const MOST_ZONES = 12;
+export const MOST_ZONES = 12;
 /** Who has told nothing for so long at the end of the span is not in the last sums. */
 const LATELY_MS = 60_000;
 

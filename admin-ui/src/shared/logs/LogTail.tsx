@@ -225,12 +225,12 @@ export function LogTail(props: LogTailProps) {
           {...(filtered ? { lastSeen: 'logs.lastLine' } : {})}
           onShow={(from, to) => void navigate(discoverLink({ ...where, from: isoOf(from), to: isoOf(to) }))}
         >
-          {follow ? t('logs.empty.follow') : null}{' '}
           {filtered ? (
             <Button variant="link" isInline onClick={showAll}>
               {t('logs.empty.show')}
             </Button>
           ) : null}
+          {follow ? <div>{t('logs.empty.follow')}</div> : null}
         </DataNone>
       ) : null}
       <div className="log-frame" hidden={lines.length === 0}>
