@@ -121,7 +121,7 @@ test('a disk follows its memory until one is chosen, and one that no host has is
   await page.getByLabel('Name').fill(fresh('archive'));
   await page.getByLabel('Memory of storage').selectOption({ label: SMALL });
   const disk = page.getByLabel('Disk of storage');
-  assert.equal(await disk.locator('option:checked').innerText(), 'By its memory: 5 GiB');
+  assert.equal(await disk.locator('option:checked').innerText(), 'Usual: 5 GiB');
   await disk.selectOption({ label: '1.3 TiB' });
   await page.getByText('It would be refused').waitFor();
   await page.getByText(/no allocator has room for storage-0/).waitFor();

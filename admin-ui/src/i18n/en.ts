@@ -104,7 +104,7 @@ export const en = {
   'create.check.about': 'The director then says where each instance would go, and what refuses it.',
   'create.check.name': 'Give it a name first',
   'create.disk': 'Disk of {kind}',
-  'create.disk.follows': 'By its memory: {size}',
+  'create.disk.follows': 'Usual: {size}',
   'create.go': 'Create deployment',
   'create.memory': 'Memory of {kind}',
   'create.noTemplate': 'The platform has no template',

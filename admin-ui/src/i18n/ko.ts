@@ -104,7 +104,7 @@ export const ko: Record<keyof typeof en, string> = {
   'create.check.about': '그러면 디렉터가 각 인스턴스의 위치와 거절 이유를 알려 줍니다.',
   'create.check.name': '먼저 이름을 입력하세요',
   'create.disk': '{kind} 디스크',
-  'create.disk.follows': '메모리에 따라: {size}',
+  'create.disk.follows': '기본값: {size}',
   'create.go': '배포 만들기',
   'create.memory': '{kind} 메모리',
   'create.noTemplate': '플랫폼에 템플릿이 없습니다',

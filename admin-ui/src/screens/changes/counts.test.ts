@@ -2,12 +2,16 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { CountEventsResponseSchema } from '../../generated/wharf/v1/events_pb';
-import { countsOf, cutOf, earlier, endOf, kindsOf, MOST_KINDS, OTHERS, seriesOf } from './counts';
+import { countsOf, cutOf, earlier, endOf, kindsOf, MOST_KINDS, OTHERS, seriesOf, slotsOf } from './counts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const NOON = Date.UTC(2026, 10, 29, 12);
-const words = { kind: (kind: string) => kind.toUpperCase(), others: 'others' };
+const words = {
+  kind: (kind: string) => kind.toUpperCase(),
+  others: 'others',
+  colour: (slot: number) => `slot ${slot}`,
+};
 
 function answered(heldSince: number | undefined, ...counts: [at: number, kind: string, count: number][]) {
   return countsOf(
@@ -89,4 +93,16 @@ test('seldom kinds are one series, but for the one that is chosen', () => {
   ]);
   expect(shown(undefined).at(-1)?.points[0], 'their sum').toEqual([NOON, 4 + 3]);
   expect(shown('kind7').map((one) => one.id)).toContain('kind7');
+});
+
+test('each kind has a colour of its own that suits its tone, also where many are bad', () => {
+  const red = 5;
+  const green = 2;
+  const usual = slotsOf(['container_failed', 'container_restarted', 'container_appeared']);
+  expect(usual.get('container_failed')).toBe(red);
+  expect(usual.get('container_appeared')).toBe(green);
+  const bad = ['container_failed', 'container_out_of_memory', 'container_vanished', 'allocator_lost'];
+  const many = slotsOf([...bad, 'container_started', 'container_appeared']);
+  expect(new Set(many.values()).size).toBe(MOST_KINDS);
+  expect(many.get('container_started'), 'what is good comes first to green').toBe(green);
 });

@@ -68,6 +68,33 @@ export function kindsOf(...counts: readonly (Counts | undefined)[]): string[] {
   return [...kinds].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
+// Of the charts' own colours.
+const [BLUE, AMBER, GREEN, PINK, SKY, RED] = [0, 1, 2, 3, 4, 5] as const;
+
+/** The colours that suit a tone, the best first. */
+const SUITING: Readonly<Record<string, readonly number[]>> = {
+  bad: [RED, PINK],
+  warn: [AMBER, SKY],
+  good: [GREEN, BLUE],
+  off: [BLUE, SKY],
+};
+
+/** The colours of kinds that are shown together, each another one: what is bad is not green. */
+export function slotsOf(kinds: readonly string[]): Map<string, number> {
+  const slots = new Map<string, number>();
+  const free = new Set<number>([RED, AMBER, GREEN, PINK, SKY, BLUE]);
+  for (const suits of [true, false]) {
+    for (const kind of kinds) {
+      if (slots.has(kind)) continue;
+      const slot = (suits ? SUITING[toneOf(kind, 'done')] : [...free])?.find((one) => free.has(one));
+      if (slot === undefined) continue;
+      slots.set(kind, slot);
+      free.delete(slot);
+    }
+  }
+  return slots;
+}
+
 /** Those with a series of their own: the most frequent ones, and the one that is chosen. */
 function own(kinds: readonly string[], counts: Counts, chosen: string | undefined): string[] {
   if (kinds.length <= MOST_KINDS) return [...kinds];
@@ -94,18 +121,27 @@ export interface Counted {
   cut: Cut;
 }
 
+export interface Looks {
+  /** What a kind is called. */
+  kind: (kind: string) => string;
+  others: string;
+  colour: (slot: number) => string;
+}
+
 export function seriesOf(
   now: Counted,
   before: Counted | undefined,
   chosen: string | undefined,
-  words: { kind: (kind: string) => string; others: string },
+  { kind: wordOf, others, colour }: Looks,
 ): ChartSeries[] {
   const kinds = kindsOf(now.counts, before?.counts);
   const shown = own(kinds, now.counts, chosen);
   const rest = kinds.filter((kind) => !shown.includes(kind));
-  const lineOf = (id: string, label: string, of: readonly string[]): ChartSeries => ({
+  const slots = slotsOf(shown);
+  const lineOf = (id: string, label: string, of: readonly string[], tint: string): ChartSeries => ({
     id,
     label,
+    colour: tint,
     points: pointsOf(of, now.counts, now.cut),
     ...(before
       ? {
@@ -114,7 +150,7 @@ export function seriesOf(
       : {}),
   });
   return [
-    ...shown.map((kind) => lineOf(kind, words.kind(kind), [kind])),
-    ...(rest.length > 0 ? [{ ...lineOf(OTHERS, words.others, rest), colour: 'var(--text-quiet)' }] : []),
+    ...shown.map((kind) => lineOf(kind, wordOf(kind), [kind], colour(slots.get(kind) ?? 0))),
+    ...(rest.length > 0 ? [lineOf(OTHERS, others, rest, 'var(--text-quiet)')] : []),
   ];
 }

@@ -5,6 +5,8 @@ import { useEffect, useMemo, useRef } from 'react';
 import { useCall } from '../../api/call';
 import { Events } from '../../generated/wharf/v1/events_pb';
 import { useI18n } from '../../i18n/i18n';
+import { colourAt } from '../../shared/chart/colours';
+import { useLook } from '../../shared/chart/use-look';
 import { eventKind } from '../../shared/status/event-kinds';
 import type { TimeRange } from '../../shared/time/useTimeRange';
 import { type Counted, type Cut, countsOf, cutOf, earlier, kindsOf, seriesOf } from './counts';
@@ -15,6 +17,7 @@ function asked(filter: string, { from, to, spans }: Cut) {
 
 export function useCounts(filter: string, range: TimeRange, chosen: string | undefined) {
   const { t, language } = useI18n();
+  const look = useLook();
   const { from, to, previous, refreshMs } = range;
   const cut = useMemo(() => cutOf({ from, to }), [from, to]);
   const by = previous ? from - previous.from : 0;
@@ -35,8 +38,12 @@ export function useCounts(filter: string, range: TimeRange, chosen: string | und
     [by, before.data, cut],
   );
   const series = useMemo(() => {
-    const words = { kind: (kind: string) => eventKind(kind, language), others: t('changes.others') };
-    return now ? seriesOf(now, then, chosen, words) : [];
-  }, [now, then, chosen, language, t]);
+    const looks = {
+      kind: (kind: string) => eventKind(kind, language),
+      others: t('changes.others'),
+      colour: (slot: number) => colourAt(slot, look),
+    };
+    return now ? seriesOf(now, then, chosen, looks) : [];
+  }, [now, then, chosen, language, look, t]);
   return { query, input, cut, series, kinds: kindsOf(now?.counts), heldSince: now?.counts.heldSince };
 }

@@ -57,6 +57,14 @@ function seen(slot: number, look: Look): SeriesLook {
   };
 }
 
+/** How many colours there are that people tell apart without dashes. */
+export const COLOURS = PALETTE.light.length;
+
+/** One of them, for those who give out colours themselves. */
+export function colourAt(slot: number, look: Look): string {
+  return PALETTE[look][slot % COLOURS] ?? '';
+}
+
 /** The colour of one thing, in the theme that is shown. */
 export function colourOf(id: string, look: Look = lookNow()): string {
   return seen(slotOf(id), look).colour;
