@@ -175,7 +175,10 @@ test('error lines of an application are on its page and counted in the list', wr
   await row.getByRole('link', { name: 'writer', exact: true }).click();
   await page.waitForURL('**/services/writer?*');
   const lines = page.getByRole('table', { name: 'Last error lines' });
-  await lines.getByText(`${text} by the bank`).first().waitFor();
+  const line = lines.getByRole('row').filter({ hasText: `${text} by the bank` });
+  await line.first().waitFor();
+  const around = await line.first().getByRole('link', { name: 'Lines around it' }).getAttribute('href');
+  assert.match(new URL(around, page.url()).searchParams.get('q'), /^host\.name:".*" AND container\.name:"/);
   clean(tab);
 });
 

@@ -1,10 +1,12 @@
-// The last lines of a service that tell of errors, and the way to all of them.
+// The last lines of a service that tell of errors, each with the way to what was written around it, and the way to all
+// of them.
+import { Link } from 'react-router';
 import { useI18n } from '../../i18n/i18n';
 import { momentText } from '../../shared/chart/axis';
 import { ContainerLink, HostLink } from '../../shared/names/links';
-import { allOf, discoverLink, LEVEL_IS_ERROR } from '../../shared/search/discover-link';
+import { allOf, discoverLink, fieldIs, LEVEL_IS_ERROR } from '../../shared/search/discover-link';
 import { LastRows } from './LastRows';
-import { errorLines, errorLinesBody, LINES, ofService, wordsOf } from './queries';
+import { aroundOf, type ErrorLine, errorLines, errorLinesBody, LINES, ofService, wordsOf } from './queries';
 import './services.css';
 import type { OfService } from './Traffic';
 
@@ -20,6 +22,14 @@ export function ErrorLines({ service, kind, deployment, range }: OfService) {
     ...range.raw,
     columns: ['host.name', 'container.name', 'log.level', 'message'],
   });
+  const around = (one: ErrorLine) =>
+    discoverLink({
+      deployment,
+      indices,
+      q: allOf(fieldIs('host.name', one.host), fieldIs('container.name', one.container)),
+      ...aroundOf(one.at),
+      columns: ['log.level', 'message'],
+    });
   return (
     <LastRows
       title={title}
@@ -37,6 +47,9 @@ export function ErrorLines({ service, kind, deployment, range }: OfService) {
           <th scope="col">{t('container')}</th>
           <th scope="col">{t('host')}</th>
           <th scope="col">{t('services.message')}</th>
+          <th scope="col">
+            <span className="sr-only">{t('services.around')}</span>
+          </th>
         </>
       }
       row={(one) => (
@@ -51,6 +64,9 @@ export function ErrorLines({ service, kind, deployment, range }: OfService) {
           </td>
           <td className="mono message" title={one.message}>
             {one.message}
+          </td>
+          <td className="tight">
+            <Link to={around(one)}>{t('services.around')}</Link>
           </td>
         </>
       )}

@@ -3,13 +3,9 @@ import { Link } from 'react-router';
 import { useI18n } from '../../i18n/i18n';
 import { momentText, valueText } from '../../shared/chart/axis';
 import { allOf, discoverLink, fieldIs } from '../../shared/search/discover-link';
-import { isoOf } from '../../shared/time/range';
 import { LastRows } from './LastRows';
-import { ACCESS, FAILED_WORDS, failedBody, failedRequests, LINES, wordsOf } from './queries';
+import { ACCESS, aroundOf, FAILED_WORDS, failedBody, failedRequests, LINES, wordsOf } from './queries';
 import type { OfService } from './Traffic';
-
-/** What is logged around a request, in milliseconds to either side. */
-const AROUND_MS = 15_000;
 
 export function FailedRequests({ service, kind, deployment, range }: OfService) {
   const { t, locale } = useI18n();
@@ -28,8 +24,7 @@ export function FailedRequests({ service, kind, deployment, range }: OfService) 
       deployment,
       indices: [LINES],
       q: wordsOf(service, kind),
-      from: isoOf(at - AROUND_MS),
-      to: isoOf(at + AROUND_MS),
+      ...aroundOf(at),
       columns: ['host.name', 'container.name', 'log.level', 'message'],
     });
   return (

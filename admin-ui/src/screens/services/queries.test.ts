@@ -3,6 +3,7 @@ import type { JsonObject, SearchAnswer } from '../../api/monitor';
 import { ServiceKind } from '../../generated/wharf/monitor/v1/services_pb';
 import { servicePath } from './kinds';
 import {
+  aroundOf,
   errorLines,
   failedRequests,
   isOfNothing,
@@ -177,4 +178,11 @@ test('what lines are narrowed to goes along to Discover', () => {
   );
   expect(words('warn', '')).toContain('OR warn OR warning)');
   expect(lineWords('web', ServiceKind.UNSPECIFIED, 'error', '')).toMatch(/^\(.* OR \(.*\)\) AND log\.level/);
+});
+
+test('what is around a moment is a quarter of a minute to either side', () => {
+  expect(aroundOf(Date.UTC(2026, 10, 29, 12, 0, 20))).toEqual({
+    from: '2026-11-29T12:00:05.000Z',
+    to: '2026-11-29T12:00:35.000Z',
+  });
 });

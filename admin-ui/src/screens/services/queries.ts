@@ -30,7 +30,7 @@ import {
   wholeBuckets,
 } from '../../shared/search/build';
 import { allOf, ERROR_LEVELS, fieldIs } from '../../shared/search/discover-link';
-import { goesOn, type RawRange } from '../../shared/time/range';
+import { goesOn, isoOf, type RawRange } from '../../shared/time/range';
 
 export const ACCESS = 'logs-wharf.access-default';
 export const LINES = 'logs-docker.container-default';
@@ -77,6 +77,14 @@ const LEVEL_WORDS: Record<AtLeast, string> = {
 /** The lines that a reader has narrowed a service's to, as the words of a query. */
 export function lineWords(name: string, kind: ServiceKind, atLeast: AtLeast, text: string): string {
   return allOf(wordsOf(name, kind), LEVEL_WORDS[atLeast], text.trim() ? fieldIs('message', text.trim()) : '');
+}
+
+/** What is shown around one moment, in milliseconds to either side. */
+const AROUND_MS = 15_000;
+
+/** The span around a moment, as a link has it. */
+export function aroundOf(at: number): RawRange {
+  return { from: isoOf(at - AROUND_MS), to: isoOf(at + AROUND_MS) };
 }
 
 /** The lines of a span that has ended; of one that goes on the last ones, and those before them at will. */

@@ -57,12 +57,9 @@ function seen(slot: number, look: Look): SeriesLook {
   };
 }
 
-/** How many colours there are that people tell apart without dashes. */
-export const COLOURS = PALETTE.light.length;
-
-/** One of them, for those who give out colours themselves. */
+/** One of the six, for those who give out colours themselves. */
 export function colourAt(slot: number, look: Look): string {
-  return PALETTE[look][slot % COLOURS] ?? '';
+  return PALETTE[look][slot % PALETTE[look].length] ?? '';
 }
 
 /** The colour of one thing, in the theme that is shown. */
