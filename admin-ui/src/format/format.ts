@@ -28,7 +28,7 @@ export function percent(part: number, whole: number, locale: string): string {
 type TimeUnit = keyof typeof en;
 
 function withUnit(n: string, unit: TimeUnit, locale: string): string {
-  return fill((locale.startsWith('ko') ? ko : en)[unit], { n });
+  return fill((locale.startsWith('ko') ? ko : en)[unit], { n }, locale);
 }
 
 /** As charts tell it, with so many digits at most: `420 ms`, `3.24 s`. */

@@ -23,18 +23,18 @@ export function I18nProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     document.documentElement.lang = language;
   }, [language]);
-  const value = useMemo<I18n>(
-    () => ({
+  const value = useMemo<I18n>(() => {
+    const locale = localeOf(language, navigator.languages);
+    return {
       language,
-      locale: localeOf(language, navigator.languages),
+      locale,
       setLanguage: (next) => {
         localStorage.setItem(KEY, next);
         setLanguage(next);
       },
-      t: (key, params) => fill(catalogues[language][key], params),
-    }),
-    [language],
-  );
+      t: (key, params) => fill(catalogues[language][key], params, locale),
+    };
+  }, [language]);
   return <Context value={value}>{children}</Context>;
 }
 

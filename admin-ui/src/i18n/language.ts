@@ -12,9 +12,22 @@ export function languageOf(kept: string | null, preferred: readonly string[]): L
   return 'en';
 }
 
-export function fill(text: string, params: Params | undefined): string {
+const figures = new Map<string, Intl.NumberFormat>();
+
+function figure(value: number | bigint, locale: string): string {
+  const format = figures.get(locale) ?? new Intl.NumberFormat(locale);
+  figures.set(locale, format);
+  return format.format(value);
+}
+
+/** Numbers are written as the locale has them; what is to be written otherwise is given as a text. */
+export function fill(text: string, params: Params | undefined, locale: string): string {
   if (!params) return text;
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole));
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = params[name];
+    if (value === undefined) return whole;
+    return typeof value === 'string' ? value : figure(value, locale);
+  });
 }
 
 /** The reader's own form of the language: dates differ between countries that share one. */

@@ -3,6 +3,7 @@ import { Button, Switch } from '@patternfly/react-core';
 import { Link, useSearchParams } from 'react-router';
 import { useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
+import { useFormat } from '../../format/use-format';
 import { type Alert, AlertState, Alerts } from '../../generated/wharf/monitor/v1/alerts_pb';
 import { Watches, type WatchSpec } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useI18n } from '../../i18n/i18n';
@@ -41,6 +42,7 @@ interface AlertListProps {
 
 export function AlertList({ deployment, onOpen }: AlertListProps) {
   const { t, locale } = useI18n();
+  const format = useFormat();
   const rights = useRights();
   const [params, setParams] = useSearchParams();
   const recovered = params.get('recovered') === '1';
@@ -122,7 +124,7 @@ export function AlertList({ deployment, onOpen }: AlertListProps) {
       largest: true,
       right: true,
       tight: true,
-      cell: (one) => one.messages,
+      cell: (one) => format.number(one.messages),
     },
     {
       id: 'actions',

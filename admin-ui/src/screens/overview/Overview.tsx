@@ -57,7 +57,7 @@ function HostTiles({ status }: { status: PlatformStatus }) {
     <>
       <Tile
         name={t('overview.hosts')}
-        figure={`${status.allocatorsConnected} / ${status.allocators}`}
+        figure={`${format.number(status.allocatorsConnected)} / ${format.number(status.allocators)}`}
         sub={t('overview.hosts.sub', { maintenance: resting })}
         to="/hosts"
         level={status.allocatorsConnected < status.allocators ? 'bad' : undefined}
@@ -82,7 +82,7 @@ function HostTiles({ status }: { status: PlatformStatus }) {
       />
       <Tile
         name={t('overview.proxies')}
-        figure={`${status.proxiesConnected} / ${status.proxies}`}
+        figure={`${format.number(status.proxiesConnected)} / ${format.number(status.proxies)}`}
         sub={status.proxyUrl}
         to="/control-plane"
         level={status.proxiesConnected < status.proxies ? 'bad' : undefined}
@@ -103,6 +103,7 @@ const EVERY_MS = 30_000;
 
 function AlertTile() {
   const t = useT();
+  const format = useFormat();
   const alerts = useMonitorCall(Alerts.method.listAlerts, FIRING, { deployment: SYSTEM, every: EVERY_MS });
   if (!alerts.data) return null;
   const count = Number(alerts.data.info?.total ?? 0n);
@@ -110,7 +111,7 @@ function AlertTile() {
   return (
     <Tile
       name={t('overview.alerts')}
-      figure={String(count)}
+      figure={format.number(count)}
       sub={
         newest
           ? t('overview.alerts.sub', { summary: newest.summary || newest.watch })
@@ -161,6 +162,7 @@ function useServices() {
 
 export default function Overview() {
   const t = useT();
+  const format = useFormat();
   const rights = useRights();
   const navigate = useNavigate();
   const status = useCall(Platform.method.getStatus, {}, { every: 15_000 });
@@ -198,14 +200,14 @@ export default function Overview() {
               {rights.seesPlatform ? <HostTiles status={data} /> : null}
               <Tile
                 name={t('overview.deployments')}
-                figure={`${data.deploymentsHealthy} / ${data.deployments}`}
+                figure={`${format.number(data.deploymentsHealthy)} / ${format.number(data.deployments)}`}
                 sub={t('overview.deployments.sub')}
                 to="/deployments"
                 level={data.deploymentsHealthy < data.deployments ? 'bad' : undefined}
               />
               <Tile
                 name={t('overview.plans')}
-                figure={String(data.plansRunning)}
+                figure={format.number(data.plansRunning)}
                 sub={t('overview.plans.sub', { containers: data.containers })}
                 to="/plans?f.status=running"
               />

@@ -1,4 +1,5 @@
 // Columns of plans, the same wherever they are listed.
+import { useFormat } from '../../format/use-format';
 import type { Plan } from '../../generated/wharf/v1/plans_pb';
 import { StepStatus } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
@@ -32,6 +33,7 @@ function Remark({ plan }: { plan: Plan }) {
 
 export function usePlanColumns({ withDeployment }: { withDeployment: boolean }): Column<Plan>[] {
   const t = useT();
+  const format = useFormat();
   const columns: Column<Plan>[] = [
     {
       id: 'kind',
@@ -55,7 +57,7 @@ export function usePlanColumns({ withDeployment }: { withDeployment: boolean }):
       head: t('plan.steps'),
       right: true,
       cell: (one) =>
-        `${one.steps.filter((step) => step.status === StepStatus.DONE).length} / ${one.steps.length}`,
+        `${format.number(one.steps.filter((step) => step.status === StepStatus.DONE).length)} / ${format.number(one.steps.length)}`,
     },
     { id: 'actor', head: t('plan.actor'), cell: (one) => <Actor actor={one.actor} /> },
     {

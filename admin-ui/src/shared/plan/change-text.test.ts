@@ -8,7 +8,7 @@ import { FIELDS, fieldText, PARTS, valueText } from './change-text';
 
 const root = join(import.meta.dirname, '../../../..');
 const words = (language: Language) => (key: MessageKey, params?: Params) =>
-  fill(catalogues[language][key], params);
+  fill(catalogues[language][key], params, language);
 const format = {
   bytes: (value: bigint | number) => bytes(value, 'en'),
   number: (value: bigint | number, digits?: number) => number(value, 'en', digits),
