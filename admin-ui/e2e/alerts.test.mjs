@@ -131,7 +131,6 @@ test('the value of an alert is compared with the period before, and a span of it
   await eventually(() => assert.ok(Date.parse(param('to')) > Date.parse(param('from')), 'it is in the URL'));
   assert.ok(param('alert'), 'the alert is open still');
   await settled(page);
-  // The span before the one that is shown has runs of the watch, too.
   await panel.getByRole('button', { name: 'Show as a table: Value over time' }).click();
   await panel
     .getByRole('columnheader', { name: / \(before\)$/ })

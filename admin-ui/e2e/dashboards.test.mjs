@@ -367,10 +367,10 @@ test('keys go through a heat map, which tells what was before, and mark a span t
 test('a span of a heat map is drawn over to be shown, and a double click goes back', async () => {
   await go('/dashboards/logs?from=now-1h&to=now&refresh=0');
   await drawn('Who writes when');
-  const canvas = panel('Who writes when').locator('canvas');
-  await canvas.waitFor();
-  await canvas.scrollIntoViewIfNeeded();
-  const box = await canvas.boundingBox();
+  const heat = panel('Who writes when').locator('[data-drawn]');
+  await heat.waitFor();
+  await heat.scrollIntoViewIfNeeded();
+  const box = await heat.boundingBox();
   const y = box.y + box.height / 3;
   await page.mouse.move(box.x + box.width * 0.5, y);
   await page.mouse.down();
@@ -383,7 +383,7 @@ test('a span of a heat map is drawn over to be shown, and a double click goes ba
   });
   await settled(page);
   await drawn('Who writes when');
-  await canvas.dblclick({ position: { x: box.width * 0.6, y: box.height / 3 } });
+  await heat.dblclick({ position: { x: box.width * 0.6, y: box.height / 3 } });
   await eventually(() => assert.equal(param('from'), 'now-1h', 'what was shown before is shown again'));
   clean(tab);
 });
