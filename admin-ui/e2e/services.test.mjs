@@ -211,10 +211,12 @@ test('every line of a service is on its page, by level, and leads to Discover as
   );
   await card.getByLabel('Level', { exact: true }).selectOption('warn');
   await page.waitForURL('**level=warn*');
-  const to = await card.getByRole('link', { name: 'Open in Discover' }).getAttribute('href');
-  const params = new URL(to, page.url()).searchParams;
-  assert.match(params.get('q') ?? '', /wharf\.deployment\.name:"system" AND log\.level:\(.*warn/);
-  assert.equal(params.get('from'), 'now-1h', 'with the span of the page');
+  await eventually(async () => {
+    const to = await card.getByRole('link', { name: 'Open in Discover' }).getAttribute('href');
+    const params = new URL(to, page.url()).searchParams;
+    assert.match(params.get('q') ?? '', /wharf\.deployment\.name:"system" AND log\.level:\(.*warn/);
+    assert.equal(params.get('from'), 'now-1h', 'with the span of the page');
+  });
   await hasNoFinding(page, 'lines of a service');
   clean(tab);
 });
