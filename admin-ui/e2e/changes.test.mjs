@@ -25,7 +25,7 @@ test('an instance that appears is told with its deployment and the plan that mad
   await makeDeployment(page, name);
   await page.goto(`/changes?what=instances&from=now-15m&q=${name}`);
   const made = rows()
-    .filter({ hasText: `${name}-storage-0` })
+    .filter({ has: page.getByRole('link', { name: 'storage-0', exact: true }) })
     .filter({ hasText: 'container appeared' })
     .first();
   await made.waitFor({ timeout: 60_000 });

@@ -1,5 +1,6 @@
 // Columns of changes: when, what, on what, where, by whom, and why.
 import { useMemo } from 'react';
+import { Link } from 'react-router';
 import { useCall } from '../../api/call';
 import type { Event } from '../../generated/wharf/v1/events_pb';
 import { PlanKind, Plans } from '../../generated/wharf/v1/plans_pb';
@@ -7,6 +8,7 @@ import { useT } from '../../i18n/i18n';
 import { English } from '../../shared/English';
 import type { Column } from '../../shared/list/Rows';
 import { DeploymentLink, HostLink, PlanLink } from '../../shared/names/links';
+import { containerPath } from '../../shared/names/paths';
 import { Actor, Subject } from '../../shared/names/Subject';
 import { useEventKind } from '../../shared/status/event-kinds';
 import { toneOf } from '../../shared/status/event-tone';
@@ -17,6 +19,18 @@ import { causeOf, instanceOf, movedBy, type What } from './subjects';
 
 /** The newest plans are those that changes of now name; an older one is told by its id. */
 const PLANS = { options: { pageSize: 50, orderBy: 'created desc' } };
+
+/** An instance by its own name: beside it stands its deployment. */
+function InstanceSubject({ event, platform }: { event: Event; platform: string }) {
+  const name = event.subject.replace(/^container\//, '');
+  const own = instanceOf(event.subject, platform);
+  const to = event.host ? containerPath(event.host, name) : `/containers?q=${encodeURIComponent(name)}`;
+  return (
+    <Link to={to} title={name}>
+      {own?.name ?? name}
+    </Link>
+  );
+}
 
 function Cause({ event, plans }: { event: Event; plans: ReadonlyMap<string, PlanKind> }) {
   const t = useT();
@@ -61,15 +75,20 @@ export function useChangeColumns(what: What, platform: string): Column<Event>[] 
       cell: (one) => <Clock at={one.at} />,
     },
     { id: 'kind', head: t('changes.kind'), sort: 'kind', cell: kindCell },
+    ...(what === 'instances'
+      ? [{ id: 'deployment', head: t('deployment'), sort: 'deployment_id', cell: deploymentOf }]
+      : []),
     {
       id: 'subject',
       head: t('changes.subject'),
       sort: 'subject',
-      cell: (one) => <Subject subject={one.subject} host={one.host} />,
+      cell: (one) =>
+        what === 'instances' ? (
+          <InstanceSubject event={one} platform={platform} />
+        ) : (
+          <Subject subject={one.subject} host={one.host} />
+        ),
     },
-    ...(what === 'instances'
-      ? [{ id: 'deployment', head: t('deployment'), sort: 'deployment_id', cell: deploymentOf }]
-      : []),
     { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },
     { id: 'actor', head: t('changes.actor'), sort: 'actor', cell: (one) => <Actor actor={one.actor} /> },
     {
