@@ -189,6 +189,13 @@ task('containers that pile up are a finding, and the map is a press away', 1, as
   await told.filter({ hasText: 'Piled up' }).filter({ hasText: crowded }).waitFor();
 });
 
+task('a finding leads to what it proposes: what would be lost with the host', 1, async (press) => {
+  await press.on(
+    finding(`pile up on host ${crowded}:`).getByRole('link', { name: `What its loss would do: ${crowded}` }),
+  );
+  await page.getByTestId('what-if').getByText(crowded).first().waitFor();
+});
+
 task('which containers appeared or vanished in the last hour, and why', 1, async (press) => {
   await press.on(inNavigation('Changes'));
   await settled(page);
@@ -288,13 +295,13 @@ task('is the platform healthy; if not, why, what to do, and the evidence', 1, as
   await problem.getByText(/^What to do: .*wharf deployment show/).waitFor();
   await shoot(page, 'overview-trouble');
   assert.equal(press.count, 0, 'why and what to do take no press');
-  await press.on(problem.getByRole('link'));
+  await press.on(problem.getByRole('link', { name: 'Show deployment' }));
   await page.getByRole('heading', { level: 2, name: 'What is wrong' }).waitFor();
   await page.getByRole('button', { name: 'storage-0' }).first().waitFor();
 });
 
 task('the last error of a failing instance, with its log lines', 2, async (press) => {
-  await press.on(finding(`\`${deployment}\` works with less`).getByRole('link'));
+  await press.on(finding(`\`${deployment}\` works with less`).getByRole('link', { name: 'Show deployment' }));
   const trouble = page.locator('.card').filter({ hasText: 'What is wrong' }).first();
   await trouble.getByText(/137/).first().waitFor();
   const lines = trouble.locator('pre').first();
@@ -314,6 +321,33 @@ task('a service that answers errors although its host is healthy, and its page',
     .getByText(/\/orders\d\/_search/)
     .first()
     .waitFor();
+});
+
+task('from a deployment in trouble to what it wrote', 1, async (press) => {
+  const act = `Read its log: ${deployment}`;
+  await press.on(finding(`\`${deployment}\` works with less`).getByRole('link', { name: act }));
+  await page.waitForURL('**/discover?*');
+  const rows = page.getByRole('table', { name: 'Documents' }).locator('tbody tr[data-document]');
+  await rows.first().waitFor();
+});
+
+test('a dialog is in the URL: a link opens it, a reload keeps it, closed it is gone', { skip }, async () => {
+  await page.goto('/deployments');
+  await settled(page);
+  await page.goto(`/deployments/${deployment}?do=resize`);
+  const dialog = page.getByRole('dialog', { name: `Resize ${deployment}` });
+  await dialog.waitFor();
+  await page.reload();
+  await dialog.waitFor();
+  await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
+  await dialog.waitFor({ state: 'detached' });
+  assert.equal(new URL(page.url()).search, '', 'nothing of it is left in the URL');
+  await page.getByRole('button', { name: 'Restart', exact: true }).click();
+  await page.getByRole('dialog', { name: `Restart ${deployment}` }).waitFor();
+  assert.equal(new URL(page.url()).search, '?do=restart', 'what a button opens can be sent to another');
+  await page.goBack();
+  await page.getByRole('heading', { level: 1, name: 'Deployments' }).waitFor();
+  clean(tab);
 });
 
 task('why an instance lies there, and why not elsewhere', 2, async (press) => {

@@ -216,6 +216,14 @@ const overlays = [
     },
   ],
   [
+    'deployment-snapshots',
+    '/deployments/system?do=snapshots',
+    async () => {
+      await dialog().getByLabel('Minutes between two snapshots').waitFor();
+      await settled(page);
+    },
+  ],
+  [
     'host-vacate',
     one('/hosts?sort=instances+desc', 'Hosts of the platform'),
     async () => {

@@ -117,6 +117,9 @@ test('a platform viewer sees everything, and buttons say why they cannot be pres
   for (const name of ['Resize', 'Restart', 'Show credentials']) {
     assert.match((await whyNot(page, name)) ?? '', /Needs the role/, `${name} is not for viewers`);
   }
+  await page.goto('/deployments/system?do=restart');
+  await page.waitForURL((url) => url.pathname === '/deployments/system' && url.search === '');
+  assert.equal(await page.getByRole('dialog').count(), 0, 'a link opens no dialog that is not for viewers');
   await page.goto('/hosts');
   await page.getByRole('table', { name: 'Hosts of the platform' }).getByRole('link').first().click();
   await settled(page);

@@ -17,10 +17,14 @@ import { DataState } from '../../shared/DataState';
 import { Preview } from '../../shared/plan/Preview';
 import { useAsked } from '../../shared/use-asked';
 import { ResizeDialog } from './ResizeDialog';
+import { SnapshotsDialog } from './SnapshotsDialog';
 
-type Action = 'resize' | 'restart' | 'terminate' | 'restore' | 'delete' | 'resetPassword';
+type Action = 'resize' | 'restart' | 'terminate' | 'restore' | 'delete' | 'resetPassword' | 'snapshots';
 
-const WORDS: Record<Exclude<Action, 'resize'>, { title: MessageKey; about: MessageKey; go: MessageKey }> = {
+const WORDS: Record<
+  Exclude<Action, 'resize' | 'snapshots'>,
+  { title: MessageKey; about: MessageKey; go: MessageKey }
+> = {
   restart: { title: 'restart.title', about: 'restart.about', go: 'restart.go' },
   terminate: { title: 'terminate.title', about: 'terminate.about', go: 'terminate.go' },
   restore: { title: 'restore.title', about: 'restore.about', go: 'restore.go' },
@@ -29,7 +33,7 @@ const WORDS: Record<Exclude<Action, 'resize'>, { title: MessageKey; about: Messa
 };
 
 interface DialogProps<I extends DescMessage, O extends DescMessage> {
-  action: Exclude<Action, 'resize'>;
+  action: Exclude<Action, 'resize' | 'snapshots'>;
   deployment: Deployment;
   method: DescMethodUnary<I, O>;
   wish: MessageInitShape<I>;
@@ -37,7 +41,7 @@ interface DialogProps<I extends DescMessage, O extends DescMessage> {
   foretold: boolean;
   typed: boolean;
   danger: boolean;
-  onClose: () => void;
+  onClose: () => Promise<void>;
 }
 
 function ActionDialog<I extends DescMessage, O extends DescMessage>(props: DialogProps<I, O>) {
@@ -50,8 +54,8 @@ function ActionDialog<I extends DescMessage, O extends DescMessage>(props: Dialo
   const preview = useDryRun(props.method, wish, props.foretold);
   const change = useChange(props.method, (answer) => {
     void queries.invalidateQueries({ queryKey: ['wharf.v1.Deployments'] });
-    props.onClose();
-    if ('planId' in answer) void navigate(`/plans/${String(answer.planId)}`);
+    const on = 'planId' in answer ? `/plans/${String(answer.planId)}` : null;
+    void props.onClose().then(() => on && navigate(on));
   });
   return (
     <Confirm
@@ -86,9 +90,7 @@ function ActionDialog<I extends DescMessage, O extends DescMessage>(props: Dialo
 export function Actions({ deployment }: { deployment: Deployment }) {
   const t = useT();
   const rights = useRights();
-  const [action, setAction] = useState<Action | null>(null);
   const [open, setOpen] = useState(false);
-  const close = () => setAction(null);
   const whyNot = !rights.manages
     ? t('why.manager')
     : deployment.deleting
@@ -99,15 +101,24 @@ export function Actions({ deployment }: { deployment: Deployment }) {
   const whyNotOwn = whyNot ?? (deployment.systemOwned ? t('why.system') : undefined);
   const whyNotStopped = whyNot ?? (deployment.terminated ? t('why.terminated') : undefined);
   const whyNotReset = !rights.administers ? t('why.admin') : whyNotStopped;
-  useAsked(true, (what) => {
-    if (what === 'resize' || what === 'restart') {
-      if (!whyNotStopped) setAction(what);
-    } else if (what === 'terminate' && !deployment.terminated) {
-      if (!whyNotOwn) setAction(what);
-    } else if (what === 'restore' && deployment.terminated && !whyNot) {
-      setAction(what);
-    }
-  });
+  // A policy is no plan: it may be changed while one runs.
+  const whyNotPolicy = !rights.manages
+    ? t('why.manager')
+    : deployment.deleting
+      ? t('why.deleting')
+      : undefined;
+  const can: Record<Action, boolean> = {
+    resize: !whyNotStopped,
+    restart: !whyNotStopped,
+    terminate: !whyNotOwn && !deployment.terminated,
+    restore: !whyNot && deployment.terminated,
+    delete: !whyNotOwn,
+    resetPassword: !whyNotReset,
+    snapshots: !whyNotPolicy,
+  };
+  const asked = useAsked(true, (what) => Object.hasOwn(can, what) && can[what as Action]);
+  const action = asked.asked as Action | null;
+  const setAction = (what: Action) => asked.open(what);
   const item = (what: Action, label: MessageKey, why: string | undefined, danger = false) => (
     <DropdownItem
       isAriaDisabled={why !== undefined}
@@ -117,7 +128,7 @@ export function Actions({ deployment }: { deployment: Deployment }) {
       {t(label)}
     </DropdownItem>
   );
-  const common = { deployment, onClose: close };
+  const common = { deployment, onClose: asked.close };
   const wish = { deployment: deployment.id };
   return (
     <>
@@ -139,6 +150,7 @@ export function Actions({ deployment }: { deployment: Deployment }) {
         )}
       >
         <DropdownList>
+          {item('snapshots', 'snapshots.go', whyNotPolicy)}
           {item('resetPassword', 'resetPassword.go', whyNotReset)}
           {deployment.terminated
             ? item('restore', 'restore.go', whyNot)
@@ -147,6 +159,7 @@ export function Actions({ deployment }: { deployment: Deployment }) {
         </DropdownList>
       </Dropdown>
       {action === 'resize' ? <ResizeDialog {...common} /> : null}
+      {action === 'snapshots' ? <SnapshotsDialog {...common} /> : null}
       {action === 'restart' ? (
         <ActionDialog
           {...common}

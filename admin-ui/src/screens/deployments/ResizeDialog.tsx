@@ -15,7 +15,12 @@ import { RESOURCES, useNameWord } from '../../shared/names/stable-names';
 import { Preview } from '../../shared/plan/Preview';
 import { choices, choicesWith } from './sizes';
 
-export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; onClose: () => void }) {
+interface ResizeProps {
+  deployment: Deployment;
+  onClose: () => Promise<void>;
+}
+
+export function ResizeDialog({ deployment, onClose }: ResizeProps) {
   const t = useT();
   const format = useFormat();
   const word = useNameWord();
@@ -35,8 +40,7 @@ export function ResizeDialog({ deployment, onClose }: { deployment: Deployment; 
   const preview = useDryRun(Deployments.method.resizeDeployment, wish, differs);
   const resize = useChange(Deployments.method.resizeDeployment, (answer) => {
     void queries.invalidateQueries({ queryKey: ['wharf.v1.Deployments'] });
-    onClose();
-    void navigate(`/plans/${answer.planId}`);
+    void onClose().then(() => navigate(`/plans/${answer.planId}`));
   });
   const order = () => resize.mutate({ ...wish, mutation: mutation(deployment.version) });
   return (

@@ -1,7 +1,6 @@
 // One host: what it is, what lies there, what it does, and what can be done with it.
 import { Alert, Tab, Tabs } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
 import { useParams, useSearchParams } from 'react-router';
 import { keyOf, mutation, useCall, useChange } from '../../api/call';
 import { useRights } from '../../api/session';
@@ -18,6 +17,7 @@ import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { type TimeRange, useTimeRange } from '../../shared/time/useTimeRange';
+import { useAsked } from '../../shared/use-asked';
 import { useContainerColumns } from '../containers/columns';
 import { HostNetwork } from './HostCharts';
 import { HostLogs } from './HostLogs';
@@ -35,6 +35,9 @@ const TABS: Record<string, { label: MessageKey; timed: boolean; compared: boolea
   logs: { label: 'container.tab.logs', timed: false, compared: false },
   plans: { label: 'host.tab.plans', timed: true, compared: false },
 };
+
+/** Its dialog, as the URL names it. */
+const VACATE = 'vacate';
 
 const DEFAULTS = { from: 'now-1h', to: 'now', refresh: 30 };
 
@@ -91,7 +94,6 @@ export default function Host() {
   const shown = TABS[tab];
   const input = { allocator: name };
   const query = useCall(Allocators.method.getAllocator, input, { every: 10_000 });
-  const [vacating, setVacating] = useState(false);
   const update = useChange(Allocators.method.updateAllocator, (host) => {
     queries.setQueryData(keyOf(Allocators.method.getAllocator, input), host);
     void queries.invalidateQueries({ queryKey: ['wharf.v1.Allocators'] });
@@ -99,6 +101,13 @@ export default function Host() {
   const whyNot = rights.administers ? undefined : t('why.admin');
   const host = query.data;
   const maintained = { allocator: host?.id ?? '', maintenance: !host?.maintenance };
+  const whyNotVacate =
+    whyNot ?? (host?.vacateId ? t('vacate.runs') : host?.instances === 0 ? t('vacate.nothing') : undefined);
+  const {
+    asked: dialog,
+    open,
+    close,
+  } = useAsked(host !== undefined, (what) => what === VACATE && !whyNotVacate);
   const maintain = host?.maintenance ? t('host.maintenance.end') : t('host.maintenance.begin');
   // Another tab keeps the span of time and nothing else.
   const show = (next: string) =>
@@ -134,14 +143,7 @@ export default function Host() {
               >
                 {maintain}
               </ActionButton>
-              <ActionButton
-                variant="secondary"
-                whyNot={
-                  whyNot ??
-                  (host.vacateId ? t('vacate.runs') : host.instances === 0 ? t('vacate.nothing') : undefined)
-                }
-                onClick={() => setVacating(true)}
-              >
+              <ActionButton variant="secondary" whyNot={whyNotVacate} onClick={() => open(VACATE)}>
                 {t('vacate.begin')}
               </ActionButton>
             </>
@@ -170,7 +172,7 @@ export default function Host() {
           {(data) => <TabPage tab={tab} host={data} range={range} />}
         </DataState>
       </section>
-      {host && vacating ? <VacateDialog host={host} onClose={() => setVacating(false)} /> : null}
+      {host && dialog === VACATE ? <VacateDialog host={host} onClose={() => void close()} /> : null}
     </>
   );
 }

@@ -1,41 +1,39 @@
-// What is wrong, worst first, with what to do and the way to the evidence: what the directors say, and
-// what the overview concludes itself.
+// What is wrong, worst first, with what to do, the way to the evidence and to where it is done: what the directors say,
+// and what the overview concludes itself.
 import type { ReactNode } from 'react';
-import { Link } from 'react-router';
+import { Link, useLinkClickHandler } from 'react-router';
+import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
 import type { Problem } from '../../generated/wharf/v1/platform_pb';
 import { useT } from '../../i18n/i18n';
+import { ActionButton } from '../../shared/ActionButton';
 import { English } from '../../shared/English';
 import { SUBJECTS, useNameWord } from '../../shared/names/stable-names';
 import { Mark, type Tone } from '../../shared/status/Mark';
 import { Age } from '../../shared/When';
 import { servicePath } from '../services/kinds';
+import { type Act, actOf, actOnErring, actOnPile, evidenceOf, type NoAct, whyNotOf } from './acts';
 import type { Erring, Pile } from './conclusions';
 
-/** Where the evidence of a problem is. */
-export function evidenceOf(problem: Pick<Problem, 'subjectKind' | 'subject'>): string | null {
-  const subject = encodeURIComponent(problem.subject);
-  switch (problem.subjectKind) {
-    case 'allocator':
-    case 'host':
-    case 'lost_host':
-    case 'collector':
-      return `/hosts/${subject}`;
-    case 'zone':
-      return `/hosts?f.zone=${subject}`;
-    case 'deployment':
-    case 'snapshots':
-    case 'restored':
-      return `/deployments/${subject}`;
-    case 'plan':
-      return `/plans/${subject}`;
-    case 'director':
-    case 'proxy':
-    case 'platform':
-      return '/control-plane';
-    default:
-      return null;
-  }
+/** Opens where it is done; who may not do it sees why. */
+function ActButton({ act, subject }: { act: Act; subject: string }) {
+  const t = useT();
+  const rights = useRights();
+  const follow = useLinkClickHandler<HTMLButtonElement>(act.to);
+  const whyNot = whyNotOf(act, rights);
+  const label = t(act.label);
+  return (
+    <ActionButton
+      variant="secondary"
+      size="sm"
+      aria-label={`${label}: ${subject}`}
+      whyNot={whyNot && t(whyNot)}
+      {...(whyNot ? {} : { component: 'a' as const, href: act.to })}
+      onClick={follow}
+    >
+      {label}
+    </ActionButton>
+  );
 }
 
 interface FindingProps {
@@ -47,11 +45,16 @@ interface FindingProps {
   /** The whole of what may be cut. */
   title?: string;
   evidence: ReactNode;
+  act: Act | NoAct | null;
+  /** What it is about, by name. */
+  subject: string;
   children: ReactNode;
 }
 
-function Finding({ tone, word, hint, told = false, title, evidence, children }: FindingProps) {
+function Finding(props: FindingProps) {
+  const { tone, word, hint, told = false, title, evidence, act, subject, children } = props;
   const t = useT();
+  const none = act && 'why' in act ? t(act.why) : null;
   return (
     <li>
       <Mark tone={tone} word={word} />
@@ -59,9 +62,19 @@ function Finding({ tone, word, hint, told = false, title, evidence, children }: 
         {children}
       </span>
       {evidence ?? <span />}
-      {hint ? (
+      {hint || none ? (
         <span className="hint">
-          {t('refused.hint')}: {told ? <English>{hint}</English> : hint}
+          {hint ? (
+            <>
+              {t('refused.hint')}: {told ? <English>{hint}</English> : hint}
+            </>
+          ) : null}
+          {none ? <span className="no-act"> {none}</span> : null}
+        </span>
+      ) : null}
+      {act && 'to' in act ? (
+        <span className="act">
+          <ActButton act={act} subject={subject} />
         </span>
       ) : null}
     </li>
@@ -82,6 +95,8 @@ function ErringService({ one }: { one: Erring }) {
       tone="bad"
       word={t('findings.erring')}
       hint={t('findings.erring.hint')}
+      act={actOnErring(one)}
+      subject={one.name}
       evidence={<Link to={servicePath(one, 'from=now-15m')}>{t('findings.service.show')}</Link>}
     >
       <strong>{text}</strong>
@@ -109,6 +124,8 @@ function PileOf({ one }: { one: Pile }) {
       tone="warn"
       word={t('findings.pile')}
       hint={t('findings.pile.hint')}
+      act={actOnPile(one)}
+      subject={one.name}
       evidence={<Link to="/placement">{t('findings.pile.show')}</Link>}
     >
       <strong>
@@ -119,6 +136,8 @@ function PileOf({ one }: { one: Pile }) {
 }
 
 interface FindingsProps {
+  /** Its name is in those of its containers. */
+  platform: string;
   problems: readonly Problem[];
   /** Problems that the answer does not have. */
   more: number;
@@ -126,7 +145,7 @@ interface FindingsProps {
   piles: readonly Pile[];
 }
 
-export function Findings({ problems, more, erring, piles }: FindingsProps) {
+export function Findings({ platform, problems, more, erring, piles }: FindingsProps) {
   const t = useT();
   const word = useNameWord();
   const format = useFormat();
@@ -151,6 +170,8 @@ export function Findings({ problems, more, erring, piles }: FindingsProps) {
             word={problem.code}
             hint={problem.hint}
             told
+            act={actOf(problem, platform)}
+            subject={problem.subject}
             title={problem.message}
             evidence={
               to ? (

@@ -142,6 +142,7 @@ function Problems({ status }: { status: PlatformStatus }) {
       actions={seesPlatform ? <Link to="/changes">{t('findings.changes')}</Link> : null}
     >
       <Findings
+        platform={status.name}
         problems={status.problems}
         more={told - status.problems.length}
         erring={wrong}

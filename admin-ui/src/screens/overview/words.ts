@@ -1,4 +1,16 @@
 export const en = {
+  'act.log.allocator': "Read the allocator's log",
+  'act.log.deployment': 'Read its log',
+  'act.log.directors': "Read the directors' log",
+  'act.log.errors': 'Read its error lines',
+  'act.log.engine': "Read the engine's log",
+  'act.log.proxy': "Read the proxy's log",
+  'act.lose': 'What its loss would do',
+  'act.none.host': 'This is done on the host itself.',
+  'act.none.itsHost': 'What can be done stands at the finding about its host.',
+  'act.none.up': 'This is done on a host, by the command line.',
+  'act.snapshots': 'Change snapshots',
+  'act.zone': 'Give the zone up',
   'findings.erring': 'Service',
   'findings.erring.hint': 'Its page has the requests that failed and what was logged around them.',
   'findings.erring.text':
@@ -30,6 +42,18 @@ export const en = {
 } as const;
 
 export const ko: Record<keyof typeof en, string> = {
+  'act.log.allocator': '할당자 로그 보기',
+  'act.log.deployment': '로그 보기',
+  'act.log.directors': '디렉터 로그 보기',
+  'act.log.errors': '오류 로그 보기',
+  'act.log.engine': '엔진 로그 보기',
+  'act.log.proxy': '프록시 로그 보기',
+  'act.lose': '손실 시 영향 보기',
+  'act.none.host': '이 작업은 호스트에서 직접 해야 합니다.',
+  'act.none.itsHost': '할 수 있는 조치는 해당 호스트의 항목에 있습니다.',
+  'act.none.up': '이 작업은 호스트에서 명령줄로 해야 합니다.',
+  'act.snapshots': '스냅샷 설정 변경',
+  'act.zone': '영역 포기',
   'findings.erring': '서비스',
   'findings.erring.hint': '서비스 페이지에서 실패한 요청과 그 앞뒤 로그를 볼 수 있습니다.',
   'findings.erring.text':

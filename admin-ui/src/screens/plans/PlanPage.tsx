@@ -1,7 +1,6 @@
 // One plan: its steps live, what it wants to be different, cancel it, make it again.
 import { Button, FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { keyOf, mutation, useCall, useChange, useDryRun } from '../../api/call';
 import { useRights } from '../../api/session';
@@ -76,13 +75,12 @@ function Difference({ plan }: { plan: Plan }) {
   );
 }
 
-function Reapply({ plan, onClose }: { plan: Plan; onClose: () => void }) {
+function Reapply({ plan, onClose }: { plan: Plan; onClose: () => Promise<void> }) {
   const t = useT();
   const navigate = useNavigate();
   const preview = useDryRun(Plans.method.reapplyPlan, { planId: plan.id }, true);
   const reapply = useChange(Plans.method.reapplyPlan, (answer) => {
-    onClose();
-    void navigate(`/plans/${answer.planId}`);
+    void onClose().then(() => navigate(`/plans/${answer.planId}`));
   });
   return (
     <Confirm
@@ -104,12 +102,12 @@ function Reapply({ plan, onClose }: { plan: Plan; onClose: () => void }) {
   );
 }
 
-function Cancel({ plan, onClose }: { plan: Plan; onClose: () => void }) {
+function Cancel({ plan, onClose }: { plan: Plan; onClose: () => Promise<void> }) {
   const t = useT();
   const queries = useQueryClient();
   const cancel = useChange(Plans.method.cancelPlan, (answer) => {
     queries.setQueryData(keyOf(Plans.method.getPlan, { planId: plan.id }), answer);
-    onClose();
+    void onClose();
   });
   return (
     <Confirm
@@ -132,13 +130,13 @@ export default function PlanPage() {
   const rights = useRights();
   const id = useParams().plan ?? '';
   const input = { planId: id };
-  const [asking, setAsking] = useState<'cancel' | 'reapply' | null>(null);
   const query = useCall(Plans.method.getPlan, input, { every: 5_000 });
   const plan = query.data;
   const goesOn = plan ? planGoesOn(plan.status) : false;
   const whyNot = rights.manages ? undefined : t('why.manager');
-  useAsked(plan !== undefined, (what) => {
-    if (what === 'cancel' && goesOn && !plan?.cancelling && !whyNot) setAsking(what);
+  const { asked, open, close } = useAsked(plan !== undefined, (what) => {
+    if (whyNot) return false;
+    return what === 'cancel' ? goesOn && !plan?.cancelling : what === 'reapply' && !goesOn;
   });
   return (
     <>
@@ -164,12 +162,12 @@ export default function PlanPage() {
                 <ActionButton
                   variant="danger"
                   whyNot={whyNot ?? (plan.cancelling ? t('plan.cancelling') : undefined)}
-                  onClick={() => setAsking('cancel')}
+                  onClick={() => open('cancel')}
                 >
                   {t('plan.cancel')}
                 </ActionButton>
               ) : (
-                <ActionButton variant="secondary" whyNot={whyNot} onClick={() => setAsking('reapply')}>
+                <ActionButton variant="secondary" whyNot={whyNot} onClick={() => open('reapply')}>
                   {t('plan.reapply')}
                 </ActionButton>
               )}
@@ -242,8 +240,8 @@ export default function PlanPage() {
                 {t('plan.toDeployment', { name: data.deploymentName })}
               </Link>
             ) : null}
-            {asking === 'cancel' ? <Cancel plan={data} onClose={() => setAsking(null)} /> : null}
-            {asking === 'reapply' ? <Reapply plan={data} onClose={() => setAsking(null)} /> : null}
+            {asked === 'cancel' ? <Cancel plan={data} onClose={close} /> : null}
+            {asked === 'reapply' ? <Reapply plan={data} onClose={close} /> : null}
           </>
         )}
       </DataState>

@@ -2,7 +2,7 @@
 import { FormGroup, Label, TextInput } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { mutation, useChange } from '../../api/call';
+import { mutation, useCall, useChange } from '../../api/call';
 import { useRights } from '../../api/session';
 import { Settings as Service, type Setting } from '../../generated/wharf/v1/settings_pb';
 import { useT } from '../../i18n/i18n';
@@ -15,11 +15,14 @@ import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
+import { useAsked } from '../../shared/use-asked';
 import { Age } from '../../shared/When';
 import { Addresses } from './Addresses';
 
-function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
+function Edit({ setting: now, onClose }: { setting: Setting; onClose: () => void }) {
   const t = useT();
+  // As it was when it was opened: what another one changed meanwhile is not undone.
+  const [setting] = useState(now);
   const queries = useQueryClient();
   const [value, setValue] = useState(setting.value);
   const done = () => {
@@ -79,7 +82,8 @@ function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
 export default function Settings() {
   const t = useT();
   const rights = useRights();
-  const [edited, setEdited] = useState<Setting | null>(null);
+  const { asked: edited, open, close } = useAsked(true, () => rights.administers);
+  const setting = useCall(Service.method.getSetting, { key: edited ?? '' }, { enabled: edited !== null });
   const columns: Column<Setting>[] = [
     {
       id: 'key',
@@ -124,7 +128,7 @@ export default function Settings() {
           isInline
           aria-label={t('settings.edit', { key: one.key })}
           whyNot={rights.administers ? undefined : t('why.admin')}
-          onClick={() => setEdited(one)}
+          onClick={() => open(one.key)}
         >
           {t('edit')}
         </ActionButton>
@@ -134,6 +138,7 @@ export default function Settings() {
   return (
     <>
       <PageHead title={t('nav.settings')} />
+      {setting.error ? <Refused error={setting.error} /> : null}
       <Addresses />
       <Card flush>
         <ListTable
@@ -159,7 +164,9 @@ export default function Settings() {
           empty={{ title: t('list.none') }}
         />
       </Card>
-      {edited ? <Edit setting={edited} onClose={() => setEdited(null)} /> : null}
+      {edited !== null && setting.data && setting.isFetchedAfterMount ? (
+        <Edit key={edited} setting={setting.data} onClose={() => void close()} />
+      ) : null}
     </>
   );
 }
