@@ -196,7 +196,7 @@ test('what happened to a container is told with its cause and by its engine', st
     60_000,
   );
   const said = page.getByRole('table', { name: 'What its engine said' }).locator('tbody tr');
-  await said.filter({ hasText: 'start' }).first().waitFor({ timeout: 60_000 });
+  await said.filter({ hasText: 'started' }).first().waitFor({ timeout: 60_000 });
   const died = said.filter({ hasText: 'ended' }).first();
   await died.waitFor({ timeout: 60_000 });
   assert.equal(await died.locator('td:nth-child(3)').innerText(), '3', 'how it ended');
@@ -205,7 +205,28 @@ test('what happened to a container is told with its cause and by its engine', st
     async () => assert.notEqual((await cause('container vanished')).trim(), '', 'why it is gone'),
     60_000,
   );
-  await said.filter({ hasText: 'destroy' }).first().waitFor({ timeout: 60_000 });
+  await said.filter({ hasText: 'removed' }).first().waitFor({ timeout: 60_000 });
+  clean(tab);
+});
+
+test('the sum of the list is that of every container that matches', steering, async () => {
+  const sum = page.getByRole('region', { name: 'All that match' });
+  await page.goto('/containers');
+  await eventually(async () => {
+    const all = HOSTS.flatMap((host) => docker(host, 'ps', '--all', '--quiet').split('\n')).length;
+    const running = HOSTS.flatMap((host) => docker(host, 'ps', '--quiet').split('\n')).length;
+    assert.match(
+      await sum.innerText(),
+      new RegExp(`\\b${running} / ${all}\\b`),
+      'as their engines have them',
+    );
+  });
+  await page.goto('/containers?q=system-storage-0');
+  await eventually(async () => {
+    const told = await sum.innerText();
+    assert.match(told, /\b1 \/ 1\b/, told);
+    assert.match(told, /Memory\s+[\d.]+ MiB/, told);
+  });
   clean(tab);
 });
 

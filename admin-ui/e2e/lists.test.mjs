@@ -14,7 +14,10 @@ before(async () => {
 after(() => browser?.close());
 
 async function column(table, number) {
-  return page.getByRole('table', { name: table }).locator(`tbody td:nth-child(${number})`).allInnerTexts();
+  return page
+    .getByRole('table', { name: table })
+    .locator(`:scope > tbody > tr[data-row] > td:nth-child(${number})`)
+    .allInnerTexts();
 }
 
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
@@ -90,13 +93,63 @@ test('search and filter are done by the server and kept in the URL', async () =>
   clean(tab);
 });
 
-test('containers are grouped by deployment with what each uses', async () => {
+const GROUPS = 'Groups of containers';
+
+test('groups of containers come in the order of their use, each with its sums', async () => {
   await page.goto('/containers?group=deployment');
   await settled(page);
-  await page
-    .locator('tr.group', { hasText: 'system' })
-    .getByText(/\d+ here · .*CPU/)
-    .waitFor();
+  await eventually(async () => {
+    const memory = (await column(GROUPS, 2)).map(bytes);
+    assert.ok(memory.length >= 2, `containers of a deployment, and those of none: ${memory.length}`);
+    assert.deepEqual(
+      memory,
+      [...memory].sort((a, b) => b - a),
+      'the group with the most memory comes first',
+    );
+    const containers = (await column(GROUPS, 4)).reduce((sum, text) => sum + Number(text), 0);
+    const all = await page.getByRole('region', { name: 'All that match' }).innerText();
+    assert.match(all, new RegExp(`/ ${containers}\\b`), `every container is in one group: ${all}`);
+  });
+  const asked = page.waitForRequest((request) => request.url().endsWith('/ListContainerGroups'));
+  await page.getByRole('table', { name: GROUPS }).getByRole('button', { name: 'Containers' }).click();
+  await asked;
+  await page.waitForURL('**sort=containers+desc*');
+  await eventually(async () => {
+    const counts = (await column(GROUPS, 4)).map(Number);
+    assert.deepEqual(
+      counts,
+      [...counts].sort((a, b) => b - a),
+      'the largest group comes first',
+    );
+  });
+  clean(tab);
+});
+
+test('a group opens to its containers by a key, ordered as chosen, and the URL keeps it', async () => {
+  await page.goto('/containers?group=deployment');
+  await settled(page);
+  const group = page.getByRole('button', { name: 'system', exact: true });
+  await group.focus();
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**open=system*');
+  const MEMBERS = 'Containers of system';
+  const inner = page.getByRole('table', { name: MEMBERS });
+  await inner.getByRole('button', { name: 'Container', exact: false }).first().click();
+  await page.waitForURL('**c.sort=name*');
+  await page.reload();
+  await settled(page);
+  assert.equal(await group.getAttribute('aria-expanded'), 'true', 'a reload keeps it open');
+  await eventually(async () => {
+    const names = await column(MEMBERS, 1);
+    assert.ok(names.length >= 2 && names.every((name) => name.includes('system')), `its own: ${names}`);
+    assert.deepEqual(names, [...names].sort(), 'in the order that was chosen');
+  });
+  await page.getByLabel('Find by name').fill('system-storage');
+  await eventually(async () => assert.equal((await column(MEMBERS, 1)).length, 1, 'those that match alone'));
+  await eventually(async () => assert.deepEqual(await column(GROUPS, 4), ['1'], 'summed up alone, too'));
+  await page.getByLabel('Group by').selectOption({ label: 'By Zone' });
+  await page.waitForURL((url) => url.searchParams.get('group') === 'zone' && !url.searchParams.has('open'));
+  assert.equal(await page.getByLabel('Find by name').inputValue(), 'system-storage', 'the search is kept');
   clean(tab);
 });
 

@@ -8,6 +8,7 @@ import { bounded, GROWTH, meterOf, show } from './figures.mjs';
 
 const HOSTS = 'Hosts of the platform';
 const CONTAINERS = 'Containers of every host';
+const GROUPS = 'Groups of containers';
 /** Rows of the largest page. */
 const MOST = 1_000;
 /** Bytes of its answer. */
@@ -177,13 +178,32 @@ test('containers come a page at a time, ordered, grouped and found by the server
   await measured('containers, largest page', () => page.goto('/containers?size=1000'), LARGEST);
   const rows = await drawn(CONTAINERS).count();
   assert.ok(rows > 0 && rows <= DRAWN, `${rows} of ${MOST} rows are drawn`);
+  const all = await total();
+  const sum = () => page.getByRole('region', { name: 'All that match' }).innerText();
+  const counted = async () => Number(/\/ ([\d,]+)/.exec(await sum())?.[1]?.replaceAll(',', ''));
+  const ofAll = () =>
+    eventually(async () => assert.equal(await counted(), all, 'the sum is that of all pages'));
+  await ofAll();
   await measured(
-    'containers by application, largest page',
-    () => page.goto('/containers?group=application&size=1000'),
+    'containers by host, largest page',
+    () => page.goto('/containers?group=host&size=1000'),
     LARGEST,
   );
-  const grouped = await table(CONTAINERS).locator('tbody tr').count();
-  assert.ok(grouped > 0 && grouped <= DRAWN, `${grouped} lines are drawn where they are grouped`);
+  const grouped = await table(GROUPS).locator('tbody tr').count();
+  assert.ok(grouped > 0 && grouped <= DRAWN, `${grouped} groups are drawn of the largest page`);
+  await ofAll();
+  await measured('containers by application', () => page.goto('/containers?group=application'));
+  const uses = (await column(GROUPS, 4)).map((text) => Number(text.replace(/\D/g, '')));
+  assert.ok(uses.length > 0 && uses.every((one) => one > 0), `every group has containers: ${uses}`);
+  const [largest] = await drawn(GROUPS).first().getByRole('button').allInnerTexts();
+  await measured('containers of the group that uses the most', () =>
+    answered('ListContainers', () => drawn(GROUPS).first().getByRole('button').click()),
+  );
+  await page
+    .getByRole('table', { name: `Containers of ${largest}` })
+    .locator('tbody tr')
+    .first()
+    .waitFor();
   await measured('containers, found by name', () => page.goto('/containers?q=till&f.state=running'));
   await shoot(page, 'many-containers');
   clean(tab);

@@ -43,7 +43,7 @@ const routes = [
   ['host-logs', one('/hosts', 'Hosts of the platform', '?tab=logs&source=containers')],
   ['host-plans', one('/hosts', 'Hosts of the platform', '?tab=plans')],
   ['containers', '/containers'],
-  ['containers-by-deployment', '/containers?group=deployment'],
+  ['containers-by-deployment', '/containers?group=deployment&open=system'],
   ['container', one('/containers', 'Containers of every host')],
   ['container-logs', one('/containers', 'Containers of every host', '?tab=logs')],
   ['container-changes', one('/containers', 'Containers of every host', '?tab=changes')],

@@ -92,7 +92,6 @@ export const en = {
   'container.oom': 'out of memory',
   'containers.empty': 'No containers are known',
   'containers.empty.hint': 'They show up once an allocator is connected.',
-  'containers.group': '{count} here · {memory} · {cpu} % CPU',
   'containers.list': 'Containers of every host',
   'containers.search': 'Find by name',
   copied: 'Copied',

@@ -92,7 +92,6 @@ export const ko: Record<keyof typeof en, string> = {
   'container.oom': '메모리 부족',
   'containers.empty': '알려진 컨테이너가 없습니다',
   'containers.empty.hint': '할당자가 연결되면 나타납니다.',
-  'containers.group': '여기 {count}개 · {memory} · CPU {cpu} %',
   'containers.list': '모든 호스트의 컨테이너',
   'containers.search': '이름으로 찾기',
   copied: '복사됨',

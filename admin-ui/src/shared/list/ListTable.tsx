@@ -47,6 +47,12 @@ interface ListTableProps<I extends DescMessage, O extends DescMessage, Row> {
   /** What divides the rows under headings; the server has ordered them by it. */
   group?: ((row: Row) => string) | undefined;
   groupNote?: (rows: readonly Row[]) => ReactNode;
+  /** Rows open to what is in them: nothing of one that is closed. */
+  inside?: (row: Row) => ReactNode;
+  /** The prefix of the list in a row that is open: it begins at its first page when this one asks for others. */
+  innerPrefix?: string;
+  /** Of every row that matches, over all pages. */
+  sum?: (answer: MessageShape<O>) => ReactNode;
   empty: { title: string; hint?: ReactNode };
   tools?: ReactNode;
 }
@@ -90,8 +96,10 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
     placeholderData: kept,
     ...(props.every ? { refetchInterval: Math.max(props.every, 5_000) } : {}),
   });
+  const within = (params: URLSearchParams) =>
+    props.innerPrefix === undefined ? params : writeState(params, props.innerPrefix, {});
   const change = (what: Parameters<typeof writeState>[2], push = false) =>
-    setParams((now) => writeState(now, prefix, what), { replace: !push });
+    setParams((now) => within(writeState(now, prefix, what)), { replace: !push });
   const filtered = state.search !== '' || Object.keys(state.filters).length > 0;
   const known = new Set(props.choices?.map((choice) => choice.field));
   const others = Object.entries(state.filters).filter(([field]) => !known.has(field));
@@ -143,7 +151,11 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
           if (rows.length === 0) {
             return filtered || state.after ? (
               <Empty title={t('list.none')}>
-                <Button variant="link" isInline onClick={() => setParams((now) => cleared(now, prefix))}>
+                <Button
+                  variant="link"
+                  isInline
+                  onClick={() => setParams((now) => within(cleared(now, prefix)))}
+                >
                   {t('list.clear')}
                 </Button>
               </Empty>
@@ -153,6 +165,7 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
           }
           return (
             <>
+              {props.sum?.(answer)}
               <Rows
                 label={props.label}
                 columns={props.columns}
@@ -162,6 +175,7 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
                 descending={state.descending}
                 group={props.group}
                 groupNote={props.groupNote}
+                inside={props.inside}
                 onSort={(field, descending) => change({ sort: descending ? `${field} desc` : field })}
               />
               {next || state.page > 1 ? (

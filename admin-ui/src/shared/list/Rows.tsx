@@ -28,10 +28,14 @@ interface RowsProps<Row> {
   onSort?: (field: string, descending: boolean) => void;
   group?: ((row: Row) => string) | undefined;
   groupNote?: ((rows: readonly Row[]) => ReactNode) | undefined;
+  /** Rows open to what is in them: nothing of one that is closed. */
+  inside?: ((row: Row) => ReactNode) | undefined;
 }
 
 /** Of headings, too. */
 const ROW_HEIGHT = 29;
+/** Of what is in a row, until it is measured. */
+const INSIDE_HEIGHT = 300;
 const ALL_DRAWN = 200;
 
 function classOf(column: Column<never> | undefined): string {
@@ -54,30 +58,37 @@ export function Rows<Row>(props: RowsProps<Row>) {
   const data = useMemo(() => [...props.rows], [props.rows]);
   const table = useReactTable({ data, columns: defs, getRowId: rowKey, getCoreRowModel: getCoreRowModel() });
   const rows = table.getRowModel().rows;
-  const divide = props.group;
+  const { group: divide, inside } = props;
   const lines = useMemo(
-    () => linesOf(rows, (row) => row.id, divide && ((row) => divide(row.original))),
-    [rows, divide],
+    () =>
+      linesOf(
+        rows,
+        (row) => row.id,
+        divide && ((row) => divide(row.original)),
+        (row) => Boolean(inside?.(row.original)),
+      ),
+    [rows, divide, inside],
   );
   const virtual = lines.length > ALL_DRAWN;
   const virtualizer = useVirtualizer({
     count: lines.length,
     getScrollElement: () => box.current,
-    estimateSize: () => ROW_HEIGHT,
+    estimateSize: (index) => (lines[index]?.kind === 'inside' ? INSIDE_HEIGHT : ROW_HEIGHT),
+    getItemKey: (index) => lines[index]?.key ?? index,
     overscan: 20,
     enabled: virtual,
   });
   const items = virtualizer.getVirtualItems();
   const first = items[0];
   const last = items[items.length - 1];
-  const seen = virtual ? items.flatMap((item) => lines[item.index] ?? []) : lines;
+  const shown = virtual ? items.map((item) => item.index) : [...lines.keys()];
   const above = virtual && first ? first.start : 0;
   const below = virtual && last ? virtualizer.getTotalSize() - last.end : 0;
   const byId = new Map(columns.map((column) => [column.id, column as Column<never>]));
 
   return (
     <section
-      className={virtual ? 'rows virtual' : 'rows'}
+      className={`rows ${virtual ? 'virtual' : ''} ${inside ? 'opens' : ''}`}
       ref={box}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
@@ -122,24 +133,40 @@ export function Rows<Row>(props: RowsProps<Row>) {
         </thead>
         <tbody>
           {above > 0 ? <tr className="gap" style={{ height: above }} /> : null}
-          {seen.map((line) =>
-            line.kind === 'heading' ? (
-              <tr key={line.key} className="group">
-                <th scope="rowgroup" colSpan={columns.length}>
-                  {line.name || '–'}{' '}
-                  <span className="quiet">{props.groupNote?.(line.of.map((row) => row.original))}</span>
-                </th>
-              </tr>
-            ) : (
-              <tr key={line.key} data-row={line.key}>
-                {line.row.getVisibleCells().map((cell) => (
-                  <td key={cell.id} className={classOf(byId.get(cell.column.id))}>
-                    {flexRender(cell.column.columnDef.cell, cell.getContext())}
-                  </td>
-                ))}
-              </tr>
-            ),
-          )}
+          {shown.map((index) => {
+            const line = lines[index];
+            switch (line?.kind) {
+              case 'heading':
+                return (
+                  <tr key={line.key} className="group">
+                    <th scope="rowgroup" colSpan={columns.length}>
+                      {line.name || '–'}{' '}
+                      <span className="quiet">{props.groupNote?.(line.of.map((row) => row.original))}</span>
+                    </th>
+                  </tr>
+                );
+              case 'inside':
+                return (
+                  <tr key={line.key} className="inside" ref={virtualizer.measureElement} data-index={index}>
+                    <td colSpan={columns.length}>
+                      <div>{inside?.(line.row.original)}</div>
+                    </td>
+                  </tr>
+                );
+              case 'row':
+                return (
+                  <tr key={line.key} data-row={line.key}>
+                    {line.row.getVisibleCells().map((cell) => (
+                      <td key={cell.id} className={classOf(byId.get(cell.column.id))}>
+                        {flexRender(cell.column.columnDef.cell, cell.getContext())}
+                      </td>
+                    ))}
+                  </tr>
+                );
+              default:
+                return null;
+            }
+          })}
           {below > 0 ? <tr className="gap" style={{ height: below }} /> : null}
         </tbody>
       </table>

@@ -31,3 +31,13 @@ test('every line has a key of its own, and thousands of groups are divided at on
   expect(lines.length).toBe(30_000);
   expect(new Set(lines.map((line) => line.key)).size).toBe(30_000);
 });
+
+test('what is in a row that is open stands under it, before the next row', () => {
+  const lines = linesOf(rows, own, undefined, (row) => row.id === '2');
+  expect(lines.map((line) => `${line.kind} ${line.key}`)).toEqual([
+    'row 1',
+    'row 2',
+    'inside below 2',
+    'row 3',
+  ]);
+});
