@@ -27,6 +27,7 @@ use wharf_proto::{
     access::{AccessError, services_of},
 };
 use wharf_runtime::{
+    call_id::CallIdLayer,
     health_server::{Health, HealthServer},
     metrics::Metrics,
     net::{Limits, OnRefused, serve_tls},
@@ -97,6 +98,7 @@ pub fn admin_routes(director: &Arc<Director>, rules: Rules) -> Result<Router, Se
         .into_axum_router()
         .merge(monitoring::routes(director)?)
         .layer(GateLayer::new(of(), rules))
+        .layer(CallIdLayer::default())
         .layer(GrpcWebLayer::new()))
 }
 
@@ -149,7 +151,8 @@ pub fn internal_routes(director: &Arc<Director>, rules: Rules) -> Result<Router,
     Ok(routes
         .into_axum_router()
         .merge(monitoring::routes(director)?)
-        .layer(GateLayer::new(of(), rules)))
+        .layer(GateLayer::new(of(), rules))
+        .layer(CallIdLayer::default()))
 }
 
 /// What is not gRPC.

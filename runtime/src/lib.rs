@@ -5,6 +5,7 @@
 //! - [`journal`]: append-only, checksummed, group-fsynced; the store's translog, the collectors' spool
 //! - [`tls`]: the platform's authority, identities in certificates, settings of listeners and clients
 //! - [`net`]: listeners that serve HTTP over TLS, gRPC channels, an HTTPS client
+//! - [`call_id`]: by what a failed call is found in the logs
 //! - [`delivery`]: messages to webhooks and by e-mail, tried until they arrive
 //! - [`data_dir`], [`disk`]: a locked directory, atomic writes, room left
 //! - [`systemd`]: telling systemd that a role serves
@@ -16,6 +17,7 @@
 //! decisions (the cores), contracts (`wharf-proto`), Docker, Raft.
 
 pub mod backoff;
+pub mod call_id;
 pub mod clock;
 pub mod data_dir;
 pub mod delivery;

@@ -35,7 +35,7 @@ use wharf_proto::{
     coded,
     v1::Caller,
 };
-use wharf_runtime::{metrics::Counter, net::host_port, tls::TrustSlot};
+use wharf_runtime::{call_id::CALL_ID, metrics::Counter, net::host_port, tls::TrustSlot};
 
 pub(crate) use self::calls::{changes, is_for_monitoring};
 use self::{
@@ -349,7 +349,7 @@ impl Node {
         })
     }
 
-    /// The call as it is sent: nothing of the caller's headers but how the message is written.
+    /// The call as it is sent: nothing of the caller's headers but its id and how the message is written.
     fn request(
         &self,
         path: &str,
@@ -370,6 +370,9 @@ impl Node {
         headers.insert("grpc-timeout", timeout(left));
         if let Some(encoding) = asked.get("grpc-encoding") {
             headers.insert("grpc-encoding", encoding.clone());
+        }
+        if let Some(id) = asked.get(CALL_ID) {
+            headers.insert(CALL_ID, id.clone());
         }
         headers.insert(AUTHORIZATION, self.authorization.clone());
         headers.insert(
@@ -528,6 +531,7 @@ mod tests {
             ("x-wharf-relayed", "10.0.0.1"),
             ("origin", "https://h1:12443"),
             ("grpc-encoding", "identity"),
+            ("x-wharf-call-id", "abc"),
         ] {
             asked.insert(name, value.parse().unwrap());
         }
@@ -547,6 +551,7 @@ mod tests {
                 "grpc-timeout",
                 "te",
                 "user-agent",
+                "x-wharf-call-id",
                 "x-wharf-user"
             ]
         );
