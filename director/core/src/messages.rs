@@ -49,6 +49,7 @@ pub fn plan(state: &State, record: &PlanRecord) -> v1::Plan {
         actor: record.actor.clone(),
         cancelling: record.undo_from.is_some() && !record.status.ended(),
         changes: diff::of_plan(state, record),
+        hosts: record.hosts.iter().cloned().collect(),
     }
 }
 
@@ -378,15 +379,17 @@ fn roles(state: &State, record: &AllocatorRecord) -> Vec<String> {
 
 /// A proxy; the shell adds counters and version.
 #[must_use]
-pub fn proxy(observed: &Observations, record: &ProxyRecord) -> v1::Proxy {
+pub fn proxy(state: &State, observed: &Observations, record: &ProxyRecord) -> v1::Proxy {
     let seen = observed.proxies.get(&record.id);
+    let table_generation = seen.map_or(0, |seen| seen.table_generation);
     v1::Proxy {
         id: record.id.to_string(),
         host: record.host.clone(),
         zone: record.zone.clone(),
         connected: seen.is_some_and(|seen| seen.connected),
         since: time(seen.map_or(observed.leader_since_ms, |seen| seen.since_ms)),
-        table_generation: seen.map_or(0, |seen| seen.table_generation),
+        table_generation,
+        table_behind: state.routes.generation.saturating_sub(table_generation),
         ..v1::Proxy::default()
     }
 }

@@ -55,6 +55,8 @@ mod cancel_tests;
 #[cfg(test)]
 mod extend_tests;
 #[cfg(test)]
+mod hosts_tests;
+#[cfg(test)]
 mod move_properties;
 #[cfg(test)]
 mod move_tests;

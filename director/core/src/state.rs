@@ -60,7 +60,7 @@ use crate::size::Size;
 /// Version of the snapshot's form.
 pub const SNAPSHOT_VERSION: u32 = 1;
 /// Highest feature level that this version of the code knows.
-pub const FEATURE_LEVEL: u64 = 6;
+pub const FEATURE_LEVEL: u64 = 7;
 /// The level from which deployments are resized, restarted, terminated and plans cancelled.
 pub const OPERATIONS_LEVEL: u64 = 2;
 /// The level from which there may be several directors.
@@ -83,6 +83,8 @@ pub const SESSIONS_LEVEL: u64 = 5;
 pub const HEALTH_LEVEL: u64 = 6;
 /// The level from which zones have a location.
 pub const ZONE_LOCATIONS_LEVEL: u64 = 6;
+/// The level from which plans note the hosts that they act on.
+pub const PLAN_HOSTS_LEVEL: u64 = 7;
 /// Directors at most, learners included.
 pub const DIRECTORS_KEPT: usize = 9;
 /// Plans kept of a deployment.

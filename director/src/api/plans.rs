@@ -93,6 +93,7 @@ impl Plans for PlansApi {
         let rows = state.plans.values().filter(|plan| {
             only.as_ref()
                 .is_none_or(|id| plan.deployment_id.as_str() == id)
+                && (message.host.is_empty() || plan.hosts.contains(&message.host))
         });
         let page = page(
             message.options.as_ref(),

@@ -8,11 +8,16 @@ use super::{ChangeArgs, ListArgs, RequestArgs};
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlanCommand {
     /// List plans, newest first
-    #[command(after_help = "Example:\n  wharf plan list --deployment web --limit 5")]
+    #[command(
+        after_help = "Examples:\n  wharf plan list --deployment web --limit 5\n  wharf plan list --host h1"
+    )]
     List {
         /// Only of this deployment
         #[arg(long, default_value = "")]
         deployment: String,
+        /// Only those that act on this host
+        #[arg(long, default_value = "")]
+        host: String,
         #[command(flatten)]
         list: ListArgs,
     },

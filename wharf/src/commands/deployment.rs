@@ -27,7 +27,7 @@ pub(crate) async fn run(client: &Client, command: &DeploymentCommand) -> Result<
             Ok(0)
         }
         DeploymentCommand::History { deployment, list } => {
-            let plans = plan::read(client, deployment, list).await?;
+            let plans = plan::read(client, deployment, "", list).await?;
             let json = print::json_list(&plans)?;
             print::result(client.output(), &json, || {
                 plan_tables::history(&plans, client.now_ms())

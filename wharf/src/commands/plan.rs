@@ -24,8 +24,12 @@ use crate::{
 /// Runs the command.
 pub(crate) async fn run(client: &Client, command: &PlanCommand) -> Result<u8, Failure> {
     match command {
-        PlanCommand::List { deployment, list } => {
-            let plans = read(client, deployment, list).await?;
+        PlanCommand::List {
+            deployment,
+            host,
+            list,
+        } => {
+            let plans = read(client, deployment, host, list).await?;
             let json = print::json_list(&plans)?;
             print::result(client.output(), &json, || {
                 plan_tables::list(&plans, client.now_ms())
@@ -54,11 +58,12 @@ pub(crate) async fn run(client: &Client, command: &PlanCommand) -> Result<u8, Fa
     }
 }
 
-/// Plans as a list asks for them, of one deployment or of all; the newest first when it asks for no
-/// order.
+/// Plans as a list asks for them, of one deployment or of all, of those that act on a host or of all; the
+/// newest first when it asks for no order.
 pub(crate) async fn read(
     client: &Client,
     deployment: &str,
+    host: &str,
     list: &ListArgs,
 ) -> Result<Vec<Plan>, Failure> {
     let mut list = list.clone();
@@ -68,6 +73,7 @@ pub(crate) async fn read(
     read_all(&list, |options| async {
         let request = ListPlansRequest {
             deployment: deployment.to_owned(),
+            host: host.to_owned(),
             options: Some(options),
         };
         let page = client.plans().list_plans(request).await?.into_inner();

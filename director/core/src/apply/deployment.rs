@@ -402,6 +402,7 @@ pub(super) fn begin_plan(
         actor: cut(actor, ACTOR_BYTES).to_owned(),
         wanted: Some(wanted),
         undo_from: None,
+        hosts: BTreeSet::new(),
     };
     state.plans.insert(plan.clone(), Arc::new(record));
     let history = state.plan_history.entry(id.clone()).or_default();

@@ -2,7 +2,10 @@
 //! leader looks again. Changes of instances go with the step they belong to, and the assignments
 //! they touch get their new generation in the same command.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use wharf_proto::ids::{DeploymentId, InstanceId, PlanId};
 
@@ -12,8 +15,8 @@ use crate::{
     outcome::Outcome,
     refusal::{Refusal, RefusalKind, codes, cut},
     state::{
-        Claim, DeploymentError, InstanceRecord, PlanKind, PlanRecord, PlanStatus, State, StepKind,
-        StepLine, StepRecord, StepStatus,
+        Claim, DeploymentError, InstanceRecord, PLAN_HOSTS_LEVEL, PlanKind, PlanRecord, PlanStatus,
+        State, StepKind, StepLine, StepRecord, StepStatus,
         plan::{LOG_LINE_BYTES, REASON_BYTES, STEP_LOG_LINES},
     },
 };
@@ -139,6 +142,11 @@ pub(super) fn adopt(state: &mut State, body: &AdoptPlan) -> Result<Outcome, Refu
             }
         })
         .collect();
+    let hosts = if state.feature_level >= PLAN_HOSTS_LEVEL {
+        hosts(state, body)
+    } else {
+        BTreeSet::new()
+    };
     if plan.kind == PlanKind::Restore
         && let Some(deployment) = state.deployments.get_mut(&deployment_id)
     {
@@ -151,8 +159,28 @@ pub(super) fn adopt(state: &mut State, body: &AdoptPlan) -> Result<Outcome, Refu
         plan.error_code.clear();
         plan.reason.clear();
         plan.steps = steps;
+        plan.hosts = hosts;
     });
     Ok(answer(state, &body.plan_id))
+}
+
+/// Where the instances of the steps lie, and where they go.
+fn hosts(state: &State, body: &AdoptPlan) -> BTreeSet<String> {
+    let ids = body
+        .steps
+        .iter()
+        .filter_map(|step| step.instance_id.as_ref());
+    ids.filter_map(|id| state.instances.get(id))
+        .flat_map(|instance| {
+            let next = instance
+                .claim
+                .as_ref()
+                .and_then(|claim| claim.berth.as_ref());
+            instance.berth.iter().chain(next)
+        })
+        .filter_map(|berth| state.allocators.get(&berth.allocator_id))
+        .map(|allocator| allocator.host.clone())
+        .collect()
 }
 
 /// Where an instance is to go and why, for the first line of its first step.

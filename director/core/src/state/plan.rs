@@ -1,6 +1,8 @@
 //! Records of plans: immutable ways to a desired state, and what became of their steps. Logs are
 //! bounded here. Not here: how steps are chosen and observed (`plan/`).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use wharf_proto::{
     ids::{DeploymentId, InstanceId, PlanId},
@@ -324,6 +326,10 @@ pub struct PlanRecord {
     /// those before it are not carried out any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_from: Option<u32>,
+    /// Names of the hosts that it acts on: where its instances lie when it is adopted and where they go; empty
+    /// before [`PLAN_HOSTS_LEVEL`](super::PLAN_HOSTS_LEVEL).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub hosts: BTreeSet<String>,
 }
 
 impl PlanRecord {
