@@ -43,6 +43,8 @@ pub const NO_MONITORING: &str = "DIR0086";
 pub const MONITORING_AWAY: &str = "DIR0087";
 /// A deployment's monitoring node does not take the deployment's credentials.
 pub const MONITORING_REFUSES: &str = "DIR0088";
+/// What is to be summed up is not one of those that can be.
+pub const SUMMED_UP: &str = "DIR0089";
 /// A token by which a host wants to join is unknown.
 pub const UNKNOWN_TOKEN: &str = "DIR0074";
 /// Too many tokens from an address were refused.

@@ -43,6 +43,8 @@ pub struct ProxySeen {
     pub version: String,
     /// Its last heartbeat.
     pub beat: v1::ProxyHeartbeat,
+    /// Since when it uses its table, by the director's clock.
+    pub table_at_ms: Option<u64>,
 }
 
 #[derive(Default)]
@@ -350,7 +352,9 @@ impl Observatory {
             Some(told) => drop(memory.authorities.proxies.insert(id.clone(), told)),
             None => drop(memory.authorities.proxies.remove(id)),
         }
-        memory.proxies.entry(id.clone()).or_default().beat = beat;
+        let told = memory.proxies.entry(id.clone()).or_default();
+        told.table_at_ms = beat.table_age_ms.map(|age| now_ms.saturating_sub(age));
+        told.beat = beat;
         drop(memory);
         self.changed(decisive);
     }

@@ -20,7 +20,7 @@ use wharf_runtime::{
 use wharf_services::v1::raft_transport_client::RaftTransportClient;
 
 use crate::{
-    api::raft_transport::{PART_BYTES, VERSION},
+    api::raft_transport::{PART_BYTES, VERSION, log_facts},
     director::Director,
     peers::Peer,
     raft::{Outgoing, PeerOutbox},
@@ -96,7 +96,7 @@ async fn stream(director: &Director, peer: &Peer, outbox: &PeerOutbox) -> Status
         let snapshot = message.snapshot;
         let sent = tokio::select! {
             ended = &mut call => Err(over(ended)),
-            sent = send(&parts, director.raft.status().borrow().member, message) => sent,
+            sent = send(&parts, director, message) => sent,
         };
         if snapshot {
             director.raft.report_snapshot(peer.member, sent.is_ok());
@@ -109,9 +109,14 @@ async fn stream(director: &Director, peer: &Peer, outbox: &PeerOutbox) -> Status
 
 async fn send(
     parts: &mpsc::Sender<v1::RaftMessage>,
-    from: u64,
+    director: &Director,
     message: Outgoing,
 ) -> Result<(), Status> {
+    let (from, log) = {
+        let status = director.raft.status();
+        let status = status.borrow();
+        (status.member, log_facts(&status))
+    };
     let mut rest = Bytes::from(message.bytes);
     loop {
         let part = rest.split_to(rest.len().min(PART_BYTES));
@@ -122,6 +127,7 @@ async fn send(
             to: message.to,
             message: part,
             more,
+            log: (!more).then_some(log),
         };
         if parts.send(envelope).await.is_err() {
             return Err(Status::unavailable("the stream has ended"));

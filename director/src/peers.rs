@@ -84,6 +84,7 @@ pub fn keep(path: &std::path::Path, peers: &[Peer]) -> std::io::Result<()> {
 struct Table {
     peers: BTreeMap<u64, Peer>,
     heard_ms: BTreeMap<u64, u64>,
+    logs: BTreeMap<u64, v1::RaftLogFacts>,
     channels: BTreeMap<u64, (Peer, Channel)>,
 }
 
@@ -166,6 +167,7 @@ impl Peers {
             table
                 .heard_ms
                 .retain(|member, _| fresh.contains_key(member));
+            table.logs.retain(|member, _| fresh.contains_key(member));
             table.peers = fresh;
         }
         if let Err(error) = keep(&self.path, &now) {
@@ -180,9 +182,19 @@ impl Peers {
         self.lock().peers.get(&member).cloned()
     }
 
-    /// A message of a member arrived.
-    pub fn heard(&self, member: u64, now_ms: u64) {
-        self.lock().heard_ms.insert(member, now_ms);
+    /// A message of a member arrived, and with it what the member keeps of the log.
+    pub fn heard(&self, member: u64, now_ms: u64, log: Option<v1::RaftLogFacts>) {
+        let mut table = self.lock();
+        table.heard_ms.insert(member, now_ms);
+        if let Some(log) = log {
+            table.logs.insert(member, log);
+        }
+    }
+
+    /// What a member keeps of the log, as it told last.
+    #[must_use]
+    pub fn log(&self, member: u64) -> Option<v1::RaftLogFacts> {
+        self.lock().logs.get(&member).copied()
     }
 
     /// When a member was last heard of.

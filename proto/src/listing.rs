@@ -62,7 +62,9 @@ impl From<u32> for Value {
 }
 
 impl Value {
-    fn text(&self) -> String {
+    /// As people read it.
+    #[must_use]
+    pub fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Number(number) => number.to_string(),
@@ -271,6 +273,22 @@ impl ListQuery {
         })
     }
 
+    /// The rows that the filter lets through. `field` as for a page.
+    pub fn matching<T>(
+        &self,
+        rows: impl IntoIterator<Item = T>,
+        field: impl Fn(&T, &str) -> Value,
+    ) -> Vec<T> {
+        rows.into_iter()
+            .filter(|row| self.lets_through(row, &field))
+            .collect()
+    }
+
+    fn lets_through<T>(&self, row: &T, field: impl Fn(&T, &str) -> Value) -> bool {
+        let mut terms = self.terms.iter();
+        terms.all(|term| term.matches(&field(row, &term.field)))
+    }
+
     /// The page of these rows. `field` gives a row's value in a field (one of those that `parse`
     /// got), `id` its unique id.
     pub fn page<T>(
@@ -281,11 +299,7 @@ impl ListQuery {
     ) -> Page<T> {
         let mut matching: Vec<(Value, T)> = rows
             .into_iter()
-            .filter(|row| {
-                self.terms
-                    .iter()
-                    .all(|term| term.matches(&field(row, &term.field)))
-            })
+            .filter(|row| self.lets_through(row, &field))
             .map(|row| (field(&row, &self.order), row))
             .collect();
         let total = matching.len() as u64;

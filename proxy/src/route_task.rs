@@ -195,11 +195,18 @@ impl RouteTask {
         }
     }
 
+    fn table_age_ms(&self) -> Option<u64> {
+        let taken_ms = self.routes.taken_ms();
+        // A clock that was set back makes it young, not old.
+        (taken_ms > 0).then(|| u64::try_from(clock::now_ms() - taken_ms).unwrap_or(0))
+    }
+
     fn heartbeat(&self, sequence: u64) -> ProxyHeartbeat {
         use std::sync::atomic::Ordering::Relaxed;
         ProxyHeartbeat {
             sequence,
             table_generation: self.routes.table().generation(),
+            table_age_ms: self.table_age_ms(),
             requests_total: self.traffic.requests.load(Relaxed),
             errors_total: self.traffic.errors.load(Relaxed),
             authority: self.follows(),

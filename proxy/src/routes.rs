@@ -31,6 +31,7 @@ pub(crate) struct Routes {
     certs: Arc<SniTable>,
     issuers: ArcSwap<BTreeMap<String, String>>,
     updated_ms: AtomicI64,
+    taken_ms: AtomicI64,
     connected: AtomicBool,
 }
 
@@ -45,6 +46,7 @@ impl Routes {
             certs,
             issuers: ArcSwap::default(),
             updated_ms: AtomicI64::new(0),
+            taken_ms: AtomicI64::new(0),
             connected: AtomicBool::new(false),
         };
         match routes.read() {
@@ -99,6 +101,12 @@ impl Routes {
     #[must_use]
     pub(crate) fn updated_ms(&self) -> i64 {
         self.updated_ms.load(Ordering::Relaxed)
+    }
+
+    /// When the table in use was taken, also by an earlier process, milliseconds since 1970; zero for never.
+    #[must_use]
+    pub(crate) fn taken_ms(&self) -> i64 {
+        self.taken_ms.load(Ordering::Relaxed)
     }
 
     /// Whether a director's session is open.
@@ -177,6 +185,7 @@ impl Routes {
             .replace_all(certs.iter().map(|(name, cert)| (name.clone(), cert)));
         self.issuers.store(Arc::new(issuers));
         self.table.store(Arc::new(next));
+        self.taken_ms.store(now_ms, Ordering::Relaxed);
         self.updated_ms.store(now_ms, Ordering::Relaxed);
     }
 }
@@ -213,6 +222,13 @@ mod tests {
         let again = Routes::load(path, SniTable::new());
         assert_eq!(again.table().generation(), 7);
         assert!(again.updated_ms() > 0, "its age is that of the file");
+        let taken_ms = again.taken_ms();
+        again.confirm(taken_ms + 5_000);
+        assert_eq!(
+            (again.taken_ms(), again.updated_ms()),
+            (taken_ms, taken_ms + 5_000),
+            "a table that is confirmed is no new one"
+        );
         assert!(!again.is_connected());
     }
 

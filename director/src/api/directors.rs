@@ -20,7 +20,7 @@ use wharf_runtime::{
 };
 use wharf_services::v1::directors_server::Directors;
 
-use super::{asked, info, not_found, opened, page, principal};
+use super::{asked, info, not_found, opened, page, principal, raft_transport::log_facts};
 use crate::{
     answer::{coded_status, internal, not_leading, refused},
     codes,
@@ -95,7 +95,22 @@ pub(super) fn row(
         connected: own || peer.is_some_and(|peer| peer.active),
         waits_for: waits_for(status, record.member),
         incarnation: u32::from(record.incarnation),
+        log: log(director, status, record.member),
     }
+}
+
+/// What a director keeps of the log, as it told.
+fn log(director: &Director, status: &raft::Status, member: u64) -> Option<v1::DirectorLog> {
+    let facts = if member == status.member {
+        Some(log_facts(status))
+    } else {
+        director.peers.log(member)
+    }?;
+    Some(v1::DirectorLog {
+        snapshot_index: facts.snapshot_index,
+        snapshot_at: (facts.snapshot_at_ms > 0).then(|| timestamp(facts.snapshot_at_ms)),
+        entries: facts.entries,
+    })
 }
 
 /// The id in the caller's certificate.

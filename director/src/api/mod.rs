@@ -114,9 +114,22 @@ fn page<T>(
     field: impl Fn(&T, &str) -> Value,
     id: impl Fn(&T) -> String,
 ) -> Result<Page<T>, Status> {
+    Ok(query(options, fields)?.page(rows, field, id))
+}
+
+/// A list as asked for, of rows with these fields.
+fn query(options: Option<&v1::ListOptions>, fields: &[&str]) -> Result<ListQuery, Status> {
     let ask = options.map_or_else(Ask::default, Ask::from);
-    let query = ListQuery::parse(&ask, fields).map_err(|error| refused(&error.into()))?;
-    Ok(query.page(rows, field, id))
+    ListQuery::parse(&ask, fields).map_err(|error| refused(&error.into()))
+}
+
+/// A filter that stands in a field of its own, of rows with these fields.
+fn filter_in(field: &str, filter: &str, fields: &[&str]) -> Result<ListQuery, Status> {
+    let ask = Ask {
+        filter,
+        ..Ask::default()
+    };
+    ListQuery::parse(&ask, fields).map_err(|error| refused(&Refusal::from(error).field(field)))
 }
 
 fn info<T>(page: &Page<T>) -> v1::ListInfo {

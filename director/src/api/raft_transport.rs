@@ -14,13 +14,23 @@ use crate::{
     answer::{coded_status, field_status},
     codes,
     director::Director,
-    raft::message::MAX_MESSAGE_BYTES,
+    raft::{Status as RaftStatus, message::MAX_MESSAGE_BYTES},
 };
 
 /// Version of the envelope.
 pub const VERSION: u32 = 1;
 /// Bytes of a message in one envelope at most.
 pub const PART_BYTES: usize = 64 * 1024;
+
+/// What a member keeps of the log.
+#[must_use]
+pub fn log_facts(status: &RaftStatus) -> v1::RaftLogFacts {
+    v1::RaftLogFacts {
+        snapshot_index: status.snapshot_index,
+        snapshot_at_ms: status.snapshot_at_ms,
+        entries: (status.last_index + 1).saturating_sub(status.first_index),
+    }
+}
 
 /// The service.
 #[derive(Clone, Debug)]
@@ -76,7 +86,7 @@ impl RaftTransport for RaftTransportApi {
                 continue;
             }
             let message = std::mem::take(&mut held);
-            self.0.peers.heard(from, self.0.clock_ms());
+            self.0.peers.heard(from, self.0.clock_ms(), envelope.log);
             // Raft sends again what is dropped here.
             if let Err(refused) = self.0.raft.step(from, message) {
                 tracing::debug!(%refused, from, "a raft message was dropped");

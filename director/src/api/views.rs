@@ -10,7 +10,7 @@ use wharf_director_core::{
     observe::Observations,
     state::{AllocatorRecord, DeploymentRecord, InstanceRecord, ProxyRecord, State},
 };
-use wharf_proto::v1;
+use wharf_proto::{times::timestamp, v1};
 
 use super::directors::row;
 use crate::{director::Director, observations::Observatory};
@@ -101,7 +101,8 @@ impl View {
             errors_total: told.beat.errors_total,
             open_connections: told.beat.open_connections,
             version: told.version,
-            ..messages::proxy(&self.seen, record)
+            table_at: told.table_at_ms.map(timestamp),
+            ..messages::proxy(&self.state, &self.seen, record)
         }
     }
 

@@ -342,6 +342,7 @@ impl<S: RaftStore, M: StateMachine> Member<S, M> {
             first_index: store.first_index(),
             last_index: raft.raft_log.last_index(),
             snapshot_index: store.snapshot_metadata().index,
+            snapshot_at_ms: store.snapshot_at_ms(),
             membership: membership_of(&self.conf),
             peers,
         }

@@ -231,6 +231,11 @@ impl RaftStore for MemStore {
         self.disk.lock().current().snapshot.get_metadata().clone()
     }
 
+    /// A simulation has no clock: the index stands for it.
+    fn snapshot_at_ms(&self) -> u64 {
+        self.snapshot_metadata().index
+    }
+
     fn read_snapshot(&self) -> Result<Snapshot, StoreError> {
         Ok(self.disk.lock().current().snapshot.clone())
     }

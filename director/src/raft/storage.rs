@@ -71,6 +71,9 @@ pub trait RaftStore {
     /// Index, term and membership of the newest snapshot; index 0 when there is none.
     fn snapshot_metadata(&self) -> SnapshotMetadata;
 
+    /// When the newest snapshot was written, milliseconds since 1970; zero when there is none.
+    fn snapshot_at_ms(&self) -> u64;
+
     /// The newest snapshot with its data.
     fn read_snapshot(&self) -> Result<Snapshot, StoreError>;
 

@@ -87,6 +87,17 @@ pub async fn pages(browser: &Browser) -> Vec<Page> {
             json!({ "allocator": busiest["id"] }),
         ),
         page(
+            "containers by application",
+            "wharf.v1.Containers/ListContainerGroups",
+            listed(100, "memory desc", ""),
+        ),
+        page("events, counted", "wharf.v1.Events/CountEvents", json!({})),
+        page(
+            "plans of a host",
+            PLANS,
+            json!({ "host": busiest["host"], "options": { "page_size": 50, "order_by": "created desc" } }),
+        ),
+        page(
             "most memory",
             CONTAINERS,
             listed(6, "memory desc", "state=running"),

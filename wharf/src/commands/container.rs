@@ -1,6 +1,9 @@
-//! `wharf container`: list and show the containers of every host, with their last sample.
+//! `wharf container`: list, sum up and show the containers of every host, with their last sample.
 
-use wharf_proto::v1::{Container, ContainerSample, GetContainerRequest, ListContainersRequest};
+use wharf_proto::v1::{
+    Container, ContainerGroup, ContainerSample, GetContainerRequest, ListContainerGroupsRequest,
+    ListContainersRequest,
+};
 
 use super::listing::read_all;
 use crate::{
@@ -19,6 +22,11 @@ pub(crate) async fn run(client: &Client, command: &ContainerCommand) -> Result<u
             print::result(client.output(), &json, || {
                 table(&containers, client.now_ms())
             });
+        }
+        ContainerCommand::Groups { by, of, list } => {
+            let groups = groups(client, by, of, list).await?;
+            let json = print::json_list(&groups)?;
+            print::result(client.output(), &json, || group_table(by, &groups));
         }
         ContainerCommand::Show { container } => {
             let found = get(client, container).await?;
@@ -43,6 +51,64 @@ pub(crate) async fn all(client: &Client, args: &ListArgs) -> Result<Vec<Containe
         Ok((page.containers, page.info))
     })
     .await
+}
+
+/// Containers summed up; the group that uses most memory first when no other order is asked for.
+async fn groups(
+    client: &Client,
+    by: &str,
+    of: &str,
+    list: &ListArgs,
+) -> Result<Vec<ContainerGroup>, Failure> {
+    let mut list = list.clone();
+    if list.sort.is_empty() {
+        "memory desc".clone_into(&mut list.sort);
+    }
+    read_all(&list, |options| async {
+        let request = ListContainerGroupsRequest {
+            group_by: by.to_owned(),
+            container_filter: of.to_owned(),
+            options: Some(options),
+        };
+        let page = client
+            .containers()
+            .list_container_groups(request)
+            .await?
+            .into_inner();
+        Ok((page.groups, page.info))
+    })
+    .await
+}
+
+fn group_table(by: &str, groups: &[ContainerGroup]) -> String {
+    let head = by.to_uppercase();
+    let mut table = Table::new(&[
+        &head,
+        ">CONTAINERS",
+        ">RUNNING",
+        ">CPU %",
+        ">MEMORY",
+        ">RESTARTS",
+        ">OUT OF MEMORY",
+    ]);
+    for group in groups {
+        let sum = group.sum.unwrap_or_default();
+        let key = if group.key.is_empty() {
+            "-".to_owned()
+        } else {
+            group.key.clone()
+        };
+        table.row([
+            key,
+            sum.containers.to_string(),
+            sum.running.to_string(),
+            format!("{:.1}", sum.cpu_percent),
+            print::bytes(sum.memory_bytes),
+            sum.restarts.to_string(),
+            sum.out_of_memory.to_string(),
+        ]);
+    }
+    table.render()
 }
 
 /// One container by id, beginning of it, or name.

@@ -203,7 +203,7 @@ impl Lab {
             (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*Z", "<time>"),
             (r"127\.0\.0\.1:\d+", "<address>"),
             (
-                r#"("(?:term|applied_index|commit_index|last_snapshot_index|version|generation|assigned_generation|applied_generation|table_generation|log_index|lag)": )\d+"#,
+                r#"("(?:term|applied_index|commit_index|last_snapshot_index|version|generation|assigned_generation|applied_generation|table_generation|log_index|lag|snapshot_index|entries)": )\d+"#,
                 "$1<n>",
             ),
             (r#"("password": ")[^"]+"#, "$1<password>"),

@@ -208,6 +208,8 @@ pub struct Status {
     pub last_index: u64,
     /// The newest snapshot.
     pub snapshot_index: u64,
+    /// When it was written, milliseconds since 1970 by this machine's clock; zero: there is none.
+    pub snapshot_at_ms: u64,
     /// The group.
     pub membership: Membership,
     /// The peers, when this member leads.

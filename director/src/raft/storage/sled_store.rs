@@ -112,6 +112,7 @@ pub struct SledStore {
     member_id: Option<u64>,
     hard_state: HardState,
     snapshot: SnapshotMetadata,
+    snapshot_at_ms: u64,
     truncated: (u64, u64),
     /// Terms of the entries after `truncated`, in order: `raft` asks for terms far more often than for entries.
     terms: VecDeque<u64>,
@@ -219,6 +220,7 @@ impl SledStore {
             member_id: None,
             hard_state: HardState::default(),
             snapshot: SnapshotMetadata::default(),
+            snapshot_at_ms: 0,
             truncated: (0, 0),
             terms: VecDeque::new(),
         };
@@ -311,10 +313,17 @@ impl SledStore {
         }
         self.member_id = member;
         self.hard_state = hard_state;
-        self.snapshot = snapshot;
+        self.hold(snapshot);
         self.truncated = truncated;
         self.terms = terms;
         Ok(())
+    }
+
+    /// That snapshot, whose file is on disk, is the newest.
+    fn hold(&mut self, snapshot: SnapshotMetadata) {
+        self.snapshot_at_ms =
+            snapshot_file::written_at_ms(&self.snapshots, snapshot.index, snapshot.term);
+        self.snapshot = snapshot;
     }
 
     /// Bytes that the store occupies on disk.
@@ -408,7 +417,7 @@ impl RaftStore for SledStore {
             batch.insert(KEY_TRUNCATED, pair(metadata.index, metadata.term));
             batch.insert(KEY_HARD_STATE, hard_state.encode_to_vec());
             self.truncated = (metadata.index, metadata.term);
-            self.snapshot = metadata;
+            self.hold(metadata);
             self.hard_state = hard_state;
         }
         self.db.apply_batch(batch).map_err(database)?;
@@ -423,6 +432,10 @@ impl RaftStore for SledStore {
 
     fn snapshot_metadata(&self) -> SnapshotMetadata {
         self.snapshot.clone()
+    }
+
+    fn snapshot_at_ms(&self) -> u64 {
+        self.snapshot_at_ms
     }
 
     fn read_snapshot(&self) -> Result<Snapshot, StoreError> {
@@ -481,7 +494,7 @@ impl RaftStore for SledStore {
             batch.insert(KEY_TRUNCATED, pair(metadata.index, metadata.term));
             self.terms.clear();
             self.truncated = (metadata.index, metadata.term);
-            self.snapshot = metadata;
+            self.hold(metadata);
         }
         self.put_entries(&mut batch, write.entries)?;
         if let Some(hard_state) = write.hard_state {
@@ -511,7 +524,7 @@ impl RaftStore for SledStore {
         self.db.apply_batch(batch).map_err(database)?;
         self.sync()?;
         self.hard_state = hard_state.clone();
-        self.snapshot = metadata;
+        self.hold(metadata);
         snapshot_file::remove_others(&self.snapshots, self.snapshot.index, self.snapshot.term);
         Ok(())
     }

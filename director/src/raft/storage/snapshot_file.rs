@@ -68,6 +68,15 @@ pub fn write(directory: &Path, snapshot: &Snapshot) -> Result<(), StoreError> {
     written.map_err(file_error("writing a snapshot"))
 }
 
+/// When a snapshot was written, milliseconds since 1970; zero when there is none or the file does not tell.
+pub fn written_at_ms(directory: &Path, index: u64, term: u64) -> u64 {
+    fs::metadata(path_of(directory, index, term))
+        .and_then(|file| file.modified())
+        .ok()
+        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(0))
+}
+
 /// Reads the snapshot at an index and term and checks every byte of it.
 pub fn read(directory: &Path, index: u64, term: u64) -> Result<Snapshot, StoreError> {
     let path = path_of(directory, index, term);

@@ -57,6 +57,9 @@ impl<S: RaftStore> RaftStore for Failing<S> {
     fn snapshot_metadata(&self) -> SnapshotMetadata {
         self.store.snapshot_metadata()
     }
+    fn snapshot_at_ms(&self) -> u64 {
+        self.store.snapshot_at_ms()
+    }
     fn read_snapshot(&self) -> Result<Snapshot, StoreError> {
         self.store.read_snapshot()
     }
