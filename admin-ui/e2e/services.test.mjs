@@ -209,6 +209,12 @@ test('every line of a service is on its page, by level, and leads to Discover as
     [...levels].some((level) => !/err|crit|fatal|emerg/.test(level)),
     `lines of other levels than errors are there: ${[...levels]}`,
   );
+  await log.evaluate((one) => one.scrollIntoView({ block: 'end' }));
+  assert.equal(
+    await page.evaluate(() => document.documentElement.scrollTop),
+    0,
+    'the page scrolls below its head, which stays',
+  );
   await card.getByLabel('Level', { exact: true }).selectOption('warn');
   await page.waitForURL('**level=warn*');
   await eventually(async () => {
