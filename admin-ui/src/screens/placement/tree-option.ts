@@ -117,6 +117,8 @@ export function treeOption(zones: readonly MapZone[], wish: TreeWish, tokens: To
         roam: false,
         nodeClick: false,
         breadcrumb: { show: false },
+        // Colours are values: a lighter one would be another.
+        emphasis: { itemStyle: { color: 'inherit' } },
         visibleMin: 0,
         childrenVisibleMin: 0,
         label: {

@@ -103,6 +103,9 @@ export function heatmapOption(heat: Heat, words: Words) {
       axisLabel: { color: tokens.quiet, width: 130, overflow: 'truncate' },
       axisLine: { show: false },
       axisTick: { show: false },
+      splitLine: { show: true, lineStyle: { color: tokens.surface, width: 1 } },
+      // Above the cells.
+      z: 3,
     },
     visualMap: {
       min: Number.isFinite(least) ? Math.min(least, 0) : 0,
@@ -124,8 +127,10 @@ export function heatmapOption(heat: Heat, words: Words) {
         type: 'heatmap',
         data: cells.map(({ column, row, value }) => [column, row, value]),
         progressive: 0,
-        itemStyle: { borderColor: tokens.surface, borderWidth: 0.5 },
-        emphasis: { itemStyle: { borderColor: tokens.text, borderWidth: 2 } },
+        // Lines between cells of two pixels would be half of what is seen of their colours.
+        itemStyle: { borderWidth: 0 },
+        // A lighter colour would be another value.
+        emphasis: { itemStyle: { color: 'inherit', borderColor: tokens.text, borderWidth: 2 } },
       },
     ],
   });
