@@ -147,7 +147,8 @@ export default function Plot(props: PlotProps) {
         width: Math.max(host.clientWidth, 120),
         height,
         ms: 1,
-        padding: [8, 10, 0, 0],
+        // Room for half of a moment, which may stand at the very end.
+        padding: [8, 20, 0, 0],
         legend: { show: false },
         series: [{}, ...series],
         bands,
