@@ -1,7 +1,16 @@
 // The last lines of a log, and those that come while they are followed. Whoever scrolls up reads on
 // undisturbed: lines gather below and a chip leads back to the newest.
 import { Button, FormSelect, FormSelectOption, SearchInput, Switch } from '@patternfly/react-core';
-import { memo, useDeferredValue, useEffect, useId, useLayoutEffect, useRef, useState } from 'react';
+import {
+  type CSSProperties,
+  memo,
+  useDeferredValue,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { type JsonObject, SYSTEM } from '../../api/monitor';
 import { clock } from '../../format/format';
@@ -12,7 +21,7 @@ import { DataState } from '../DataState';
 import { Refused } from '../Refused';
 import { discoverLink } from '../search/discover-link';
 import { isoOf, type RawRange } from '../time/range';
-import { asText, type Line, levelOf, severityOf } from './lines';
+import { asText, type Line, levelOf, severityOf, widthOf } from './lines';
 import './logs.css';
 import { quietFor } from './tail';
 import { useTail } from './use-tail';
@@ -35,6 +44,8 @@ interface LogTailProps {
 
 const WRAP = 'wharf.logs.wrap';
 const NO_LINES: Line[] = [];
+/** Letters of a name; of longer ones the end is not seen. */
+const MOST_WIDE = 40;
 /** So near to the end, in pixels, is at the end. */
 const NEAR = 24;
 
@@ -57,12 +68,12 @@ const Row = memo(({ line, withHost, withContainer, locale }: RowProps) => {
       </time>
       <span className="level">{line.level}</span>
       {withHost ? (
-        <span className="who" title={line.host}>
+        <span className="who host" title={line.host}>
           {line.host}
         </span>
       ) : null}
       {withContainer ? (
-        <span className="who" title={line.container}>
+        <span className="who container" title={line.container}>
           {line.container}
         </span>
       ) : null}
@@ -244,6 +255,12 @@ export function LogTail(props: LogTailProps) {
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
           tabIndex={0}
           onScroll={look}
+          style={
+            {
+              '--log-host': `${widthOf(lines, 'host', MOST_WIDE)}ch`,
+              '--log-container': `${widthOf(lines, 'container', MOST_WIDE)}ch`,
+            } as CSSProperties
+          }
         >
           {tail?.more ? (
             <div className="log-earlier">

@@ -10,6 +10,7 @@ import {
   newestBody,
   plain,
   severityOf,
+  widthOf,
 } from './lines';
 
 const wanted = { filter: [{ term: { 'container.name': 'web' } }], atLeast: '', text: '' } as const;
@@ -86,4 +87,11 @@ test('copied lines have their time in UTC', () => {
 
 test('a level of the URL that is none asks for every line', () => {
   expect(['warn', 'error', 'fatal', '', null].map(levelOf)).toEqual(['warn', 'error', '', '', '']);
+});
+
+test('a column of names is as wide as its longest one, and no wider than it may be', () => {
+  const lines = ['vm', 'yard', 'x'].map((host, at) => ({ ...line(host, at), host }));
+  expect(widthOf(lines, 'host', 40)).toBe(4);
+  expect(widthOf(lines, 'host', 3)).toBe(3);
+  expect(widthOf([], 'host', 40)).toBe(0);
 });

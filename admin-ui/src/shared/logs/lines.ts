@@ -126,6 +126,14 @@ export function severityOf(level: string): Severity {
   return word === 'debug' || word === 'trace' ? 'low' : 'plain';
 }
 
+/** How many letters the longest name has, at most so many. */
+export function widthOf(lines: readonly Line[], of: 'host' | 'container', most: number): number {
+  return Math.min(
+    most,
+    lines.reduce((longest, line) => Math.max(longest, line[of].length), 0),
+  );
+}
+
 /** As one would paste them. */
 export function asText(lines: readonly Line[]): string {
   return lines
