@@ -19,10 +19,8 @@ import { useAsked } from '../../shared/use-asked';
 import { Age } from '../../shared/When';
 import { Addresses } from './Addresses';
 
-function Edit({ setting: now, onClose }: { setting: Setting; onClose: () => void }) {
+function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
   const t = useT();
-  // As it was when it was opened: what another one changed meanwhile is not undone.
-  const [setting] = useState(now);
   const queries = useQueryClient();
   const [value, setValue] = useState(setting.value);
   const done = () => {
@@ -84,6 +82,10 @@ export default function Settings() {
   const rights = useRights();
   const { asked: edited, open, close } = useAsked(true, () => rights.administers);
   const setting = useCall(Service.method.getSetting, { key: edited ?? '' }, { enabled: edited !== null });
+  // As it was when it was opened: what another one changes meanwhile is not undone.
+  const [opened, setOpened] = useState<Setting | null>(null);
+  if (opened && opened.key !== edited) setOpened(null);
+  if (!opened && setting.data?.key === edited && !setting.isFetching) setOpened(setting.data);
   const columns: Column<Setting>[] = [
     {
       id: 'key',
@@ -164,9 +166,7 @@ export default function Settings() {
           empty={{ title: t('list.none') }}
         />
       </Card>
-      {edited !== null && setting.data && setting.isFetchedAfterMount ? (
-        <Edit key={edited} setting={setting.data} onClose={() => void close()} />
-      ) : null}
+      {opened ? <Edit key={opened.key} setting={opened} onClose={() => void close()} /> : null}
     </>
   );
 }
