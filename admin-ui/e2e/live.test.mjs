@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { clean, enter, launch, settled } from './browser.mjs';
+import { clean, enter, eventually, launch, settled } from './browser.mjs';
+import { containerNamed, HOSTS, linesOf } from './steps.mjs';
 
 const RESTART = process.env.WHARF_UI_RESTART;
 
@@ -88,6 +89,42 @@ test('a setting is changed and put back', async () => {
   await row.getByText('Set', { exact: true }).waitFor({ state: 'detached' });
   clean(tab);
   await tab.context.close();
+});
+
+test("a refusal has the id of its call, by which its line in the director's log is found", async (t) => {
+  const tab = await enter(browser, '/settings?q=placement.move_budget&do=placement.move_budget');
+  const dialog = tab.page.getByRole('dialog');
+  const refusal = async (value) => {
+    const answered = tab.page.waitForResponse('**/wharf.v1.Settings/SetSetting');
+    await dialog.getByLabel('Value').fill(value);
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    const sent = (await answered).request().headers()['x-wharf-call-id'];
+    await dialog.locator('.call-id code', { hasText: sent }).waitFor();
+    return sent;
+  };
+  const first = await refusal('nonsense');
+  assert.match(first, /^[0-9a-f]{32}$/, 'an id is 32 hex characters');
+  const id = await refusal('more nonsense');
+  assert.notEqual(id, first, 'each call has an id of its own');
+  await dialog.getByRole('button', { name: 'Copy the call ID' }).waitFor();
+  await dialog.getByRole('link', { name: 'Find it in the logs' }).click();
+  await tab.page.waitForURL('**/discover?*');
+  const rows = tab.page.getByRole('table', { name: 'Documents' }).locator('tbody tr[data-document]');
+  const found = rows.filter({ hasText: `a call failed call_id=${id}` });
+  await eventually(async () => {
+    await tab.page.reload();
+    await settled(tab.page);
+    assert.equal(await found.count(), 1, 'the line has come to the storage');
+  }, 60_000);
+  clean(tab);
+  await tab.context.close();
+  if (HOSTS.length === 0)
+    return t.diagnostic('the log of the director itself is not looked at: no engine is known');
+  const director = containerNamed('-director');
+  const line = linesOf(director.host, director.name).find(
+    (one) => one.includes(id) && one.includes('a call failed'),
+  );
+  assert.match(line ?? '', /SetSetting/, 'the line says which call it was');
 });
 
 test('a token is made, shown once, and revoked by its name', async () => {

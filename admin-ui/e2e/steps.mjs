@@ -27,6 +27,13 @@ export function docker(host, ...words) {
   }).trim();
 }
 
+/** The last lines that a container wrote, to either of its ends. */
+export function linesOf(host, name) {
+  const logs = `${ENGINES[host]} logs --tail 5000 "$1" 2>&1`;
+  const options = { encoding: 'utf8', maxBuffer: 64 << 20 };
+  return execFileSync('sh', ['-c', logs, 'logs', name], options).split('\n');
+}
+
 /** The host of a running container whose name ends so or is like it, and the whole name. */
 export function containerNamed(end, { hosts = HOSTS, none = false } = {}) {
   const like = (name) => (typeof end === 'string' ? name.endsWith(end) : end.test(name));

@@ -8,6 +8,7 @@ import {
   useMutation,
   useQuery,
 } from '@tanstack/react-query';
+import { newId } from './call-id';
 import { refusalOf } from './errors';
 import { transport } from './transport';
 import { retryAfter } from './wait';
@@ -71,12 +72,6 @@ export function useChange<I extends DescMessage, O extends DescMessage>(
     retryDelay: retryAfter,
     ...(done ? { onSuccess: (answer: MessageShape<O>) => done(answer) } : {}),
   });
-}
-
-/** 32 lower-case hex characters. */
-export function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 export function mutation(expectedVersion: bigint = 0n): { requestId: string; expectedVersion: bigint } {

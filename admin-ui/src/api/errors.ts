@@ -1,6 +1,7 @@
 // A refusal as people read it: the message, its code, the field at fault, what to do.
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorInfoSchema } from '../generated/wharf/v1/common_pb';
+import { callIdOf } from './call-id';
 
 export interface Refusal {
   message: string;
@@ -9,6 +10,8 @@ export interface Refusal {
   hint: string;
   retryable: boolean;
   grpc: Code;
+  /** By what it is found in logs; empty: it is not. */
+  callId: string;
 }
 
 export function refusalOf(error: unknown): Refusal {
@@ -22,5 +25,6 @@ export function refusalOf(error: unknown): Refusal {
     hint: info?.hint ?? '',
     retryable: info?.retryable ?? lost,
     grpc: connect.code,
+    callId: callIdOf(connect),
   };
 }

@@ -8,7 +8,8 @@ import type { QueryClient } from '@tanstack/react-query';
 import { useSyncExternalStore } from 'react';
 import { Platform } from '../generated/wharf/v1/platform_pb';
 import { Streams, Topic, type WatchEvent, WatchRequestSchema } from '../generated/wharf/v1/streams_pb';
-import { hashKey, keyOf, newId } from './call';
+import { hashKey, keyOf } from './call';
+import { newId } from './call-id';
 import { transport } from './transport';
 import { waitBefore } from './wait';
 

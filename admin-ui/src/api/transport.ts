@@ -2,6 +2,7 @@
 // page of its own makes the call, because another site's page could send the cookie but never that.
 import { Code, ConnectError, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
+import { withCallId } from './call-id';
 
 const sessionHeader: Interceptor = (next) => (request) => {
   request.header.set('x-wharf-session', '1');
@@ -31,7 +32,7 @@ const watchForEnd: Interceptor = (next) => async (request) => {
 };
 
 /** What every call of a page carries and watches for. */
-export const interceptors: readonly Interceptor[] = [sessionHeader, watchForEnd];
+export const interceptors: readonly Interceptor[] = [withCallId, sessionHeader, watchForEnd];
 
 export const transport: Transport = createGrpcWebTransport({
   baseUrl: window.location.origin,

@@ -1,8 +1,9 @@
-// A refusal where it happened: what, the code, what to do, and a way to try again.
+// A refusal where it happened: what, the code, what to do, by what it is found in logs, and a way to try again.
 import { Alert, Button } from '@patternfly/react-core';
 import { type Query, useQueryClient } from '@tanstack/react-query';
 import { refusalOf } from '../api/errors';
 import { useT } from '../i18n/i18n';
+import { CallId } from './CallId';
 import { English } from './English';
 
 interface RefusedProps {
@@ -53,6 +54,7 @@ export function Refused({ error, title, about, retry, busy = false }: RefusedPro
         </div>
       ) : null}
       {refusal.code ? <code className="code">{refusal.code}</code> : null}
+      {refusal.callId ? <CallId id={refusal.callId} /> : null}
     </Alert>
   );
 }

@@ -78,8 +78,8 @@ export function Diagnostics({ platform }: { platform: string }) {
       return toJson(method.output, answer, { useProtoFieldName: true }) as Json;
     };
     const refused = (failure: unknown) => {
-      const { code, message } = refusalOf(failure);
-      return code ? `${code} ${message}` : message;
+      const { code, message, callId } = refusalOf(failure);
+      return [code, message, callId ? `(call ${callId})` : ''].filter(Boolean).join(' ');
     };
     try {
       const found = await gather(PARTS, ask, { tell: setDone, refused, givenUp: () => ends.signal.aborted });
