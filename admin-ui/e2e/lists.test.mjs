@@ -278,6 +278,33 @@ test('diagnostics are one file with every list, and without passwords', async ()
 });
 
 test('a browser that speaks Korean is spoken to in Korean', async () => {
+test('third-party components are found by name, by licence and by where it is', async () => {
+  await page.goto('/about');
+  const parts = page.getByRole('table', { name: 'Third-party components' });
+  const total = async () => {
+    const text = await page.getByRole('status').filter({ hasText: 'Total' }).innerText();
+    return Number(text.replace(/\D/g, ''));
+  };
+  await parts.locator('tbody tr[data-row]').first().waitFor();
+  const all = await total();
+  assert.ok(all > 200, `crates and packages are listed: ${all}`);
+  assert.ok((await parts.locator('tbody tr').count()) < all, 'only those in sight are drawn');
+  await page.getByRole('button', { name: 'In the binary', exact: true }).click();
+  const search = page.getByLabel('Search by name or licence');
+  await search.fill('tokio mit');
+  const tokio = parts.locator('tr', { has: page.getByRole('cell', { name: 'tokio', exact: true }) });
+  assert.match(await tokio.innerText(), /tokio\s+\d+\.\d+\.\d+\s+MIT\s+In the binary\s+https:/);
+  await page.reload();
+  await tokio.waitFor();
+  assert.equal(await search.inputValue(), 'tokio mit', 'what is looked for is in the URL');
+  await page.getByRole('button', { name: 'In these pages', exact: true }).click();
+  await page.getByText('Nothing matches').waitFor();
+  await search.fill('react-dom');
+  await parts.getByRole('cell', { name: 'react-dom', exact: true }).waitFor();
+  assert.equal(await total(), 1, 'there is one of that name');
+  clean(tab);
+});
+
   const korean = await enterKorean();
   await korean.page.getByRole('heading', { name: '플랫폼 개요' }).waitFor();
   assert.equal(await korean.page.locator('html').getAttribute('lang'), 'ko', 'the page says its language');

@@ -1,5 +1,5 @@
-// Writes the list of packages that end up in the pages, with their licences, and refuses others than
-// those that are allowed.
+// Writes the list of packages that end up in the pages, with their licences and where their sources are, and refuses
+// other licences than those that are allowed.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -18,6 +18,18 @@ const ALLOWED = new Set([
 const root = fileURLToPath(new URL('..', import.meta.url));
 const lock = JSON.parse(readFileSync(`${root}package-lock.json`, 'utf8'));
 
+/** Where its sources are, as a page of them: packages name that in several ways. */
+function repositoryOf(path) {
+  const { repository } = JSON.parse(readFileSync(`${root}${path}/package.json`, 'utf8'));
+  const named = (typeof repository === 'string' ? repository : repository?.url) ?? '';
+  const url = named
+    .replace(/^git\+/, '')
+    .replace(/^(?:git|ssh):\/\/(?:git@)?/, 'https://')
+    .replace(/\.git$/, '');
+  const short = /^(?:github:)?([\w.-]+\/[\w.-]+)$/.exec(url);
+  return short ? `https://github.com/${short[1]}` : url;
+}
+
 const used = [];
 const wrong = [];
 for (const [path, entry] of Object.entries(lock.packages)) {
@@ -32,7 +44,8 @@ for (const [path, entry] of Object.entries(lock.packages)) {
   const licence = entry.license ?? 'unknown';
   if (!ALLOWED.has(licence))
     wrong.push(`${name}: its licence ${licence} is not allowed (tools/licences.mjs lists those that are)`);
-  used.push({ name, version: entry.version, licence });
+  if (used.some((one) => one.name === name && one.version === entry.version)) continue;
+  used.push({ name, version: entry.version, licence, repository: repositoryOf(path) });
 }
 if (wrong.length > 0) {
   for (const line of wrong) process.stderr.write(`${line}\n`);

@@ -1,14 +1,17 @@
 // Which version runs, and under which licences.
+import { lazy, Suspense } from 'react';
 import { useCall } from '../../api/call';
-import licences from '../../generated/licences.json';
 import { Platform } from '../../generated/wharf/v1/platform_pb';
 import { useT } from '../../i18n/i18n';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Card } from '../../shared/Card';
-import { DataState } from '../../shared/DataState';
+import { DataState, Loading } from '../../shared/DataState';
 import { Facts } from '../../shared/Facts';
 import { PageHead } from '../../shared/PageHead';
 import { Diagnostics } from './Diagnostics';
+
+/** The lists are long, and few come for them. */
+const Licences = lazy(() => import('./Licences'));
 
 export default function About() {
   const t = useT();
@@ -43,26 +46,9 @@ export default function About() {
       </Card>
       <Card flush title={t('about.licences')}>
         <p className="note quiet">{t('about.licences.about')}</p>
-        <div className="rows">
-          <table className="grid" aria-label={t('about.licences')}>
-            <thead>
-              <tr>
-                <th scope="col">{t('about.package')}</th>
-                <th scope="col">{t('version')}</th>
-                <th scope="col">{t('about.licence')}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {licences.map((one) => (
-                <tr key={`${one.name} ${one.version}`}>
-                  <td>{one.name}</td>
-                  <td>{one.version}</td>
-                  <td>{one.licence}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Suspense fallback={<Loading lines={10} />}>
+          <Licences />
+        </Suspense>
       </Card>
     </>
   );
