@@ -206,7 +206,7 @@ test('every line of a service is on its page, by level, and leads to Discover as
   await log.locator('[data-line]').first().waitFor();
   const levels = new Set(await log.locator('.level').allInnerTexts());
   assert.ok(
-    [...levels].some((level) => !/err|crit|fatal|emerg/.test(level)),
+    [...levels].some((level) => level && !/err|crit|fatal|emerg/i.test(level)),
     `lines of other levels than errors are there: ${[...levels]}`,
   );
   await log.evaluate((one) => one.scrollIntoView({ block: 'end' }));
@@ -217,6 +217,12 @@ test('every line of a service is on its page, by level, and leads to Discover as
   );
   await card.getByLabel('Level', { exact: true }).selectOption('warn');
   await page.waitForURL('**level=warn*');
+  await eventually(async () => {
+    const mild = (await log.locator('.level').allInnerTexts()).filter((level) =>
+      /info|debug|trace/i.test(level),
+    );
+    assert.deepEqual(mild, [], 'milder lines are gone');
+  });
   await eventually(async () => {
     const to = await card.getByRole('link', { name: 'Open in Discover' }).getAttribute('href');
     const params = new URL(to, page.url()).searchParams;
