@@ -131,7 +131,7 @@ export default function Host() {
               {shown?.timed ? <TimeRangePicker defaults={DEFAULTS} noCompare={!shown.compared} /> : null}
               <ApiRequests
                 calls={[
-                  shownCall(host.host, { method: Allocators.method.getAllocator, input }),
+                  shownCall(t('placement.host.show'), { method: Allocators.method.getAllocator, input }),
                   shownCall(maintain, { method: Allocators.method.updateAllocator, input: maintained }),
                 ]}
               />
