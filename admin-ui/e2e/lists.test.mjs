@@ -175,6 +175,29 @@ test('pages follow each other by token and their number is in the URL', async ()
   clean(tab);
 });
 
+test('directors tell their newest snapshot and what they keep of the log, proxies the age of their table', async () => {
+  await page.goto('/control-plane');
+  await settled(page);
+  const cells = async (table, head) => {
+    const heads = await page.getByRole('table', { name: table }).locator('thead th').allInnerTexts();
+    const at = heads.findIndex((one) => one.startsWith(head)) + 1;
+    assert.ok(at > 0, `there is a column ${head}: ${heads}`);
+    return column(table, at);
+  };
+  await eventually(async () => {
+    for (const entries of await cells('Directors', 'Log entries')) {
+      assert.match(entries, /^[1-9][\d,]*$/, 'as it told');
+    }
+    for (const snapshot of await cells('Directors', 'Newest snapshot')) {
+      assert.match(snapshot, /^(none yet|[\d,]+ · \d+ (s|min|h|d))$/, 'up to which entry, and how old');
+    }
+    for (const age of await cells('Proxies', 'Table age')) assert.match(age, /^\d+ (s|min|h|d)$/);
+    for (const table of await cells('Proxies', 'Route table'))
+      assert.match(table, /^[\d,]+, (newest|behind by)/);
+  });
+  clean(tab);
+});
+
 test('changes of containers are told with their cause', async () => {
   await page.goto('/');
   await settled(page);
@@ -255,29 +278,6 @@ test('addresses and certificates are read in the settings', async () => {
   clean(tab);
 });
 
-test('diagnostics are one file with every list, and without passwords', async () => {
-  await page.goto('/about');
-  await settled(page);
-  const [file] = await Promise.all([
-    page.waitForEvent('download'),
-    page.getByRole('button', { name: 'Download diagnostics' }).click(),
-  ]);
-  assert.match(file.suggestedFilename(), /^wharf-diagnostics-.+\.json$/);
-  const text = readFileSync(await file.path(), 'utf8');
-  const { parts, missing } = JSON.parse(text);
-  assert.equal(typeof parts.GetStatus.healthy, 'boolean', 'the status is in it');
-  for (const list of ['ListAllocators', 'ListDeployments', 'ListPlans', 'ListContainers', 'ListEvents']) {
-    assert.ok(parts[list]?.length > 0, `${list} has rows`);
-  }
-  const refused = missing.filter(({ why }) => !why.startsWith('only the first'));
-  assert.deepEqual(refused, [], 'nothing is refused to an admin');
-  for (const secret of [platform.password, process.env.WHARF_UI_DEPLOYMENT_PASSWORD]) {
-    assert.ok(!secret || !text.includes(secret), 'no password is in it');
-  }
-  clean(tab);
-});
-
-test('a browser that speaks Korean is spoken to in Korean', async () => {
 test('third-party components are found by name, by licence and by where it is', async () => {
   await page.goto('/about');
   const parts = page.getByRole('table', { name: 'Third-party components' });
@@ -305,6 +305,29 @@ test('third-party components are found by name, by licence and by where it is', 
   clean(tab);
 });
 
+test('diagnostics are one file with every list, and without passwords', async () => {
+  await page.goto('/about');
+  await settled(page);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download diagnostics' }).click(),
+  ]);
+  assert.match(file.suggestedFilename(), /^wharf-diagnostics-.+\.json$/);
+  const text = readFileSync(await file.path(), 'utf8');
+  const { parts, missing } = JSON.parse(text);
+  assert.equal(typeof parts.GetStatus.healthy, 'boolean', 'the status is in it');
+  for (const list of ['ListAllocators', 'ListDeployments', 'ListPlans', 'ListContainers', 'ListEvents']) {
+    assert.ok(parts[list]?.length > 0, `${list} has rows`);
+  }
+  const refused = missing.filter(({ why }) => !why.startsWith('only the first'));
+  assert.deepEqual(refused, [], 'nothing is refused to an admin');
+  for (const secret of [platform.password, process.env.WHARF_UI_DEPLOYMENT_PASSWORD]) {
+    assert.ok(!secret || !text.includes(secret), 'no password is in it');
+  }
+  clean(tab);
+});
+
+test('a browser that speaks Korean is spoken to in Korean', async () => {
   const korean = await enterKorean();
   await korean.page.getByRole('heading', { name: '플랫폼 개요' }).waitFor();
   assert.equal(await korean.page.locator('html').getAttribute('lang'), 'ko', 'the page says its language');

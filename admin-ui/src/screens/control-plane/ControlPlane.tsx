@@ -1,5 +1,4 @@
 // Who decides: the directors and their log. Who routes: the proxies and their tables.
-import { useCall } from '../../api/call';
 import { useFormat } from '../../format/use-format';
 import { type Director, DirectorRole, Directors } from '../../generated/wharf/v1/directors_pb';
 import { Proxies, type Proxy as ProxyRow } from '../../generated/wharf/v1/proxies_pb';
@@ -14,8 +13,6 @@ import { Mark } from '../../shared/status/Mark';
 import { DIRECTOR_ROLES } from '../../shared/status/marks';
 import { Age } from '../../shared/When';
 
-const NEWEST_TABLE = { options: { pageSize: 1, orderBy: 'generation desc' } };
-
 function DirectorMark({ one }: { one: Director }) {
   const t = useT();
   if (!one.connected) return <Mark tone="bad" word={t('host.silent')} />;
@@ -23,11 +20,25 @@ function DirectorMark({ one }: { one: Director }) {
   return <Mark tone={one.role === DirectorRole.LEARNER ? 'busy' : 'good'} word={word} />;
 }
 
+/** From where it would start again: what lies behind that it takes from the log. */
+function Snapshot({ one }: { one: Director }) {
+  const t = useT();
+  const format = useFormat();
+  if (!one.log) return <span className="quiet">–</span>;
+  if (!one.log.snapshotAt) return <span className="quiet">{t('director.snapshot.none')}</span>;
+  return (
+    <>
+      <span title={t('director.index')}>{format.number(one.log.snapshotIndex)}</span>{' '}
+      <span className="quiet">
+        · <Age at={one.log.snapshotAt} />
+      </span>
+    </>
+  );
+}
+
 export default function ControlPlane() {
   const t = useT();
   const format = useFormat();
-  const newest = useCall(Proxies.method.listProxies, NEWEST_TABLE, { every: 10_000 });
-  const generation = newest.data?.proxies[0]?.tableGeneration ?? 0n;
   const directors: Column<Director>[] = [
     { id: 'host', head: t('host'), sort: 'host', cell: (one) => <HostLink host={one.host} /> },
     { id: 'role', head: t('state'), sort: 'role', cell: (one) => <DirectorMark one={one} /> },
@@ -35,6 +46,18 @@ export default function ControlPlane() {
     { id: 'term', head: t('director.term'), right: true, cell: (one) => format.number(one.term) },
     { id: 'index', head: t('director.index'), right: true, cell: (one) => format.number(one.logIndex) },
     { id: 'lag', head: t('director.lag'), sort: 'lag', right: true, cell: (one) => format.number(one.lag) },
+    {
+      id: 'snapshot',
+      head: t('director.snapshot'),
+      right: true,
+      cell: (one) => <Snapshot one={one} />,
+    },
+    {
+      id: 'entries',
+      head: t('director.entries'),
+      right: true,
+      cell: (one) => (one.log ? format.number(one.log.entries) : <span className="quiet">–</span>),
+    },
     { id: 'contact', head: t('director.contact'), right: true, cell: (one) => <Age at={one.lastContact} /> },
     {
       id: 'admin',
@@ -68,17 +91,20 @@ export default function ControlPlane() {
       head: t('proxy.table'),
       sort: 'generation',
       cell: (one) =>
-        one.tableGeneration < generation ? (
+        one.tableBehind > 0n ? (
           <Mark
             tone="warn"
-            word={t('proxy.behind', {
-              generation: one.tableGeneration,
-              by: generation - one.tableGeneration,
-            })}
+            word={t('proxy.behind', { generation: one.tableGeneration, by: one.tableBehind })}
           />
         ) : (
           t('proxy.newest', { generation: one.tableGeneration })
         ),
+    },
+    {
+      id: 'tableAge',
+      head: t('proxy.tableAge'),
+      right: true,
+      cell: (one) => <Age at={one.tableAt} />,
     },
     { id: 'since', head: t('host.since'), right: true, cell: (one) => <Age at={one.since} /> },
     { id: 'open', head: t('proxy.open'), right: true, cell: (one) => format.number(one.openConnections) },
