@@ -113,6 +113,7 @@ mod tests {
             action: "read".into(),
             subject: "x".into(),
             detail: String::new(),
+            place: None,
         });
         Command::new(at_ms, "admin", None, body).encode().unwrap()
     }

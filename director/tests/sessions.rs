@@ -134,6 +134,7 @@ async fn let_pass(process: &Process, ms: u64) {
         action: "wait".into(),
         subject: "time".into(),
         detail: String::new(),
+        place: None,
     });
     let command = Command::new(director.now_ms() + ms, "test", None, body);
     director

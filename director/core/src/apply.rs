@@ -38,13 +38,15 @@ use crate::{
     outcome::Outcome,
     refusal::{Refusal, RefusalKind, codes, cut},
     state::{
-        AUDIT_KEPT, AuditEntry, REQUEST_MEMORY_MS, REQUESTS_KEPT, RememberedRequest, RequestAge,
-        State,
+        AUDIT_KEPT, AuditEntry, AuditPlace, REQUEST_MEMORY_MS, REQUESTS_KEPT, RememberedRequest,
+        RequestAge, State,
     },
 };
 
 /// Bytes kept of the detail of an audit line.
 pub const DETAIL_BYTES: usize = 300;
+/// Bytes of a host's name or a deployment's id in it.
+const PLACE_BYTES: usize = 255;
 
 /// Applies a command and answers it.
 pub fn apply(state: &mut State, command: &Command) -> Outcome {
@@ -166,20 +168,45 @@ fn audit(state: &mut State, command: &Command, outcome: &Outcome) {
         Outcome::Refused(refusal) => refusal.code.as_str(),
         _ => "done",
     };
-    let (subject, detail) = (command.body.subject(), command.body.detail());
-    write(state, &command.actor, action, &subject, result, &detail);
+    let place = match &command.body {
+        Body::NoteAudit(note) => note.place.as_ref(),
+        _ => None,
+    };
+    let line = AuditLine {
+        actor: &command.actor,
+        action,
+        subject: &command.body.subject(),
+        result,
+        detail: &command.body.detail(),
+        place,
+    };
+    write(state, &line);
+}
+
+/// A line for the audit log, not yet cut to what is kept of it.
+struct AuditLine<'a> {
+    actor: &'a str,
+    action: &'a str,
+    subject: &'a str,
+    result: &'a str,
+    detail: &'a str,
+    place: Option<&'a AuditPlace>,
 }
 
 /// Writes a line of the audit log.
-fn write(state: &mut State, actor: &str, action: &str, subject: &str, result: &str, detail: &str) {
+fn write(state: &mut State, line: &AuditLine<'_>) {
     let entry = AuditEntry {
         number: state.audit_next,
         at_ms: state.now_ms,
-        actor: cut(actor, ACTOR_BYTES).to_owned(),
-        action: cut(action, 64).to_owned(),
-        subject: cut(subject, 256).to_owned(),
-        result: result.to_owned(),
-        detail: cut(detail, DETAIL_BYTES).to_owned(),
+        actor: cut(line.actor, ACTOR_BYTES).to_owned(),
+        action: cut(line.action, 64).to_owned(),
+        subject: cut(line.subject, 256).to_owned(),
+        result: line.result.to_owned(),
+        detail: cut(line.detail, DETAIL_BYTES).to_owned(),
+        place: line.place.map(|place| AuditPlace {
+            host: cut(&place.host, PLACE_BYTES).to_owned(),
+            deployment_id: cut(&place.deployment_id, PLACE_BYTES).to_owned(),
+        }),
     };
     state.audit_next = state.audit_next.saturating_add(1);
     state.audit.push_back(Arc::new(entry));

@@ -45,8 +45,8 @@ pub use self::{
         WantedResource,
     },
     platform::{
-        AuditEntry, HealthRecord, PlatformRecord, ProxyRecord, RememberedRequest, RequestAge,
-        RouteRecord, SecretRecord, SettingRecord,
+        AuditEntry, AuditPlace, HealthRecord, PlatformRecord, ProxyRecord, RememberedRequest,
+        RequestAge, RouteRecord, SecretRecord, SettingRecord,
     },
     relocation::{HostLoss, MoveCause, MoveWish},
     repository::{RepositoryRecord, RestoredFrom, SnapshotPolicy, SnapshotRecord},
@@ -83,8 +83,8 @@ pub const SESSIONS_LEVEL: u64 = 5;
 pub const HEALTH_LEVEL: u64 = 6;
 /// The level from which zones have a location.
 pub const ZONE_LOCATIONS_LEVEL: u64 = 6;
-/// The level from which plans note the hosts that they act on.
-pub const PLAN_HOSTS_LEVEL: u64 = 7;
+/// The level from which plans and what was observed note the hosts that they are about.
+pub const HOSTS_NOTED_LEVEL: u64 = 7;
 /// Directors at most, learners included.
 pub const DIRECTORS_KEPT: usize = 9;
 /// Plans kept of a deployment.

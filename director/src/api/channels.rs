@@ -184,6 +184,7 @@ impl Channels for ChannelsApi {
             action: "test_channel".to_owned(),
             subject: format!("channel/{}", message.name),
             detail: detail.to_owned(),
+            place: None,
         });
         self.0.proposer.of(&principal.name, note).await?;
         Ok(Response::new(v1::TestChannelResponse { sent, reason }))

@@ -371,6 +371,7 @@ impl Deployments for DeploymentsApi {
             action: "get_credentials".to_owned(),
             subject: format!("deployment/{}", record.id),
             detail: String::new(),
+            place: None,
         });
         self.0.proposer.of(&principal.name, note).await?;
         Ok(Response::new(v1::Credentials {

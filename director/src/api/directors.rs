@@ -363,6 +363,7 @@ impl Directors for DirectorsApi {
             action: "transfer_leadership".to_owned(),
             subject: "platform".to_owned(),
             detail: format!("to member {target}"),
+            place: None,
         });
         self.0.proposer.once(&asked, |_| Ok(note)).await?;
         self.hand_over(target).await?;

@@ -113,6 +113,7 @@ impl EnrollmentApi {
             action: "enrollment_refused".to_owned(),
             subject: "enrollment".to_owned(),
             detail: format!("{code}: {what}, from {from}, {count} since the last such line"),
+            place: None,
         };
         // The refusal stands whether or not it could be written down.
         if let Err(error) = self

@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use prost_types::Timestamp;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -97,13 +96,13 @@ impl Events for EventsApi {
         let message = request.into_inner();
         let query = filter_in("filter", &message.filter, &FIELDS)?;
         let all = self.0.events.all();
-        let held_since = all.first().and_then(|oldest| oldest.at);
-        let span = Spans::of(&message, held_since.as_ref(), self.0.now_ms())?;
+        let oldest_ms = all.first().map(|oldest| at_ms(oldest));
+        let span = Spans::of(&message, oldest_ms, self.0.now_ms())?;
         let counts = span.count(query.matching(all, |row, field| value(row, field)));
         Ok(Response::new(v1::CountEventsResponse {
             counts,
             span_ms: span.each_ms,
-            held_since,
+            held_since: Some(timestamp(self.held_since_ms(oldest_ms))),
         }))
     }
 
@@ -137,6 +136,14 @@ impl Events for EventsApi {
     }
 }
 
+impl EventsApi {
+    /// From when on everything is held: what only the leader saw is not older than its leadership.
+    fn held_since_ms(&self, oldest_ms: Option<u64>) -> u64 {
+        let leads_since_ms = self.0.seen.core().leader_since_ms;
+        oldest_ms.map_or(leads_since_ms, |oldest| oldest.max(leads_since_ms))
+    }
+}
+
 /// Equal spans of time.
 #[derive(Debug, PartialEq, Eq)]
 struct Spans {
@@ -148,7 +155,7 @@ struct Spans {
 impl Spans {
     fn of(
         message: &v1::CountEventsRequest,
-        held_since: Option<&Timestamp>,
+        oldest_ms: Option<u64>,
         now_ms: u64,
     ) -> Result<Self, Status> {
         let wrong = |field: &str, text: String, hint: &str| {
@@ -169,7 +176,7 @@ impl Spans {
             .until
             .as_ref()
             .map_or(now_ms.saturating_add(1), millis);
-        let oldest_ms = held_since.map_or(until_ms.saturating_sub(1), millis);
+        let oldest_ms = oldest_ms.unwrap_or(until_ms.saturating_sub(1));
         let since_ms = message.since.as_ref().map_or(oldest_ms, millis);
         if since_ms >= until_ms {
             return wrong(
@@ -282,7 +289,7 @@ mod tests {
     #[test]
     fn without_times_everything_that_is_held_is_counted() {
         let message = v1::CountEventsRequest::default();
-        let spans = Spans::of(&message, Some(&timestamp(4_000)), 9_000).unwrap();
+        let spans = Spans::of(&message, Some(4_000), 9_000).unwrap();
         assert_eq!((spans.since_ms, spans.until_ms), (4_000, 9_001));
         let none = Spans::of(&message, None, 9_000).unwrap();
         assert_eq!((none.since_ms, none.each_ms), (9_000, 1));

@@ -6,8 +6,9 @@ use std::{sync::Arc, time::Duration};
 
 use wharf_director_core::{
     command::{Body, NoteAudit},
-    events::{self, Budget, ContainerLook, DeploymentLook, HostLook, Look},
+    events::{self, Budget, ContainerLook, DeploymentLook, HostLook, Look, Seen},
     health::{self, Graces},
+    state::{AuditPlace, HOSTS_NOTED_LEVEL},
 };
 use wharf_proto::{times::millis, v1};
 
@@ -64,9 +65,10 @@ async fn look(director: &Director, before: &mut Before) {
     notes.extend(refused_calls(director, now_ms));
     let mut now = looked(director);
     events::carry(&before.look, &mut now);
+    let noted = director.published.state().feature_level >= HOSTS_NOTED_LEVEL;
     for seen in events::between(&before.look, &now) {
         if before.budget.admits(&seen, now_ms) {
-            notes.push(note(seen.kind, seen.subject, seen.detail));
+            notes.push(observed(seen, noted));
         } else {
             director.events.change(|log| log.take_seen(seen, now_ms));
         }
@@ -75,11 +77,27 @@ async fn look(director: &Director, before: &mut Before) {
     propose_together(director, notes).await;
 }
 
+/// An observation for the audit list, with its place when every director can read that.
+fn observed(seen: Seen, noted: bool) -> Body {
+    let (host, deployment_id) = (seen.host, seen.deployment_id);
+    let somewhere = !host.is_empty() || !deployment_id.is_empty();
+    Body::NoteAudit(NoteAudit {
+        action: seen.kind.to_owned(),
+        subject: seen.subject,
+        detail: seen.detail,
+        place: (noted && somewhere).then_some(AuditPlace {
+            host,
+            deployment_id,
+        }),
+    })
+}
+
 fn note(action: &str, subject: String, detail: String) -> Body {
     Body::NoteAudit(NoteAudit {
         action: action.to_owned(),
         subject,
         detail,
+        place: None,
     })
 }
 

@@ -265,6 +265,7 @@ async fn note(
         action: action(path),
         subject: format!("deployment/{}", node.deployment_id),
         detail,
+        place: None,
     });
     director.proposer.of(&principal.name, note).await?;
     Ok(())

@@ -8,8 +8,8 @@ use crate::{
     refusal::{Refusal, RefusalKind, codes},
     settings,
     state::{
-        HEALTH_LEVEL, MOVES_LEVEL, OPERATIONS_LEVEL, SESSIONS_LEVEL, SNAPSHOTS_LEVEL, State,
-        WITHOUT_ENGINE_LEVEL, ZONE_LOCATIONS_LEVEL,
+        HEALTH_LEVEL, HOSTS_NOTED_LEVEL, MOVES_LEVEL, OPERATIONS_LEVEL, SESSIONS_LEVEL,
+        SNAPSHOTS_LEVEL, State, WITHOUT_ENGINE_LEVEL, ZONE_LOCATIONS_LEVEL,
     },
 };
 
@@ -42,6 +42,7 @@ const fn needed(body: &Body) -> u64 {
         Body::BeginSession(_) | Body::EndSession(_) | Body::NoteSessionUsed(_) => SESSIONS_LEVEL,
         Body::ReportHealthTransitions(_) => HEALTH_LEVEL,
         Body::SetZoneLocation(_) | Body::ClearZoneLocation(_) => ZONE_LOCATIONS_LEVEL,
+        Body::NoteAudit(body) if body.place.is_some() => HOSTS_NOTED_LEVEL,
         _ => 0,
     }
 }

@@ -15,8 +15,8 @@ use crate::{
     outcome::Outcome,
     refusal::{Refusal, RefusalKind, codes, cut},
     state::{
-        Claim, DeploymentError, InstanceRecord, PLAN_HOSTS_LEVEL, PlanKind, PlanRecord, PlanStatus,
-        State, StepKind, StepLine, StepRecord, StepStatus,
+        Claim, DeploymentError, HOSTS_NOTED_LEVEL, InstanceRecord, PlanKind, PlanRecord,
+        PlanStatus, State, StepKind, StepLine, StepRecord, StepStatus,
         plan::{LOG_LINE_BYTES, REASON_BYTES, STEP_LOG_LINES},
     },
 };
@@ -142,7 +142,7 @@ pub(super) fn adopt(state: &mut State, body: &AdoptPlan) -> Result<Outcome, Refu
             }
         })
         .collect();
-    let hosts = if state.feature_level >= PLAN_HOSTS_LEVEL {
+    let hosts = if state.feature_level >= HOSTS_NOTED_LEVEL {
         hosts(state, body)
     } else {
         BTreeSet::new()

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use wharf_proto::ids::{AllocatorId, DeploymentId, InstanceId};
 
 use super::{
-    berth,
+    AuditLine, berth,
     plan::{own, stale},
     repository::SNAPSHOT_NAME_BYTES,
+    write,
 };
 use crate::{
     command::{InstanceChange, Restored},
@@ -307,14 +308,15 @@ fn tell_restored(state: &mut State, instance: &InstanceRecord) {
     };
     let subject = format!("deployment/{}", instance.deployment_id);
     let detail = crate::health::snapshots::restored(&instance.name, from);
-    super::write(
-        state,
-        "system",
-        "instance_restored",
-        &subject,
-        "done",
-        &detail,
-    );
+    let line = AuditLine {
+        actor: "system",
+        action: "instance_restored",
+        subject: &subject,
+        result: "done",
+        detail: &detail,
+        place: None,
+    };
+    write(state, &line);
 }
 
 /// Another port for the container at the claimed place; whether there is such a container with that

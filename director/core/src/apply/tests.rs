@@ -5,11 +5,12 @@ use wharf_proto::ids::{PlanId, RequestId};
 use super::*;
 use crate::{
     command::*,
+    events::EventLog,
     fixture::{World, allocator_id, bytes, register, size},
     placement::CapacityIndex,
     plan::planner,
     settings,
-    state::{PlanStatus, REQUEST_MEMORY_MS, Role},
+    state::{HOSTS_NOTED_LEVEL, PlanStatus, REQUEST_MEMORY_MS, Role},
 };
 
 fn request_id(number: u64) -> RequestId {
@@ -113,6 +114,7 @@ fn the_audit_log_keeps_the_last_ten_thousand_lines() {
             action: "read".to_owned(),
             subject: number.to_string(),
             detail: String::new(),
+            place: None,
         };
         apply(
             &mut world.state,
@@ -127,6 +129,38 @@ fn the_audit_log_keeps_the_last_ten_thousand_lines() {
     );
     let numbers: Vec<u64> = world.state.audit.iter().map(|entry| entry.number).collect();
     assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1));
+}
+
+#[test]
+fn what_was_observed_keeps_its_place_in_the_audit_log_and_among_events() {
+    let mut world = World::with_host();
+    let note = |place: Option<AuditPlace>| {
+        let note = NoteAudit {
+            action: "container_restarted".to_owned(),
+            subject: "container/web".to_owned(),
+            detail: "exit code 1".to_owned(),
+            place,
+        };
+        Command::new(1, "system", None, Body::NoteAudit(note))
+    };
+    let place = AuditPlace {
+        host: "host-1".to_owned(),
+        deployment_id: "d".repeat(32),
+    };
+    apply(&mut world.state, &note(Some(place.clone())));
+    let mut events = EventLog::default();
+    events.take_audit(&world.state.audit);
+    let event = events.all().last().unwrap();
+    assert_eq!(
+        (&event.host, &event.deployment_id),
+        (&place.host, &place.deployment_id)
+    );
+
+    world.state.feature_level = HOSTS_NOTED_LEVEL - 1;
+    let refused = apply(&mut world.state, &note(Some(place)));
+    assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+    let taken = apply(&mut world.state, &note(None));
+    assert!(matches!(taken, Outcome::Done), "{taken:?}");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use wharf_proto::ids::{DirectorId, PlatformId};
 
+use crate::state::AuditPlace;
+
 /// Names the platform and makes its first admin. The system deployment is a command of its own
 /// (`CreateDeployment` with `system_owned`), because its secrets are made by the leader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,4 +109,7 @@ pub struct NoteAudit {
     /// How and why, for people; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// Where it was; from [`HOSTS_NOTED_LEVEL`](crate::state::HOSTS_NOTED_LEVEL) on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<AuditPlace>,
 }

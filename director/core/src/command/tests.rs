@@ -7,6 +7,7 @@ fn note() -> Command {
         action: "read_credentials".into(),
         subject: "deployment/x".into(),
         detail: String::new(),
+        place: None,
     };
     Command::new(7, "admin", None, Body::NoteAudit(body))
 }

@@ -10,7 +10,7 @@ use std::{
 use wharf_proto::{times, v1};
 
 use super::Seen;
-use crate::state::AuditEntry;
+use crate::state::{AuditEntry, AuditPlace};
 
 /// Events kept.
 pub const EVENTS_KEPT: usize = 10_000;
@@ -73,10 +73,14 @@ impl EventLog {
                 .iter()
                 .find(|(command, _)| *command == entry.action)
                 .map_or(entry.action.as_str(), |(_, kind)| *kind);
-            let deployment_id = entry
-                .subject
-                .strip_prefix("deployment/")
-                .unwrap_or_default();
+            let place = entry.place.clone().unwrap_or_else(|| AuditPlace {
+                deployment_id: entry
+                    .subject
+                    .strip_prefix("deployment/")
+                    .unwrap_or_default()
+                    .to_owned(),
+                ..AuditPlace::default()
+            });
             self.push(Event {
                 number: number(entry.at_ms, true, entry.number),
                 at: Some(times::timestamp(entry.at_ms)),
@@ -84,8 +88,8 @@ impl EventLog {
                 actor: entry.actor.clone(),
                 subject: entry.subject.clone(),
                 detail: entry.detail.clone(),
-                host: String::new(),
-                deployment_id: deployment_id.to_owned(),
+                host: place.host,
+                deployment_id: place.deployment_id,
                 result: entry.result.clone(),
             });
         }

@@ -156,6 +156,7 @@ fn what_repeats_does_not_push_everything_else_out_of_the_audit_list() {
 
 fn audit(number: u64, at_ms: u64) -> Arc<AuditEntry> {
     Arc::new(AuditEntry {
+        place: None,
         number,
         at_ms,
         actor: "ann".into(),

@@ -8,7 +8,7 @@ use crate::{
     command::DeploymentChange,
     fixture::{World, allocator_id},
     messages,
-    state::{MoveCause, MoveWish, PLAN_HOSTS_LEVEL, PlanStatus},
+    state::{HOSTS_NOTED_LEVEL, MoveCause, MoveWish, PlanStatus},
 };
 
 fn hosts(numbers: &[u64]) -> BTreeSet<String> {
@@ -59,7 +59,7 @@ fn a_plan_keeps_the_hosts_that_it_acts_on_once_every_director_knows_what_that_is
     let told = messages::plan(&world.state, world.plan(&there)).hosts;
     assert_eq!(told, ["host-1", "host-2"]);
 
-    world.state.feature_level = PLAN_HOSTS_LEVEL - 1;
+    world.state.feature_level = HOSTS_NOTED_LEVEL - 1;
     let older = moved(&mut world, &id, 1);
     assert!(
         world.plan(&older).hosts.is_empty(),

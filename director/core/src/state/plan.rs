@@ -327,7 +327,7 @@ pub struct PlanRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_from: Option<u32>,
     /// Names of the hosts that it acts on: where its instances lie when it is adopted and where they go; empty
-    /// before [`PLAN_HOSTS_LEVEL`](super::PLAN_HOSTS_LEVEL).
+    /// before [`HOSTS_NOTED_LEVEL`](super::HOSTS_NOTED_LEVEL).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub hosts: BTreeSet<String>,
 }

@@ -89,6 +89,21 @@ pub struct AuditEntry {
     /// How and why, for people; may be empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
+    /// Where it was; none of what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<AuditPlace>,
+}
+
+/// Where something was observed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditPlace {
+    /// Name of the host; empty where there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
+    /// Id of the deployment; empty where there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub deployment_id: String,
 }
 
 /// The answer that a request got.
