@@ -123,7 +123,15 @@ test('the value of an alert is compared with the period before, and a span of it
   await panel.locator('canvas').first().waitFor();
   await panel.getByLabel('Compare', { exact: true }).selectOption({ label: 'Compare: the period before' });
   await eventually(() => assert.equal(param('compare'), 'period'));
-  const over = await panel.locator('.u-over').boundingBox();
+  // What it is compared with is drawn, too: the chart is made anew for it.
+  await panel
+    .getByLabel('Compare', { exact: true })
+    .locator('option:checked[value=period]')
+    .waitFor({ state: 'attached' });
+  await settled(page);
+  const plot = panel.locator('.u-over');
+  await plot.scrollIntoViewIfNeeded();
+  const over = await plot.boundingBox();
   await page.mouse.move(over.x + over.width * 0.4, over.y + over.height / 2);
   await page.mouse.down();
   await page.mouse.move(over.x + over.width - 2, over.y + over.height / 2, { steps: 6 });

@@ -7,6 +7,7 @@ import { DeliveryState, Watches, type WatchRun } from '../../generated/wharf/mon
 import { useI18n, useT } from '../../i18n/i18n';
 import { TimeChart } from '../../shared/chart/TimeChart';
 import { DataState } from '../../shared/DataState';
+import { Refused } from '../../shared/Refused';
 import { movedBy } from '../../shared/search/build';
 import { isoOf } from '../../shared/time/range';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
@@ -104,6 +105,8 @@ export function AlertTimeline({ alert, deployment, windowMs, measured }: AlertTi
   // Without an end the question stays the same and its answer is renewed; else each span is a question of its own.
   const runs = useRuns(alert.watch, deployment, range.raw.to === 'now' ? { from } : { from, to });
   const before = useRuns(alert.watch, deployment, previous ?? { from, to }, previous !== undefined);
+  const comes =
+    runs.isPlaceholderData || (previous !== undefined && (before.isPending || before.isPlaceholderData));
   const limit = limitOf(alert.threshold);
   // The chart's percent is of 100.
   const times = measured === 'percent' ? 100 : 1;
@@ -113,8 +116,16 @@ export function AlertTimeline({ alert, deployment, windowMs, measured }: AlertTi
     );
   return (
     <>
-      <section className="stack">
+      <section className="stack" aria-busy={comes}>
         <TimeRangePicker defaults={usual} noRefresh />
+        {previous && before.error ? (
+          <Refused
+            error={before.error}
+            title={t('state.failed')}
+            retry={() => void before.refetch()}
+            busy={before.isFetching}
+          />
+        ) : null}
         <DataState query={runs} lines={4}>
           {(answer) => {
             const points = valuesIn(answer.runs);
