@@ -381,6 +381,8 @@ test('a span of a heat map is drawn over to be shown, and a double click goes ba
     const span = Date.parse(param('to')) - Date.parse(param('from'));
     assert.ok(span > 0 && span < 30 * 60_000, `less than half an hour is shown: ${span} ms`);
   });
+  // The URL is there before the page of it.
+  await page.getByRole('button', { name: 'Last hour', exact: true }).waitFor({ state: 'detached' });
   await settled(page);
   await drawn('Who writes when');
   await heat.dblclick({ position: { x: box.width * 0.6, y: box.height / 3 } });
