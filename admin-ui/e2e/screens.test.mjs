@@ -66,6 +66,7 @@ const routes = [
   ['placement', '/placement'],
   ['placement-table', '/placement?as=table&colour=cpu'],
   ['plans', '/plans'],
+  ['vacates', '/plans?tab=vacates'],
   ['plan', one('/plans?f.status=done&f.kind=create', 'Plans')],
   ['dashboards', '/dashboards'],
   ['dashboard-docker-overview', '/dashboards/docker-overview'],

@@ -75,6 +75,8 @@ async function order() {
 const last = () =>
   page.locator('.card').filter({ has: page.getByRole('table', { name: 'Vacate', exact: true }) });
 
+const vacates = () => page.getByRole('table', { name: 'Vacates' }).locator('tbody tr');
+
 async function endMaintenance() {
   await page.getByRole('button', { name: 'End maintenance' }).click();
   await page.getByRole('button', { name: 'Begin maintenance' }).waitFor();
@@ -98,7 +100,19 @@ test('a vacate that goes on is cancelled, and nothing has moved', { skip }, asyn
     await order();
     await last().getByText('Running').first().waitFor();
     await page.locator('.title-line .mark', { hasText: 'Being vacated' }).waitFor();
-    await last().getByRole('button', { name: 'Cancel vacate', exact: true }).click();
+    // Among what goes on it is told, too, and cancelled there.
+    await page.goto(`/plans?tab=vacates&host=${emptied}`);
+    await settled(page);
+    const row = vacates().first();
+    await row.getByText('Running').waitFor();
+    await row.getByText(/^0 \/ [1-9]\d*$/).waitFor();
+    await shoot(page, 'vacates-light');
+    await row.getByRole('button', { name: 'Cancel vacate', exact: true }).click();
+    const dialog = page.getByRole('dialog', { name: `Cancel the vacate of ${emptied}` });
+    await dialog.getByRole('button', { name: 'Cancel vacate', exact: true }).click();
+    await dialog.waitFor({ state: 'detached' });
+    await row.getByRole('link', { name: emptied, exact: true }).click();
+    await page.waitForURL(`**/hosts/${emptied}?tab=plans`);
   } finally {
     docker(stays, 'kill', '-s', 'CONT', allocator);
   }
@@ -125,14 +139,46 @@ test('a vacate is followed until nothing lies there', { skip }, async () => {
   await eventually(async () =>
     assert.equal(await again.getAttribute('data-why-not'), 'No instance lies here', 'it is empty'),
   );
-  const list = page.getByRole('table', { name: 'Vacates' });
-  await list.getByRole('row', { name: /Done/ }).first().waitFor();
-  await list
-    .getByRole('row', { name: /Cancelled/ })
-    .first()
-    .waitFor();
+  await vacates().filter({ hasText: 'Done' }).first().waitFor();
+  await vacates().filter({ hasText: 'Cancelled' }).first().waitFor();
   await endMaintenance();
   await page.locator('.title-line .mark', { hasText: 'Connected' }).waitFor();
+  clean(tab);
+});
+
+test('vacates and the plans of their moves are found by their host', { skip }, async () => {
+  await page.goto('/plans');
+  await settled(page);
+  const host = page.getByRole('combobox', { name: 'Host' });
+  await host.fill(emptied);
+  await page.getByRole('option', { name: emptied }).waitFor();
+  await host.press('Enter');
+  await page.waitForURL(`**host=${emptied}*`);
+  await eventually(async () =>
+    assert.equal(await host.inputValue(), `Host: ${emptied}`, 'it says whose plans are listed'),
+  );
+  await page.getByLabel('Kind', { exact: true }).selectOption('move');
+  const plans = page.getByRole('table', { name: 'Plans', exact: true }).locator('tbody tr');
+  await plans
+    .filter({ has: page.getByRole('link', { name, exact: true }) })
+    .filter({ hasText: 'Done' })
+    .first()
+    .waitFor();
+  await page.getByRole('tab', { name: 'Vacates' }).click();
+  await page.waitForURL(
+    (url) => url.searchParams.get('tab') === 'vacates' && !url.searchParams.has('f.kind'),
+  );
+  await eventually(async () => {
+    const hosts = await vacates().locator('td:first-child').allInnerTexts();
+    assert.ok(hosts.length >= 2 && hosts.every((one) => one === emptied), `of that host alone: ${hosts}`);
+  });
+  await page.getByLabel('State', { exact: true }).selectOption('cancelled');
+  await eventually(async () => {
+    const states = await vacates().locator('td:nth-child(2)').allInnerTexts();
+    assert.ok(states.length > 0 && states.every((one) => one === 'Cancelled'), `of that state: ${states}`);
+  });
+  await page.goto(`/plans?tab=vacates&host=${stays}`);
+  await page.getByText('This host was never vacated').waitFor();
   clean(tab);
 });
 

@@ -1,8 +1,8 @@
-// What was and is done to a host: vacates with their moves, and what happened there.
+// What was and is done to a host: vacates with their moves, plans that act on it, and what happened there.
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { useFormat } from '../../format/use-format';
-import { type Allocator, Allocators, type Vacate } from '../../generated/wharf/v1/allocators_pb';
+import { type Allocator, Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { type Event, Events } from '../../generated/wharf/v1/events_pb';
+import { Plans } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { English } from '../../shared/English';
@@ -10,40 +10,19 @@ import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { Actor, Subject } from '../../shared/names/Subject';
 import { useEventKind } from '../../shared/status/event-kinds';
-import { VacateMark } from '../../shared/status/marks';
 import type { TimeRange } from '../../shared/time/useTimeRange';
-import { Clock, Lasted } from '../../shared/When';
+import { Clock } from '../../shared/When';
+import { usePlanChoices } from '../plans/choices';
+import { usePlanColumns } from '../plans/columns';
 import { Vacates } from './Vacates';
+import { useVacateColumns } from './vacate-columns';
 
 export function HostPlans({ host, range }: { host: Allocator; range: TimeRange }) {
   const t = useT();
   const kindWord = useEventKind();
-  const format = useFormat();
-  const vacates: Column<Vacate>[] = [
-    {
-      id: 'created',
-      head: t('plan.begun'),
-      sort: 'created',
-      largest: true,
-      cell: (one) => <Clock at={one.createdAt} />,
-    },
-    { id: 'status', head: t('state'), sort: 'status', cell: (one) => <VacateMark status={one.status} /> },
-    {
-      id: 'moved',
-      head: t('move.moved'),
-      right: true,
-      cell: (one) =>
-        `${format.number(one.moves.filter((move) => move.state === 'moved').length)} / ${format.number(one.moves.length)}`,
-    },
-    { id: 'actor', head: t('plan.actor'), sort: 'actor', cell: (one) => <Actor actor={one.actor} /> },
-    {
-      id: 'lasted',
-      head: t('plan.lasted'),
-      right: true,
-      cell: (one) => <Lasted from={one.createdAt} to={one.endedAt} />,
-    },
-    { id: 'reason', head: t('reason'), cell: (one) => <English title={one.reason}>{one.reason}</English> },
-  ];
+  const plans = usePlanColumns({ withDeployment: true });
+  const choices = usePlanChoices();
+  const vacates = useVacateColumns({ withHost: false });
   const changes: Column<Event>[] = [
     {
       id: 'at',
@@ -84,6 +63,23 @@ export function HostPlans({ host, range }: { host: Allocator; range: TimeRange }
           defaultSort="created desc"
           every={10_000}
           empty={{ title: t('host.vacates.none'), hint: t('host.vacates.none.hint') }}
+        />
+      </Card>
+      <Card flush>
+        <ListTable
+          label={t('host.plans')}
+          title={t('host.plans')}
+          prefix="p."
+          method={Plans.method.listPlans}
+          input={(options) => ({ options, host: host.host })}
+          rows={(answer) => answer.plans}
+          info={(answer) => answer.info}
+          rowKey={(one) => one.id}
+          columns={plans}
+          defaultSort="created desc"
+          choices={choices}
+          every={10_000}
+          empty={{ title: t('plans.empty.host', { host: host.host }), hint: t('plans.empty.host.hint') }}
         />
       </Card>
       <Card flush>

@@ -12,7 +12,12 @@ export function MoveTable({ moves, label }: { moves: readonly VacateMove[]; labe
   const format = useFormat();
   if (moves.length === 0) return <Empty title={t('vacate.noMoves')} />;
   return (
-    <div className="rows">
+    <section
+      className="rows"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      tabIndex={0}
+      aria-label={label}
+    >
       <table className="grid" aria-label={label}>
         <thead>
           <tr>
@@ -28,7 +33,10 @@ export function MoveTable({ moves, label }: { moves: readonly VacateMove[]; labe
           {moves.map((move) => (
             <tr key={move.instanceId}>
               <td>
-                <DeploymentLink id={move.deploymentId} name={move.deploymentName} /> / {move.instanceName}
+                <DeploymentLink
+                  id={move.deploymentId}
+                  name={`${move.deploymentName} / ${move.instanceName}`}
+                />
               </td>
               <td>
                 <MoveMark state={move.state} />
@@ -58,6 +66,6 @@ export function MoveTable({ moves, label }: { moves: readonly VacateMove[]; labe
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

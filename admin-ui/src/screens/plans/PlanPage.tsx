@@ -15,7 +15,7 @@ import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
 import { English } from '../../shared/English';
 import { Facts } from '../../shared/Facts';
-import { DeploymentLink, PlanLink } from '../../shared/names/links';
+import { DeploymentLink, HostLinks, PlanLink } from '../../shared/names/links';
 import { Actor } from '../../shared/names/Subject';
 import { PageHead } from '../../shared/PageHead';
 import { Changes } from '../../shared/plan/Changes';
@@ -188,6 +188,7 @@ export default function PlanPage() {
                   [t('plan.actor'), data.actor ? <Actor key="actor" actor={data.actor} /> : '–'],
                   [t('plan.begun'), <Clock key="begun" at={data.createdAt} />],
                   [t('plan.ended'), <Clock key="ended" at={data.endedAt} />],
+                  [t('nav.hosts'), <HostLinks key="hosts" hosts={data.hosts} />],
                   [t('plan.parent'), <PlanLink key="parent" id={data.parentId} />],
                   [
                     t('id'),

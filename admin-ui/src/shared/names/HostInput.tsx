@@ -19,10 +19,14 @@ export interface ChosenHost {
 interface HostInputProps {
   id: string;
   chosen: ChosenHost | null;
+  /** Where no label stands beside it. */
+  label?: string;
+  /** How the chosen one is shown, where that has to say what it is. */
+  told?: (host: string) => string;
   /** What no host means. */
   none: string;
   /** An allocator that is not offered. */
-  without: string;
+  without?: string;
   onChange: (chosen: ChosenHost | null) => void;
 }
 
@@ -30,7 +34,15 @@ function idOf(host: ChosenHost | null): string | null {
   return host?.id ?? null;
 }
 
-export function HostInput({ id, chosen, none, without, onChange }: HostInputProps) {
+export function HostInput({
+  id,
+  chosen,
+  label,
+  told = (host) => host,
+  none,
+  without = '',
+  onChange,
+}: HostInputProps) {
   const t = useT();
   const format = useFormat();
   const [open, setOpen] = useState(false);
@@ -95,13 +107,14 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
       <TextInput
         id={id}
         role="combobox"
+        aria-label={label}
         aria-autocomplete="list"
         aria-expanded={open}
         aria-controls={list}
         aria-activedescendant={open && offered[marked] !== undefined ? `${list}-${marked}` : undefined}
         autoComplete="off"
         placeholder={chosen ? chosen.host : none}
-        value={open ? text : (chosen?.host ?? '')}
+        value={open ? text : chosen ? told(chosen.host) : ''}
         onClick={() => setOpen(true)}
         onBlur={close}
         onKeyDown={press}
@@ -126,7 +139,7 @@ export function HostInput({ id, chosen, none, without, onChange }: HostInputProp
               key={one?.id ?? ''}
               id={`${list}-${index}`}
               role="option"
-              aria-selected={one?.id === chosen?.id}
+              aria-selected={one?.host === chosen?.host}
               className={index === marked ? 'at' : ''}
               ref={(row) => {
                 if (open && index === marked) row?.scrollIntoView({ block: 'nearest' });

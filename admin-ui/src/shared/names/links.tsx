@@ -11,6 +11,17 @@ export function HostLink({ host }: { host: string }) {
   return seesPlatform ? <Link to={`/hosts/${encodeURIComponent(host)}`}>{host}</Link> : host;
 }
 
+/** Several, in a line. */
+export function HostLinks({ hosts }: { hosts: readonly string[] }) {
+  if (hosts.length === 0) return <span className="quiet">–</span>;
+  return hosts.map((host, at) => (
+    <span key={host}>
+      {at > 0 ? ', ' : ''}
+      <HostLink host={host} />
+    </span>
+  ));
+}
+
 export function ContainerLink({ host, name, title }: { host: string; name: string; title?: string }) {
   const { seesPlatform } = useRights();
   if (!name) return <span className="quiet">–</span>;

@@ -11,7 +11,12 @@ export function Changes({ changes }: { changes: readonly PlanChange[] }) {
   const shown = (field: string, value: string) => valueText(field, value, t, format);
   if (changes.length === 0) return <Empty title={t('plan.noChanges')} />;
   return (
-    <div className="rows">
+    <section
+      className="rows"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      tabIndex={0}
+      aria-label={t('plan.changes')}
+    >
       <table className="grid" aria-label={t('plan.changes')}>
         <thead>
           <tr>
@@ -32,6 +37,6 @@ export function Changes({ changes }: { changes: readonly PlanChange[] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
