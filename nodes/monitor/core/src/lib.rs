@@ -27,6 +27,7 @@ pub mod kept;
 pub mod message;
 pub mod object;
 pub mod preview;
+pub mod retention;
 pub mod schedule;
 pub mod search;
 pub mod services;
