@@ -3,6 +3,7 @@ import * as chart from './chart/words';
 import * as logs from './logs/words';
 import * as names from './names/words';
 import * as query from './query/words';
+import * as retention from './retention/words';
 import * as search from './search/words';
 import * as time from './time/words';
 import * as zones from './zones/words';
@@ -12,6 +13,7 @@ export const en = {
   ...logs.en,
   ...names.en,
   ...query.en,
+  ...retention.en,
   ...search.en,
   ...time.en,
   ...zones.en,
@@ -22,6 +24,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...logs.ko,
   ...names.ko,
   ...query.ko,
+  ...retention.ko,
   ...search.ko,
   ...time.ko,
   ...zones.ko,

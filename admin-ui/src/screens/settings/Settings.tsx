@@ -16,6 +16,7 @@ import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
 import { Age } from '../../shared/When';
 import { Addresses } from './Addresses';
+import { Retention } from './Retention';
 
 function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
   const t = useT();
@@ -145,6 +146,7 @@ export default function Settings() {
           empty={{ title: t('list.none') }}
         />
       </Card>
+      <Retention />
       {edited ? <Edit setting={edited} onClose={() => setEdited(null)} /> : null}
     </>
   );
