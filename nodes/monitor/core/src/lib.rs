@@ -38,4 +38,5 @@ pub mod span;
 pub mod streams;
 pub mod template;
 pub mod version;
+pub mod versions;
 pub mod watch;
