@@ -70,6 +70,8 @@ const routes = [
   ['dashboards', '/dashboards'],
   ['dashboard-docker-overview', '/dashboards/docker-overview'],
   ['dashboard-host', '/dashboards/host'],
+  ['dashboard-versions', '/dashboards/host/versions?version=shipped'],
+  ['dashboards-deleted', '/dashboards?show=deleted'],
   ['dashboard-logs', '/dashboards/logs'],
   ['access-users', '/access'],
   ['access-tokens', '/access?tab=tokens'],
