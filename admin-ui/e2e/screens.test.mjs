@@ -78,6 +78,7 @@ const routes = [
   ['access-sessions', '/access?tab=sessions'],
   ['access-password', '/access?tab=password'],
   ['settings', '/settings'],
+  ['settings-retention', '/settings?tab=retention'],
   ['about', '/about'],
   ['no-such-page', '/no/such/page'],
 ];

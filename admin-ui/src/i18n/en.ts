@@ -413,6 +413,7 @@ export const en = {
   'settings.key': 'Setting',
   'settings.list': 'Settings of the platform',
   'settings.notSet': 'It has its default',
+  'settings.platform': 'Platform',
   'settings.retention': 'Retention',
   'settings.retention.about':
     'An index goes whole, so long after a new one was begun in its place. Set in the storage.',

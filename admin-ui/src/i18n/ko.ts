@@ -414,6 +414,7 @@ export const ko: Record<keyof typeof en, string> = {
   'settings.key': '설정',
   'settings.list': '플랫폼 설정',
   'settings.notSet': '이미 기본값입니다',
+  'settings.platform': '플랫폼',
   'settings.retention': '데이터 보존',
   'settings.retention.about':
     '인덱스는 새 인덱스로 바뀐 뒤 이 기간이 지나면 통째로 삭제됩니다. 설정은 스토리지에서 합니다.',

@@ -70,8 +70,6 @@ export function Retention() {
     <Card flush>
       <ListTable
         label={t('settings.retention.list', { deployment })}
-        title={t('settings.retention')}
-        prefix="r."
         method={Search.method.listDataStreams}
         deployment={deployment}
         input={(options) => ({ options, withIndices: true, withRetention: true })}

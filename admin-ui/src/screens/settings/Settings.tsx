@@ -1,7 +1,8 @@
-// What can be set while the platform runs. Each acts at once.
-import { FormGroup, Label, TextInput } from '@patternfly/react-core';
+// What can be set while the platform runs, each acting at once; and how long data is kept, which its storage says.
+import { FormGroup, Label, Tab, TabContent, Tabs, TextInput } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { useSearchParams } from 'react-router';
 import { mutation, useChange } from '../../api/call';
 import { useRights } from '../../api/session';
 import { Settings as Service, type Setting } from '../../generated/wharf/v1/settings_pb';
@@ -67,7 +68,7 @@ function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
   );
 }
 
-export default function Settings() {
+function OfPlatform() {
   const t = useT();
   const rights = useRights();
   const [edited, setEdited] = useState<Setting | null>(null);
@@ -120,7 +121,6 @@ export default function Settings() {
   ];
   return (
     <>
-      <PageHead title={t('nav.settings')} />
       <Addresses />
       <Card flush>
         <ListTable
@@ -146,8 +146,35 @@ export default function Settings() {
           empty={{ title: t('list.none') }}
         />
       </Card>
-      <Retention />
       {edited ? <Edit setting={edited} onClose={() => setEdited(null)} /> : null}
+    </>
+  );
+}
+
+export default function Settings() {
+  const t = useT();
+  const [params, setParams] = useSearchParams();
+  const tabs = [
+    { key: 'platform', label: t('settings.platform'), page: <OfPlatform /> },
+    // What a storage says does not stand beside what the directors say: they are there without it.
+    { key: 'retention', label: t('settings.retention'), page: <Retention /> },
+  ] as const;
+  const shown = tabs.find((tab) => tab.key === params.get('tab')) ?? tabs[0];
+  return (
+    <>
+      <PageHead title={t('nav.settings')} />
+      <Tabs
+        activeKey={shown.key}
+        aria-label={t('nav.settings')}
+        onSelect={(_, key) => setParams(key === 'platform' ? {} : { tab: String(key) })}
+      >
+        {tabs.map((tab) => (
+          <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={`tab-${tab.key}`} />
+        ))}
+      </Tabs>
+      <TabContent id={`tab-${shown.key}`} eventKey={shown.key} activeKey={shown.key} key={shown.key}>
+        {shown.page}
+      </TabContent>
     </>
   );
 }
