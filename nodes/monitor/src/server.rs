@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 use wharf_admin_ui::files::{AdminUi, Serves};
 use wharf_proto::DESCRIPTORS;
 use wharf_proto::access::{AccessError, access_table, services_of};
+use wharf_runtime::call_id::CallIdLayer;
 use wharf_runtime::data_dir::{DataDir, DataDirError};
 use wharf_runtime::delivery::{Policy, Post};
 use wharf_runtime::health_server::{Health, HealthServer};
@@ -225,6 +226,7 @@ fn routes(
     Ok(routes
         .into_axum_router()
         .layer(gate)
+        .layer(CallIdLayer::default())
         .layer(GrpcWebLayer::new()))
 }
 
