@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { clean, enter, eventually, fresh, launch, presses, settled } from './browser.mjs';
+import { clean, enter, eventually, fresh, launch, platform, presses, settled } from './browser.mjs';
 import { GROWTH, meterOf } from './figures.mjs';
 
 let browser;
@@ -256,6 +256,66 @@ test('a draft outlives its page, and who saves over another is told and sees bot
   await button('Take the saved one', conflict).click();
   await panel('docker.memory.usage.total').waitFor();
   await panel('Notes').waitFor();
+  clean(tab);
+});
+
+test('a former version is compared and restored, and a deleted dashboard comes back', async () => {
+  const versioned = `${name}-versions`;
+  const note = { id: 'note', kind: 'markdown', title: 'Note', at: { x: 0, y: 0, w: 4, h: 4 }, text: 'first' };
+  await go('/dashboards');
+  await button('Import').click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('textbox', { name: 'Content of the file' }).fill(
+    JSON.stringify({
+      schema: 1,
+      panels: [note, { ...note, id: 'kept', title: 'Kept', at: { x: 4, y: 0, w: 4, h: 4 } }],
+    }),
+  );
+  await dialog.getByLabel('Title').fill('Versioned');
+  await dialog.getByLabel('Name').fill(versioned);
+  await button('Create', dialog).click();
+  await panel('Note').waitFor();
+  await button('Edit').click();
+  await button('What can be done with Note').click();
+  await page.getByRole('menuitem', { name: 'Remove from the dashboard' }).click();
+  await button('Save').click();
+  await button('Edit').waitFor();
+
+  await button('More actions').click();
+  await page.getByRole('menuitem', { name: 'Versions', exact: true }).click();
+  const rows = page.getByRole('table', { name: 'Versions of Versioned' }).locator('tbody tr');
+  await eventually(async () => {
+    assert.equal(await rows.count(), 2, 'the one in force and the one before');
+    assert.match(await rows.nth(0).innerText(), /in force/);
+    assert.match(await rows.nth(1).innerText(), new RegExp(platform.username), 'who changed it');
+  });
+  await rows.nth(1).getByRole('link').click();
+  const former = page.getByRole('region', { name: 'Version', exact: true });
+  await eventually(async () => {
+    const told = await former.locator('summary').allInnerTexts();
+    assert.deepEqual(
+      told.map((one) => one.trim()),
+      ['Removed: Note'],
+      'what has changed since',
+    );
+  });
+  await former.getByRole('tab', { name: 'As it was' }).click();
+  await panel('Note', former).getByText('first').waitFor();
+  assert.equal(param('tab'), 'drawn', 'the tab is in the URL');
+  await button('Restore', former).click();
+  await button('Restore', page.getByRole('dialog')).click();
+  await page.waitForURL((url) => url.pathname === `/dashboards/${versioned}`);
+  await panel('Note').waitFor();
+
+  await remove();
+  await page.getByRole('link', { name: 'Deleted dashboards' }).click();
+  await page.getByRole('link', { name: 'Versioned', exact: true }).click();
+  await panel('Note', former).waitFor();
+  await button('Restore', former).click();
+  await button('Restore', page.getByRole('dialog')).click();
+  await page.waitForURL((url) => url.pathname === `/dashboards/${versioned}`);
+  await panel('Kept').waitFor();
+  await remove();
   clean(tab);
 });
 

@@ -305,6 +305,25 @@ test('third-party components are found by name, by licence and by where it is', 
   clean(tab);
 });
 
+test('how long the data of a deployment is kept is read in the settings', async () => {
+  await page.goto('/settings');
+  await settled(page);
+  await page.getByRole('tab', { name: 'Retention' }).click();
+  await page.waitForURL('**tab=retention*');
+  const table = page.getByRole('table', { name: 'How long the data of system is kept' });
+  const row = table.getByRole('row').filter({ hasText: 'logs-docker.container-default' });
+  await row.getByText('7 d', { exact: true }).waitFor();
+  await row.getByText('Default of the storage').waitFor();
+  await row.getByText('1 d or 2 GiB').waitFor();
+  const card = page.locator('.card').filter({ has: table });
+  await card.getByLabel('Decided by').selectOption('policy');
+  await page.waitForURL('**f.rule=policy*');
+  await card.getByText('Nothing matches').waitFor();
+  await card.getByRole('button', { name: 'Clear search and filters' }).click();
+  await row.waitFor();
+  clean(tab);
+});
+
 test('diagnostics are one file with every list, and without passwords', async () => {
   await page.goto('/about');
   await settled(page);

@@ -82,7 +82,15 @@ impl Desk {
         let message = v1::ListDataStreamsRequest {
             options: Some(options),
             with_indices,
+            with_retention: false,
         };
+        self.listed(message).await
+    }
+
+    async fn listed(
+        &self,
+        message: v1::ListDataStreamsRequest,
+    ) -> Result<v1::ListDataStreamsResponse, Status> {
         let mut client = self.client.clone();
         let answer = client.list_data_streams(self.request(message)).await?;
         Ok(answer.into_inner())
@@ -189,6 +197,81 @@ async fn data_streams_and_fields_are_listed_with_what_they_hold() {
         (0, 0),
         "no such index, no error"
     );
+    drop(desk.bench);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_data_is_kept_is_told_to_those_who_ask() {
+    const DAY_MS: u64 = 86_400_000;
+    let desk = Desk::with_data().await;
+    let policy = json!({"policy": {"phases": {
+        "hot": {"actions": {"rollover": {"max_age": "12h", "max_size": "1gb"}}},
+        "delete": {"min_age": "30d", "actions": {"delete": {}}}}}});
+    let put = "/_ilm/policy/month";
+    desk.bench
+        .storage(Method::PUT, put, &policy.to_string())
+        .await;
+    let named = json!({"index.lifecycle.name": "month"}).to_string();
+    let path = "/legacy-2026.01.10/_settings";
+    desk.bench.storage(Method::PUT, path, &named).await;
+    desk.bench
+        .storage(Method::PUT, "/plain/_doc/1?refresh=true", "{}")
+        .await;
+    let ask = |with_retention: bool, order_by: &str, filter: &str| v1::ListDataStreamsRequest {
+        options: Some(ListOptions {
+            order_by: order_by.to_owned(),
+            filter: filter.to_owned(),
+            ..ListOptions::default()
+        }),
+        with_indices: true,
+        with_retention,
+    };
+    let quiet = desk.listed(ask(false, "", "")).await.unwrap();
+    assert!(quiet.data_streams.iter().all(|row| row.retention.is_none()));
+    let refused = desk.listed(ask(false, "", "rule=none")).await.unwrap_err();
+    assert_eq!(coded::decode(refused.details()).unwrap().code, "MON0009");
+
+    let order = "deletes_after_ms desc";
+    let listed = desk.listed(ask(true, order, "")).await.unwrap();
+    let told: Vec<_> = listed
+        .data_streams
+        .iter()
+        .map(|row| {
+            let kept = row.retention.as_ref().unwrap();
+            let limits = (kept.rolls_over_after_ms, kept.rolls_over_at_bytes);
+            (
+                row.name.as_str(),
+                kept.rule(),
+                kept.deletes_after_ms,
+                limits,
+            )
+        })
+        .collect();
+    use v1::RetentionRule::{Default, None as Never, Policy};
+    assert_eq!(
+        told,
+        [
+            ("plain", Never, None, (None, None)),
+            (
+                "legacy-2026.01.10",
+                Policy,
+                Some(30 * DAY_MS),
+                (Some(DAY_MS / 2), Some(1 << 30))
+            ),
+            (
+                LOGS,
+                Default,
+                Some(7 * DAY_MS),
+                (Some(DAY_MS), Some(2 << 30))
+            ),
+        ]
+    );
+    let since = |row: &v1::DataStream| row.retention.as_ref().unwrap().since.is_some();
+    assert!(listed.data_streams.iter().all(since), "{listed:?}");
+    let one = desk
+        .listed(ask(true, "", "rule=policy and policy=month"))
+        .await;
+    assert_eq!(one.unwrap().info.unwrap().total, 1);
     drop(desk.bench);
 }
 

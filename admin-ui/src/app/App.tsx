@@ -90,6 +90,7 @@ const DATA: RouteObject[] = [
   { path: '/alerts/create-watch', element: screen(() => import('../screens/alerts/CreateWatch')) },
   { path: '/alerts/watches/:watch', element: screen(() => import('../screens/alerts/EditWatch')) },
   { path: '/dashboards', element: screen(() => import('../screens/dashboards/Dashboards')) },
+  { path: '/dashboards/:name/versions', element: screen(() => import('../screens/dashboards/Versions')) },
   { path: '/dashboards/:name', element: screen(() => import('../screens/dashboards/DashboardPage')) },
 ];
 

@@ -4,6 +4,7 @@ import * as logs from './logs/words';
 import * as names from './names/words';
 import * as plan from './plan/words';
 import * as query from './query/words';
+import * as retention from './retention/words';
 import * as search from './search/words';
 import * as time from './time/words';
 import * as zones from './zones/words';
@@ -14,6 +15,7 @@ export const en = {
   ...names.en,
   ...plan.en,
   ...query.en,
+  ...retention.en,
   ...search.en,
   ...time.en,
   ...zones.en,
@@ -25,6 +27,7 @@ export const ko: Record<keyof typeof en, string> = {
   ...names.ko,
   ...plan.ko,
   ...query.ko,
+  ...retention.ko,
   ...search.ko,
   ...time.ko,
   ...zones.ko,

@@ -17,6 +17,8 @@ pub(crate) const ALERTS: &str = ".wharf-alerts";
 pub(crate) const HISTORY: &str = ".wharf-watch-history";
 /// Dashboards.
 pub(crate) const DASHBOARDS: &str = ".wharf-dashboards";
+/// Former versions of dashboards, and those of deleted ones.
+pub(crate) const DASHBOARD_VERSIONS: &str = ".wharf-dashboard-versions";
 /// Saved views.
 pub(crate) const VIEWS: &str = ".wharf-views";
 
@@ -39,6 +41,9 @@ fn mappings(index: &str) -> Value {
             "error": {"properties": {"code": keyword, "message": keyword}},
             "run": quiet,
         }}),
+        DASHBOARD_VERSIONS => json!({"dynamic": false, "properties": {
+            "name": keyword, "changed_at": {"type": "date"}, "kept_at": {"type": "date"}, "document": quiet,
+        }}),
         _ => json!({"dynamic": false, "properties": {
             "title": keyword, "page": keyword, "changed_at": {"type": "date"}, "document": quiet,
         }}),
@@ -47,7 +52,15 @@ fn mappings(index: &str) -> Value {
 
 /// Makes the indices that are missing.
 pub(crate) async fn ensure(storage: &Storage) -> Result<(), StorageError> {
-    for index in [WATCHES, ALERTS, HISTORY, DASHBOARDS, VIEWS] {
+    let all = [
+        WATCHES,
+        ALERTS,
+        HISTORY,
+        DASHBOARDS,
+        DASHBOARD_VERSIONS,
+        VIEWS,
+    ];
+    for index in all {
         match storage.call(Method::HEAD, &format!("/{index}"), None).await {
             Ok(_) => continue,
             Err(error) if error.is_not_found() => {}

@@ -8,6 +8,7 @@
 //! - `schedule_task`, `run`, `dispatch`: a watch is due, runs, and what it says is sent
 //! - `refresh_task`, `secrets_task`: changes by anyone are taken in without a restart
 //! - `server`, `gate`, `api`: gRPC and gRPC-web on one TLS port, and the admin UI of the deployment's data
+//! - `versions`: what dashboards were before
 //! - `credentials`, `sessions`: who is let in, and stays it in a browser
 //!
 //! Invariants: nothing is sent that is not on disk; a run is recorded whatever came of it, and what
@@ -33,6 +34,7 @@ mod sessions;
 mod slot;
 mod status;
 mod storage;
+mod versions;
 
 pub use config::{Config, ConfigError};
 pub use server::{StartError, run};

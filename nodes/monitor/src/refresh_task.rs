@@ -1,7 +1,8 @@
 //! The task that takes in what anybody changed in the watches' index, and reads everything first.
 //!
 //! Invariants: a change is seen within [`EVERY`] and the time of a search; while the storage is away
-//! what is known stays in force. Runs that are older than [`KEPT_MS`] are deleted once an hour.
+//! what is known stays in force. Runs that are older than [`KEPT_MS`], and
+//! versions of dashboards that nobody needs any more, are deleted once an hour.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use wharf_runtime::task::Shutdown;
 use crate::indices;
 use crate::load::{load, refresh};
 use crate::monitor::Monitor;
+use crate::versions;
 
 const EVERY: Duration = Duration::from_secs(2);
 /// How long a run is kept.
@@ -43,6 +45,9 @@ pub(crate) async fn run(monitor: Arc<Monitor>, shutdown: Shutdown) {
         if trouble.is_empty() && now_ms.saturating_sub(expired_ms) >= EXPIRE_EVERY_MS {
             expired_ms = now_ms;
             expire(&monitor, now_ms).await;
+            if let Err(error) = versions::sweep(&monitor, now_ms).await {
+                tracing::warn!(%error, "old versions of dashboards cannot be deleted yet");
+            }
         }
         let wait = async {
             tokio::select! {

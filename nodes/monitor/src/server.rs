@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 use wharf_admin_ui::files::{AdminUi, Serves};
 use wharf_proto::DESCRIPTORS;
 use wharf_proto::access::{AccessError, access_table, services_of};
+use wharf_runtime::call_id::CallIdLayer;
 use wharf_runtime::data_dir::{DataDir, DataDirError};
 use wharf_runtime::delivery::{Policy, Post};
 use wharf_runtime::health_server::{Health, HealthServer};
@@ -38,7 +39,7 @@ use wharf_services::monitor::v1::services_server::ServicesServer;
 use wharf_services::monitor::v1::sessions_server::SessionsServer;
 use wharf_services::monitor::v1::watches_server::WatchesServer;
 
-use crate::api::{MAX_ANSWER, MAX_REQUEST, alerts, objects, search, sessions, watches};
+use crate::api::{MAX_ANSWER, MAX_REQUEST, alerts, dashboards, objects, search, sessions, watches};
 use crate::config::{self, Config, ConfigError};
 use crate::credentials::Credentials;
 use crate::gate::{GateLayer, counted_at};
@@ -212,9 +213,9 @@ fn routes(
         .add_service(limited!(AlertsServer::new(alerts::AlertsApi(of()))))
         .add_service(limited!(SearchServer::new(search::SearchApi(of()))))
         .add_service(limited!(ServicesServer::new(search::ServicesApi(of()))))
-        .add_service(limited!(DashboardsServer::new(
-            objects::DashboardsApi(of())
-        )))
+        .add_service(limited!(DashboardsServer::new(dashboards::DashboardsApi(
+            of()
+        ))))
         .add_service(limited!(SavedViewsServer::new(objects::ViewsApi(of()))))
         .add_service(limited!(SessionsServer::new(sessions::SessionsApi {
             monitor: of(),
@@ -225,6 +226,7 @@ fn routes(
     Ok(routes
         .into_axum_router()
         .layer(gate)
+        .layer(CallIdLayer::default())
         .layer(GrpcWebLayer::new()))
 }
 

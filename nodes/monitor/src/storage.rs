@@ -74,6 +74,11 @@ impl StorageError {
         matches!(self, Self::Refused { status: 409, .. })
     }
 
+    /// Whether the storage knows no such question, or may not answer it to us.
+    pub(crate) fn is_unknown(&self) -> bool {
+        matches!(self, Self::Refused { status, .. } if matches!(status, 400 | 403..=405 | 410 | 501))
+    }
+
     /// Whether it may work later as it is.
     pub(crate) fn may_pass(&self) -> bool {
         match self {

@@ -173,6 +173,39 @@ fn millis(duration: Duration) -> Option<i64> {
     (!duration.is_zero()).then(|| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// What ends the indices of a data stream.
+pub(crate) struct Rule {
+    /// When the one that is written to is rolled over.
+    pub(crate) rollover: RolloverConditions,
+    /// When the others are deleted; absent: never for their age.
+    pub(crate) delete_after_ms: Option<i64>,
+    /// Whether a policy says when they are deleted, and not the instance.
+    pub(crate) by_policy: bool,
+}
+
+/// The rule of a data stream: the policy of its newest index, and the instance's own where that says nothing.
+pub(crate) fn rule_of(app: &App, stream: &str, newest: &Index) -> Rule {
+    let own = RolloverConditions {
+        max_age_ms: millis(app.config.rollover_age),
+        max_bytes: Some(app.config.rollover_bytes),
+        ..RolloverConditions::default()
+    };
+    let policy = policy_of(app, newest);
+    let rollover = policy.as_ref().and_then(|policy| policy.rollover);
+    let by_policy = policy.and_then(|policy| policy.delete_after_ms);
+    Rule {
+        rollover: rollover.map_or(own, |of_policy| of_policy.or(&own)),
+        delete_after_ms: by_policy.or_else(|| {
+            millis(if stream.starts_with("metrics-") {
+                app.config.retention_metrics
+            } else {
+                app.config.retention_logs
+            })
+        }),
+        by_policy: by_policy.is_some(),
+    }
+}
+
 /// One round of rollover and retention.
 pub(crate) fn lifecycle(app: &App) {
     let now = app.catalog.now_ms();
@@ -184,32 +217,19 @@ pub(crate) fn lifecycle(app: &App) {
         .keys()
         .cloned()
         .collect();
-    let default = RolloverConditions {
-        max_age_ms: millis(app.config.rollover_age),
-        max_bytes: Some(app.config.rollover_bytes),
-        ..RolloverConditions::default()
-    };
     for stream in &streams {
         let indices = app.catalog.read().stream_indices(stream);
         let Some(newest) = indices.last() else {
             continue;
         };
-        let policy = policy_of(app, newest);
-        let conditions = policy
-            .as_ref()
-            .and_then(|p| p.rollover)
-            .map_or(default, |r| r.or(&default));
+        let rule = rule_of(app, stream, newest);
+        let conditions = rule.rollover;
         if !conditions.is_empty() && conditions.judge(&newest.facts_now(true), now).1 {
             match app.catalog.rollover_stream(stream) {
                 Ok((old, new)) => tracing::info!(stream = %stream, %old, %new, "rolled over"),
                 Err(error) => tracing::error!(stream = %stream, %error, "cannot roll over"),
             }
         }
-        let age = match policy.and_then(|p| p.delete_after_ms) {
-            Some(ms) => Some(ms),
-            None if stream.starts_with("metrics-") => millis(app.config.retention_metrics),
-            None => millis(app.config.retention_logs),
-        };
         let indices = app.catalog.read().stream_indices(stream);
         let last = indices.last().map(|i| i.name.clone());
         let facts: Vec<IndexFacts> = indices
@@ -217,7 +237,7 @@ pub(crate) fn lifecycle(app: &App) {
             .map(|i| i.facts_now(Some(&i.name) == last.as_ref()))
             .collect();
         let retention = Retention {
-            max_age_ms: age,
+            max_age_ms: rule.delete_after_ms,
             max_bytes: None,
         };
         delete(app, &retention.doomed(&facts, now), "older than retention");

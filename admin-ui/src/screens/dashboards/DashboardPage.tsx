@@ -3,7 +3,7 @@ import { Alert, Button, Dropdown, DropdownItem, DropdownList, MenuToggle } from 
 import MoreIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useNavigate, useParams, useSearchParams } from 'react-router';
-import { SYSTEM, useDeployment, useMonitorCall } from '../../api/monitor';
+import { useDeployment, useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { clock } from '../../format/format';
 import { type Dashboard, Dashboards as Service } from '../../generated/wharf/monitor/v1/dashboards_pb';
@@ -36,7 +36,7 @@ import { type Content, type Draft, differences, dropDraft, keepDraft, keptDraft,
 import { Editor, newPanel } from './Editor';
 import { Grid, heightOf } from './Grid';
 import { compact, put, roomFor, step } from './layout';
-import { Faults, NewDashboard } from './NewDashboard';
+import { dashboardsPath, Faults, NewDashboard, versionsPath } from './NewDashboard';
 import { SHIPPED_WORDS } from './names';
 import { PanelBox } from './PanelBox';
 import { titled } from './query';
@@ -178,7 +178,7 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
   }, [conflict, refetch]);
   const remove = useDeleteDashboard(deployment, () => {
     dropDraft(deployment, name);
-    void navigate(listPath(deployment));
+    void navigate(dashboardsPath(deployment));
   });
 
   const setPanels = (panels: readonly Panel[]) =>
@@ -209,7 +209,7 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
         title={title}
         trail={[
           {
-            to: listPath(deployment),
+            to: dashboardsPath(deployment),
             label: t('nav.dashboards'),
           },
         ]}
@@ -288,6 +288,9 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
                   }
                 >
                   {t('dashboards.export')}
+                </DropdownItem>
+                <DropdownItem onClick={() => void navigate(versionsPath(name, deployment))}>
+                  {t('dashboards.versions')}
                 </DropdownItem>
                 {rights.manages ? (
                   <DropdownItem onClick={() => setDialog('copy')}>{t('dashboards.copy')}</DropdownItem>
@@ -521,10 +524,6 @@ function Board({ name, deployment, saved, loaded, refetch }: BoardProps) {
   );
 }
 
-function listPath(deployment: string): string {
-  return deployment === SYSTEM ? '/dashboards' : `/dashboards?in=${encodeURIComponent(deployment)}`;
-}
-
 export default function DashboardPage() {
   const { t } = useI18n();
   const { name = '' } = useParams();
@@ -553,7 +552,7 @@ export default function DashboardPage() {
   }
   return (
     <>
-      <PageHead title={name} trail={[{ to: listPath(deployment), label: t('nav.dashboards') }]} />
+      <PageHead title={name} trail={[{ to: dashboardsPath(deployment), label: t('nav.dashboards') }]} />
       <section className="card">
         <DataState query={query} lines={8}>
           {() => (

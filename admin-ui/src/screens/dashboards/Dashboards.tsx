@@ -1,7 +1,7 @@
 // Every dashboard of a deployment: those that are shipped and those that people made.
 import { Button, Label } from '@patternfly/react-core';
 import { useState } from 'react';
-import { Link } from 'react-router';
+import { Link, useSearchParams } from 'react-router';
 import { useDeployment } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { type Dashboard, Dashboards as Service } from '../../generated/wharf/monitor/v1/dashboards_pb';
@@ -15,10 +15,16 @@ import type { Column } from '../../shared/list/Rows';
 import { PageHead } from '../../shared/PageHead';
 import { Age } from '../../shared/When';
 import './dashboards.css';
-import { dashboardPath, NewDashboard } from './NewDashboard';
+import { Deleted } from './Deleted';
+import { dashboardPath, dashboardsPath, NewDashboard } from './NewDashboard';
 import { SHIPPED_WORDS } from './names';
 
 export default function Dashboards() {
+  const [params] = useSearchParams();
+  return params.get('show') === 'deleted' ? <Deleted /> : <List />;
+}
+
+function List() {
   const t = useT();
   const rights = useRights();
   const deployment = useDeployment();
@@ -57,6 +63,12 @@ export default function Dashboards() {
       id: 'description',
       head: t('dashboards.description'),
       cell: (one) => <span title={one.description}>{one.description}</span>,
+    },
+    {
+      id: 'by',
+      head: t('dashboards.changedBy'),
+      sort: 'changed_by',
+      cell: (one) => one.changedBy || <span className="quiet">–</span>,
     },
     {
       id: 'changed',
@@ -104,6 +116,7 @@ export default function Dashboards() {
               ],
             },
           ]}
+          tools={<Link to={dashboardsPath(deployment, { show: 'deleted' })}>{t('dashboards.deleted')}</Link>}
           empty={{
             title: t('dashboards.none'),
             hint: rights.manages ? (

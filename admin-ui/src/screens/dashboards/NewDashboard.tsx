@@ -46,8 +46,23 @@ export function Faults({ faults }: { faults: readonly Fault[] }) {
 }
 
 export function dashboardPath(name: string, deployment: string, more: Record<string, string> = {}): string {
+  return withDeployment(`/dashboards/${encodeURIComponent(name)}`, deployment, more);
+}
+
+function withDeployment(path: string, deployment: string, more: Record<string, string>): string {
   const params = new URLSearchParams({ ...(deployment === SYSTEM ? {} : { in: deployment }), ...more });
-  return `/dashboards/${encodeURIComponent(name)}${params.size > 0 ? `?${params}` : ''}`;
+  return `${path}${params.size > 0 ? `?${params}` : ''}`;
+}
+
+/** The list of dashboards. */
+export function dashboardsPath(deployment: string, more: Record<string, string> = {}): string {
+  return withDeployment('/dashboards', deployment, more);
+}
+
+/** What a dashboard was before; `version` is looked at. */
+export function versionsPath(name: string, deployment: string, version = ''): string {
+  const path = `/dashboards/${encodeURIComponent(name)}/versions`;
+  return withDeployment(path, deployment, version ? { version } : {});
 }
 
 interface NewDashboardProps {

@@ -37,6 +37,7 @@ export function usePutDashboard(deployment: string, done: (saved: Dashboard) => 
         saved,
       );
       void queries.invalidateQueries({ queryKey: [typeName, Dashboards.method.listDashboards.name] });
+      void queries.invalidateQueries({ queryKey: [typeName, Dashboards.method.listDashboardVersions.name] });
       done(saved);
     },
   });
@@ -47,9 +48,8 @@ export function useDeleteDashboard(deployment: string, done: () => void) {
   return useMonitorChange(Dashboards.method.deleteDashboard, {
     deployment,
     done: () => {
-      void queries.invalidateQueries({
-        queryKey: [Dashboards.typeName, Dashboards.method.listDashboards.name],
-      });
+      // Each answer that tells of it: lists, versions, the dashboard itself.
+      void queries.invalidateQueries({ queryKey: [Dashboards.typeName] });
       done();
     },
   });

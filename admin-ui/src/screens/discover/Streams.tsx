@@ -6,6 +6,7 @@ import { useFormat } from '../../format/use-format';
 import { Search } from '../../generated/wharf/monitor/v1/search_pb';
 import { useT } from '../../i18n/i18n';
 import { DataState } from '../../shared/DataState';
+import { shortWords } from '../../shared/retention/kept';
 import { Age } from '../../shared/When';
 import { Dropped } from './Dropped';
 import { everything, MOST_INDICES } from './view-state';
@@ -28,6 +29,7 @@ function Choices({ chosen, names, onChoose, close }: StreamsProps & { close: () 
     {
       options: { pageSize: 100, orderBy: 'name', ...(wanted ? { filter: `name~"${wanted}"` } : {}) },
       withIndices: true,
+      withRetention: true,
     },
     { keep: true },
   );
@@ -63,6 +65,7 @@ function Choices({ chosen, names, onChoose, close }: StreamsProps & { close: () 
             <ul className="stream-list">
               {data.dataStreams.map((one) => {
                 const on = chosen.includes(one.name);
+                const kept = shortWords(one.retention);
                 return (
                   <li key={one.name}>
                     <label
@@ -77,6 +80,7 @@ function Choices({ chosen, names, onChoose, close }: StreamsProps & { close: () 
                       <span className="stream-name">{one.name}</span>
                       <span className="quiet">
                         {t('discover.streams.documents', { count: format.number(one.documents) })}
+                        {kept ? ` · ${t(...kept)}` : null}
                       </span>
                       <span className="quiet stream-age">{one.lastAt ? <Age at={one.lastAt} /> : '–'}</span>
                     </label>

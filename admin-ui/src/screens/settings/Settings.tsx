@@ -1,7 +1,8 @@
-// What can be set while the platform runs. Each acts at once.
-import { FormGroup, Label, TextInput } from '@patternfly/react-core';
+// What can be set while the platform runs, each acting at once; and how long data is kept, which its storage says.
+import { FormGroup, Label, Tab, TabContent, Tabs, TextInput } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
+import { useSearchParams } from 'react-router';
 import { mutation, useCall, useChange } from '../../api/call';
 import { useRights } from '../../api/session';
 import { Settings as Service, type Setting } from '../../generated/wharf/v1/settings_pb';
@@ -18,6 +19,7 @@ import { Refused } from '../../shared/Refused';
 import { useAsked } from '../../shared/use-asked';
 import { Age } from '../../shared/When';
 import { Addresses } from './Addresses';
+import { Retention } from './Retention';
 
 function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
   const t = useT();
@@ -77,7 +79,7 @@ function Edit({ setting, onClose }: { setting: Setting; onClose: () => void }) {
   );
 }
 
-export default function Settings() {
+function OfPlatform() {
   const t = useT();
   const rights = useRights();
   const { asked: edited, open, close } = useAsked(true, () => rights.administers);
@@ -139,7 +141,6 @@ export default function Settings() {
   ];
   return (
     <>
-      <PageHead title={t('nav.settings')} />
       {setting.error ? <Refused error={setting.error} /> : null}
       <Addresses />
       <Card flush>
@@ -167,6 +168,34 @@ export default function Settings() {
         />
       </Card>
       {opened ? <Edit key={opened.key} setting={opened} onClose={() => void close()} /> : null}
+    </>
+  );
+}
+
+export default function Settings() {
+  const t = useT();
+  const [params, setParams] = useSearchParams();
+  const tabs = [
+    { key: 'platform', label: t('settings.platform'), page: <OfPlatform /> },
+    // What a storage says does not stand beside what the directors say: they are there without it.
+    { key: 'retention', label: t('settings.retention'), page: <Retention /> },
+  ] as const;
+  const shown = tabs.find((tab) => tab.key === params.get('tab')) ?? tabs[0];
+  return (
+    <>
+      <PageHead title={t('nav.settings')} />
+      <Tabs
+        activeKey={shown.key}
+        aria-label={t('nav.settings')}
+        onSelect={(_, key) => setParams(key === 'platform' ? {} : { tab: String(key) })}
+      >
+        {tabs.map((tab) => (
+          <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={`tab-${tab.key}`} />
+        ))}
+      </Tabs>
+      <TabContent id={`tab-${shown.key}`} eventKey={shown.key} activeKey={shown.key} key={shown.key}>
+        {shown.page}
+      </TabContent>
     </>
   );
 }

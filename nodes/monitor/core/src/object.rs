@@ -88,6 +88,7 @@ pub fn of_dashboard(dashboard: &Dashboard, at_ms: u64) -> Result<Value, ObjectEr
         "title": dashboard.title,
         "description": dashboard.description,
         "changed_at": wharf_proto::times::rfc3339(at_ms),
+        "changed_by": dashboard.changed_by,
         // As a text: the inside is not for searching, and must not fill the mapping.
         "document": inside(&dashboard.document_json, MAX_DASHBOARD_BYTES)?.to_string(),
     }))
@@ -100,7 +101,8 @@ pub fn to_dashboard(name: &str, document: &Value) -> Dashboard {
         name: name.to_owned(),
         title: text(document, "title"),
         description: text(document, "description"),
-        changed_at: time(document),
+        changed_at: time_of(document, "changed_at"),
+        changed_by: text(document, "changed_by"),
         document_json: text(document, "document"),
         ..Dashboard::default()
     }
@@ -134,7 +136,7 @@ pub fn to_view(name: &str, document: &Value) -> SavedView {
         title: text(document, "title"),
         description: text(document, "description"),
         page: text(document, "page"),
-        changed_at: time(document),
+        changed_at: time_of(document, "changed_at"),
         document_json: text(document, "document"),
         ..SavedView::default()
     }
@@ -145,8 +147,9 @@ fn text(document: &Value, field: &str) -> String {
     text.unwrap_or_default().to_owned()
 }
 
-fn time(document: &Value) -> Option<prost_types::Timestamp> {
-    let at: jiff::Timestamp = document.get("changed_at")?.as_str()?.parse().ok()?;
+/// The time in a field of a document; none when there is none.
+pub(crate) fn time_of(document: &Value, field: &str) -> Option<prost_types::Timestamp> {
+    let at: jiff::Timestamp = document.get(field)?.as_str()?.parse().ok()?;
     let ms = u64::try_from(at.as_millisecond()).ok()?;
     Some(wharf_proto::times::timestamp(ms))
 }
@@ -167,10 +170,14 @@ mod tests {
 
     #[test]
     fn what_is_kept_reads_back() {
-        let given = dashboard("hosts", r#"{"panels":[1]}"#);
+        let given = Dashboard {
+            changed_by: "ann".to_owned(),
+            ..dashboard("hosts", r#"{"panels":[1]}"#)
+        };
         let kept = of_dashboard(&given, 1_700_000_000_000).unwrap();
         let read = to_dashboard("hosts", &kept);
         assert_eq!(read.document_json, given.document_json);
+        assert_eq!(read.changed_by, "ann");
         assert_eq!(
             read.changed_at,
             Some(wharf_proto::times::timestamp(1_700_000_000_000))

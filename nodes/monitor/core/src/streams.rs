@@ -2,7 +2,7 @@
 //! storage (`_data_stream`, `_data_stream/_stats`, `_stats`), which Elasticsearch and OpenSearch give alike.
 //!
 //! Invariants: hidden ones and the platform's own are left out; a time that the storage does not tell is unset; an answer
-//! without its parts is no row, not a wrong one. Not here: asking, paging.
+//! without its parts is no row, not a wrong one. Not here: asking, paging, how long data is kept (`retention`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,6 +76,7 @@ pub fn rows(
             last_at: (last_ms > 0).then(|| timestamp(last_ms)),
             indices: u32::try_from(names.len()).unwrap_or(u32::MAX),
             is_index: false,
+            retention: None,
         });
     }
     let indices = visible
@@ -92,6 +93,7 @@ pub fn rows(
             last_at: None,
             indices: 1,
             is_index: true,
+            retention: None,
         });
     }
     rows

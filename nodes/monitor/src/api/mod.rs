@@ -4,6 +4,7 @@
 //! code; what a user may have changed meanwhile is never overwritten unasked.
 
 pub(crate) mod alerts;
+pub(crate) mod dashboards;
 pub(crate) mod objects;
 pub(crate) mod search;
 pub(crate) mod sessions;

@@ -1,20 +1,18 @@
-//! Dashboards and saved views: documents that pages keep.
+//! Documents that pages keep, as dashboards and saved views have them in common; and saved views.
 //!
-//! Invariants: at most [`MAX_OBJECTS`] of a kind; a list leaves the insides out; a shipped dashboard is
-//! there until a document of its name is, and is never changed or deleted itself.
+//! Invariants: at most [`MAX_OBJECTS`] of a kind; a list leaves the insides out.
+//! Not here: dashboards (`dashboards`).
 
 use std::sync::Arc;
 
 use http::Method;
 use serde_json::Value as Json;
-use tonic::{Code, Request, Response, Status};
-use wharf_monitor_core::object::{ObjectError, of_dashboard, of_view, to_dashboard, to_view};
-use wharf_monitor_core::shipped_dashboards as shipped;
+use tonic::{Request, Response, Status};
+use wharf_monitor_core::object::{ObjectError, of_view, to_view};
 use wharf_monitor_core::version::Version;
 use wharf_monitor_core::watch::is_name;
 use wharf_proto::listing::Value;
 use wharf_proto::monitor::v1;
-use wharf_services::monitor::v1::dashboards_server::Dashboards;
 use wharf_services::monitor::v1::saved_views_server::SavedViews;
 
 use super::{condition, expected, page, version_of};
@@ -25,18 +23,21 @@ use crate::storage::escaped;
 
 const MAX_OBJECTS: usize = 1_000;
 
-struct Object {
-    name: String,
-    version: Version,
-    document: Json,
+/// A document with its version.
+pub(super) struct Object {
+    pub(super) name: String,
+    pub(super) version: Version,
+    pub(super) document: Json,
 }
 
-fn wrong(prefix: &str, error: ObjectError) -> Status {
+/// A field of what was sent is wrong.
+pub(super) fn wrong(prefix: &str, error: ObjectError) -> Status {
     let field = format!("{prefix}.{}", error.field);
     field_status(&field, error.message, "change the request accordingly")
 }
 
-async fn list(monitor: &Monitor, index: &str) -> Result<Vec<Object>, Status> {
+/// Every document of a kind.
+pub(super) async fn list(monitor: &Monitor, index: &str) -> Result<Vec<Object>, Status> {
     let found = monitor.storage.list(index, MAX_OBJECTS, true).await;
     let found = found.map_err(|error| of_storage(&error))?;
     let object = |found: crate::storage::Found| Object {
@@ -53,7 +54,13 @@ async fn list(monitor: &Monitor, index: &str) -> Result<Vec<Object>, Status> {
     Ok(found.into_iter().map(object).collect())
 }
 
-async fn get(monitor: &Monitor, index: &str, noun: &str, name: &str) -> Result<Object, Status> {
+/// One document.
+pub(super) async fn get(
+    monitor: &Monitor,
+    index: &str,
+    noun: &str,
+    name: &str,
+) -> Result<Object, Status> {
     if !is_name(name) {
         return Err(not_found(noun, name));
     }
@@ -71,7 +78,8 @@ async fn get(monitor: &Monitor, index: &str, noun: &str, name: &str) -> Result<O
     })
 }
 
-async fn put(
+/// Writes one, over that version where one is given.
+pub(super) async fn put(
     monitor: &Monitor,
     index: &str,
     noun: &str,
@@ -97,17 +105,17 @@ async fn put(
     version_of(&answer).ok_or_else(|| internal("an answer without a version"))
 }
 
-async fn delete(
+/// Deletes one of that version, or of any.
+pub(super) async fn delete(
     monitor: &Monitor,
     index: &str,
     noun: &str,
     name: &str,
-    expected_version: &str,
+    version: Option<Version>,
 ) -> Result<(), Status> {
     if !is_name(name) {
         return Err(not_found(noun, name));
     }
-    let version = expected(expected_version)?;
     let path = format!("/{index}/_doc/{}{}", escaped(name), condition(version));
     let answer = monitor.storage.call_once(Method::DELETE, &path, None).await;
     answer.map(drop).map_err(|error| match error {
@@ -115,146 +123,6 @@ async fn delete(
         error if error.is_conflict() => conflict(noun, name),
         error => of_storage(&error),
     })
-}
-
-/// Dashboards.
-pub(crate) struct DashboardsApi(pub(crate) Arc<Monitor>);
-
-fn dashboard(object: &Object) -> v1::Dashboard {
-    let origin = if shipped::is_shipped(&object.name) {
-        v1::Origin::Overridden
-    } else {
-        v1::Origin::Own
-    };
-    v1::Dashboard {
-        version: object.version.to_string(),
-        origin: origin.into(),
-        ..to_dashboard(&object.name, &object.document)
-    }
-}
-
-/// What lists are ordered and filtered by.
-const DASHBOARD_FIELDS: [&str; 4] = ["name", "title", "origin", "changed"];
-
-fn dashboard_field(row: &v1::Dashboard, field: &str) -> Value {
-    match field {
-        "title" => row.title.as_str().into(),
-        "origin" => match row.origin() {
-            v1::Origin::Shipped => "shipped".into(),
-            v1::Origin::Overridden => "overridden".into(),
-            _ => "own".into(),
-        },
-        "changed" => row
-            .changed_at
-            .and_then(|at| u64::try_from(at.seconds).ok())
-            .unwrap_or_default()
-            .into(),
-        _ => row.name.as_str().into(),
-    }
-}
-
-#[tonic::async_trait]
-impl Dashboards for DashboardsApi {
-    async fn list_dashboards(
-        &self,
-        request: Request<v1::ListDashboardsRequest>,
-    ) -> Result<Response<v1::ListDashboardsResponse>, Status> {
-        let message = request.into_inner();
-        let kept = list(&self.0, indices::DASHBOARDS).await?;
-        let rows = shipped::dashboards()
-            .filter(|one| kept.iter().all(|object| object.name != one.name))
-            .chain(kept.iter().map(dashboard))
-            .map(|row| v1::Dashboard {
-                document_json: String::new(),
-                ..row
-            });
-        let id = |row: &v1::Dashboard| row.name.clone();
-        let page = page(
-            message.options.as_ref(),
-            &DASHBOARD_FIELDS,
-            "",
-            rows,
-            dashboard_field,
-            id,
-        )?;
-        Ok(Response::new(v1::ListDashboardsResponse {
-            info: Some(page.info()),
-            dashboards: page.rows,
-        }))
-    }
-
-    async fn get_dashboard(
-        &self,
-        request: Request<v1::GetDashboardRequest>,
-    ) -> Result<Response<v1::Dashboard>, Status> {
-        let name = request.into_inner().name;
-        match get(&self.0, indices::DASHBOARDS, "dashboard", &name).await {
-            Ok(object) => Ok(Response::new(dashboard(&object))),
-            Err(status) if status.code() == Code::NotFound => {
-                shipped::dashboard(&name).map(Response::new).ok_or(status)
-            }
-            Err(status) => Err(status),
-        }
-    }
-
-    async fn put_dashboard(
-        &self,
-        request: Request<v1::PutDashboardRequest>,
-    ) -> Result<Response<v1::Dashboard>, Status> {
-        let message = request.into_inner();
-        let given = message.dashboard.unwrap_or_default();
-        let document = of_dashboard(&given, self.0.now_ms());
-        let document = document.map_err(|error| wrong("dashboard", error))?;
-        let version = expected(&message.expected_version)?;
-        if version.is_none() && shipped::is_shipped(&given.name) {
-            return Err(field_status(
-                "dashboard.name",
-                format!("`{}` is the name of a shipped dashboard", given.name),
-                "give your own another name",
-            ));
-        }
-        let (index, create) = (indices::DASHBOARDS, message.create);
-        let put = put(
-            &self.0,
-            index,
-            "dashboard",
-            &given.name,
-            &document,
-            version,
-            create,
-        );
-        let object = Object {
-            version: put.await?,
-            name: given.name,
-            document,
-        };
-        Ok(Response::new(dashboard(&object)))
-    }
-
-    async fn delete_dashboard(
-        &self,
-        request: Request<v1::DeleteDashboardRequest>,
-    ) -> Result<Response<v1::DeleteDashboardResponse>, Status> {
-        let message = request.into_inner();
-        let version = &message.expected_version;
-        let deleted = delete(
-            &self.0,
-            indices::DASHBOARDS,
-            "dashboard",
-            &message.name,
-            version,
-        )
-        .await;
-        deleted.map_err(|status| match status.code() {
-            Code::NotFound if shipped::is_shipped(&message.name) => field_status(
-                "name",
-                "a shipped dashboard cannot be deleted",
-                "leave it; those of your own can be",
-            ),
-            _ => status,
-        })?;
-        Ok(Response::new(v1::DeleteDashboardResponse {}))
-    }
 }
 
 /// Saved views.
@@ -338,15 +206,9 @@ impl SavedViews for ViewsApi {
         request: Request<v1::DeleteSavedViewRequest>,
     ) -> Result<Response<v1::DeleteSavedViewResponse>, Status> {
         let message = request.into_inner();
-        let version = &message.expected_version;
-        delete(
-            &self.0,
-            indices::VIEWS,
-            "saved view",
-            &message.name,
-            version,
-        )
-        .await?;
+        let version = expected(&message.expected_version)?;
+        let (index, name) = (indices::VIEWS, &message.name);
+        delete(&self.0, index, "saved view", name, version).await?;
         Ok(Response::new(v1::DeleteSavedViewResponse {}))
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Method;
+use serde_json::Value as Json;
 use tonic::{Code, Request, Response, Status};
 use wharf_monitor_core::input::Span;
 use wharf_monitor_core::search::{MAX_ANSWER_BYTES, SearchError, check};
 use wharf_monitor_core::services::{Source, summarise};
-use wharf_monitor_core::{fields, streams};
+use wharf_monitor_core::{fields, retention, streams};
 use wharf_proto::listing::Value;
 use wharf_proto::monitor::v1;
 use wharf_services::monitor::v1::search_server::Search;
@@ -19,7 +20,7 @@ use super::page;
 use crate::codes;
 use crate::monitor::Monitor;
 use crate::status::{coded_status, field_status, of_storage};
-use crate::storage::escaped;
+use crate::storage::{StorageError, escaped};
 
 const FIELDS: [&str; 11] = [
     "name",
@@ -42,6 +43,8 @@ const STREAM_FIELDS: [&str; 6] = [
     "indices",
     "is_index",
 ];
+/// More of them, where retention is asked for.
+const RETENTION_FIELDS: [&str; 4] = ["rule", "policy", "deletes_after_ms", "since"];
 const DEFAULT_WINDOW_MS: u64 = 15 * 60_000;
 const MAX_WINDOW_MS: u64 = 24 * 3_600_000;
 const SUMMARY_TIMEOUT: Duration = Duration::from_secs(20);
@@ -64,7 +67,39 @@ fn stream_field(row: &v1::DataStream, field: &str) -> Value {
             .into(),
         "indices" => row.indices.into(),
         "is_index" => row.is_index.into(),
+        "rule" | "policy" | "deletes_after_ms" | "since" => {
+            retention_field(&row.retention.clone().unwrap_or_default(), field)
+        }
         _ => row.name.as_str().into(),
+    }
+}
+
+fn retention_field(retention: &v1::Retention, field: &str) -> Value {
+    match field {
+        "policy" => retention.policy.as_str().into(),
+        // What is never deleted is kept longest; what is not told is before everything.
+        "deletes_after_ms" => match (retention.deletes_after_ms, retention.rule()) {
+            (Some(ms), _) => (ms as f64).into(),
+            (None, v1::RetentionRule::None) => f64::INFINITY.into(),
+            (None, _) => (-1.0).into(),
+        },
+        "since" => retention
+            .since
+            .as_ref()
+            .map_or(0, wharf_proto::times::millis)
+            .into(),
+        _ => retention::word(retention.rule()).into(),
+    }
+}
+
+impl SearchApi {
+    /// The answer to a question that not every storage knows; none from one that does not.
+    async fn if_known(&self, path: &str) -> Result<Option<Json>, StorageError> {
+        match self.0.storage.call(Method::GET, path, None).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.is_unknown() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -133,10 +168,26 @@ impl Search for SearchApi {
             visible
         );
         let (names, stats, all, visible) = answers.map_err(|error| of_storage(&error))?;
-        let rows = streams::rows(&names, &stats, &all, visible.as_ref());
+        let mut rows = streams::rows(&names, &stats, &all, visible.as_ref());
+        let mut fields = STREAM_FIELDS.to_vec();
+        if message.with_retention {
+            let answers = futures::try_join!(
+                self.if_known(retention::LIFECYCLES),
+                self.if_known(retention::POLICIES),
+                self.if_known(retention::SETTINGS),
+            );
+            let (lifecycles, policies, settings) = answers.map_err(|error| of_storage(&error))?;
+            let told = retention::Told {
+                lifecycles: lifecycles.as_ref(),
+                policies: policies.as_ref(),
+                settings: settings.as_ref(),
+            };
+            retention::fill(&mut rows, &names, &told);
+            fields.extend(RETENTION_FIELDS);
+        }
         let options = message.options.as_ref();
         let id = |row: &v1::DataStream| row.name.clone();
-        let page = page(options, &STREAM_FIELDS, "name", rows, stream_field, id)?;
+        let page = page(options, &fields, "name", rows, stream_field, id)?;
         Ok(Response::new(v1::ListDataStreamsResponse {
             info: Some(page.info()),
             data_streams: page.rows,

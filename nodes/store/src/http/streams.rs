@@ -1,12 +1,14 @@
-//! Data streams: made, listed, removed, rolled over.
+//! Data streams: made, listed, removed, rolled over, and what ends their indices.
 
 use std::sync::Arc;
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use wharf_store_core::columns::Column;
 use wharf_store_core::error::{EsError, EsResult};
-use wharf_store_core::lifecycle::{RolloverConditions, next_rollover_name};
+use wharf_store_core::lifecycle::{
+    RolloverConditions, bytes_text, duration_text, next_rollover_name,
+};
 use wharf_store_core::template::IndexBody;
 use wharf_store_core::wildcard::NameOptions;
 
@@ -14,6 +16,7 @@ use super::route::no_handler;
 use super::{App, Call, Reply};
 use crate::catalog::index::Index;
 use crate::catalog::resolve::{NameKind, WriteTarget};
+use crate::lifecycle_task::{Rule, rule_of};
 
 /// The field by which documents of a data stream have a time.
 const TIMESTAMP: &str = "@timestamp";
@@ -28,15 +31,81 @@ fn names(app: &App, expression: &str, options: NameOptions) -> EsResult<Vec<Stri
         .collect())
 }
 
+/// Who ends indices, in Elasticsearch's words: the instance does, and follows the policy that an index names.
+const MANAGED_BY: &str = "Data stream lifecycle";
+
+/// The rule of a data stream and the policy that its newest index names; none while it has no index.
+fn rule(app: &App, name: &str) -> Option<(Rule, Option<String>)> {
+    let indices = app.catalog.read().stream_indices(name);
+    let newest = indices.last()?;
+    let policy = newest.setting("index.lifecycle.name");
+    Some((rule_of(app, name, newest), policy))
+}
+
+/// A rule as Elasticsearch tells a lifecycle.
+fn lifecycle(rule: &Rule, with_rollover: bool) -> Value {
+    let mut told = Map::new();
+    told.insert("enabled".to_owned(), json!(true));
+    if let Some(ms) = rule.delete_after_ms {
+        if rule.by_policy {
+            told.insert("data_retention".to_owned(), json!(duration_text(ms)));
+        }
+        told.insert("effective_retention".to_owned(), json!(duration_text(ms)));
+        let by = match rule.by_policy {
+            true => "data_stream_configuration",
+            false => "default_global_retention",
+        };
+        told.insert("retention_determined_by".to_owned(), json!(by));
+    }
+    if with_rollover {
+        let (when, mut rollover) = (&rule.rollover, Map::new());
+        let mut set = |name: &str, value: Option<Value>| {
+            rollover.extend(value.map(|value| (name.to_owned(), value)));
+        };
+        let age = |ms: Option<i64>| ms.map(|ms| json!(duration_text(ms)));
+        let size = |bytes: Option<u64>| bytes.map(|bytes| json!(bytes_text(bytes)));
+        set("max_age", age(when.max_age_ms));
+        set("max_primary_shard_size", size(when.max_bytes));
+        set(
+            "max_primary_shard_docs",
+            when.max_docs.map(|docs| json!(docs)),
+        );
+        set("min_age", age(when.min_age_ms));
+        set("min_primary_shard_size", size(when.min_bytes));
+        // An empty index is never rolled over.
+        set("min_docs", Some(json!(when.min_docs.unwrap_or(1))));
+        told.insert("rollover".to_owned(), Value::Object(rollover));
+    }
+    Value::Object(told)
+}
+
+/// `_data_stream/{name}/_lifecycle`.
+fn lifecycles(app: &App, call: &Call, expression: &str, options: NameOptions) -> EsResult<Reply> {
+    let with_rollover = call.flag("include_defaults")?;
+    let found = names(app, expression, options)?;
+    if found.is_empty() && !expression.contains('*') {
+        return Err(EsError::index_not_found(expression));
+    }
+    let list: Vec<Value> = found
+        .iter()
+        .filter_map(|name| {
+            let (rule, _) = rule(app, name)?;
+            Some(json!({"name": name, "lifecycle": lifecycle(&rule, with_rollover)}))
+        })
+        .collect();
+    Ok(Reply::json(json!({ "data_streams": list })))
+}
+
 fn describe(app: &App, name: &str) -> Option<Value> {
+    let ruled = rule(app, name);
     let state = app.catalog.read();
     let stream = state.definitions.data_streams.get(name)?;
     let indices: Vec<Value> = state
         .stream_indices(name)
         .iter()
-        .map(|i| json!({"index_name": i.name, "index_uuid": i.uuid, "prefer_ilm": true, "managed_by": "Unmanaged"}))
+        .map(|i| json!({"index_name": i.name, "index_uuid": i.uuid, "prefer_ilm": false, "managed_by": MANAGED_BY}))
         .collect();
-    Some(json!({
+    let mut told = json!({
         "name": name,
         "timestamp_field": {"name": "@timestamp"},
         "indices": indices,
@@ -48,12 +117,19 @@ fn describe(app: &App, name: &str) -> Option<Value> {
         "allow_custom_routing": false,
         "replicated": false,
         "rollover_on_write": false,
-        "prefer_ilm": true,
-        "next_generation_managed_by": "Unmanaged",
-    }))
+        "prefer_ilm": false,
+        "next_generation_managed_by": MANAGED_BY,
+    });
+    if let Some((rule, policy)) = ruled {
+        told["lifecycle"] = lifecycle(&rule, false);
+        if let Some(policy) = policy {
+            told["ilm_policy"] = json!(policy);
+        }
+    }
+    Some(told)
 }
 
-/// `_data_stream[/{name}[/_stats]]`.
+/// `_data_stream[/{name}[/_stats|/_lifecycle]]`.
 pub(super) fn data_stream(app: &App, call: &Call, rest: &[&str]) -> EsResult<Reply> {
     let options = call.name_options(NameOptions::default())?;
     match (&call.method, rest) {
@@ -63,6 +139,9 @@ pub(super) fn data_stream(app: &App, call: &Call, rest: &[&str]) -> EsResult<Rep
         }
         (&Method::GET | &Method::HEAD, ["_stats"]) => stats(app, "*", options),
         (&Method::GET | &Method::HEAD, [name, "_stats"]) => stats(app, name, options),
+        (&Method::GET | &Method::HEAD, [name, "_lifecycle"]) => {
+            lifecycles(app, call, name, options)
+        }
         (&Method::GET | &Method::HEAD, [] | [_]) => {
             let expression = rest.first().copied().unwrap_or("*");
             let found = names(app, expression, options)?;

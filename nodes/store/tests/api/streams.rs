@@ -322,3 +322,54 @@ async fn what_a_beat_sends_when_it_connects_is_answered() {
     assert_eq!(store.get("/_nodes/ingest").await.status, 200);
     store.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_stream_tells_what_ends_its_indices() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(config(dir.path())).await;
+    logs(&store, 1).await;
+    let told = async |path: &str| {
+        let answer = store.get(path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body["data_streams"][0].clone()
+    };
+    let path = "/_data_stream/logs-*/_lifecycle?include_defaults=true";
+    assert_eq!(
+        told(path).await["lifecycle"],
+        json!({
+            "enabled": true, "effective_retention": "7d",
+            "retention_determined_by": "default_global_retention",
+            "rollover": {"max_age": "1d", "max_primary_shard_size": "2gb", "min_docs": 1},
+        }),
+        "the instance's own rule"
+    );
+    let stream = told("/_data_stream/logs-*").await;
+    assert_eq!(stream.get("ilm_policy"), None, "{stream}");
+    let before = stream["lifecycle"].clone();
+    assert_eq!(before["effective_retention"], "7d");
+    assert_eq!(before.get("rollover"), None, "asked for by a flag");
+
+    // What the policy says counts; a limit of the instance that comes earlier counts, too.
+    let policy = json!({"policy": {"phases": {
+        "hot": {"actions": {"rollover": {"max_age": "6h", "max_size": "50gb"}}},
+        "delete": {"min_age": "30d", "actions": {"delete": {}}}}}});
+    store.json("PUT", "/_ilm/policy/month", policy).await;
+    let named = json!({"index.lifecycle.name": "month"});
+    let set = store
+        .json("PUT", "/logs-app-default/_settings", named)
+        .await;
+    assert_eq!(set.status, 200, "{}", set.text);
+    assert_eq!(
+        told(path).await["lifecycle"],
+        json!({
+            "enabled": true, "data_retention": "30d", "effective_retention": "30d",
+            "retention_determined_by": "data_stream_configuration",
+            "rollover": {"max_age": "6h", "max_primary_shard_size": "2gb", "min_docs": 1},
+        })
+    );
+    let stream = told("/_data_stream/logs-*").await;
+    assert_eq!(stream["ilm_policy"], "month");
+    let none = store.get("/_data_stream/none/_lifecycle").await;
+    assert_eq!(none.status, 404, "{}", none.text);
+    store.stop().await;
+}
