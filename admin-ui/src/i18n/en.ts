@@ -513,7 +513,8 @@ export const en = {
   'vacate.about': 'Every instance on this host moves to another one with its data, a few at a time.',
   'vacate.begin': 'Vacate',
   'vacate.cancel': 'Cancel vacate',
-  'vacate.cancel.about': 'No further move begins and those that run are cancelled. What has moved stays where it is.',
+  'vacate.cancel.about':
+    'No further move begins and those that run are cancelled. What has moved stays where it is.',
   'vacate.cancel.title': 'Cancel the vacate of {host}',
   'vacate.cancelling': 'It is being cancelled already',
   'vacate.data': 'Data',

@@ -513,7 +513,8 @@ export const ko: Record<keyof typeof en, string> = {
   'vacate.about': '이 호스트의 인스턴스를 데이터와 함께 다른 호스트로 조금씩 옮깁니다.',
   'vacate.begin': '비우기',
   'vacate.cancel': '비우기 취소',
-  'vacate.cancel.about': '새로운 이동은 시작되지 않고 진행 중인 이동은 취소됩니다. 이미 옮긴 것은 그대로 둡니다.',
+  'vacate.cancel.about':
+    '새로운 이동은 시작되지 않고 진행 중인 이동은 취소됩니다. 이미 옮긴 것은 그대로 둡니다.',
   'vacate.cancel.title': '{host} 비우기 취소',
   'vacate.cancelling': '이미 취소하는 중입니다',
   'vacate.data': '데이터',
