@@ -315,11 +315,10 @@ test('how long the data of a deployment is kept is read in the settings', async 
   await row.getByText('7 d', { exact: true }).waitFor();
   await row.getByText('Default of the storage').waitFor();
   await row.getByText('1 d or 2 GiB').waitFor();
-  const card = page.locator('.card').filter({ has: table });
-  await card.getByLabel('Decided by').selectOption('policy');
+  await page.getByLabel('Decided by').selectOption('policy');
   await page.waitForURL('**f.rule=policy*');
-  await card.getByText('Nothing matches').waitFor();
-  await card.getByRole('button', { name: 'Clear search and filters' }).click();
+  await page.getByText('Nothing matches').waitFor();
+  await page.getByRole('button', { name: 'Clear search and filters' }).click();
   await row.waitFor();
   clean(tab);
 });

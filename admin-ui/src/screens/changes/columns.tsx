@@ -38,7 +38,7 @@ function Cause({ event, plans }: { event: Event; plans: ReadonlyMap<string, Plan
   const kind = plans.get(planId);
   const word = kind === undefined ? planId.slice(0, 8) : t(KINDS[kind]);
   return (
-    <span title={event.detail}>
+    <span className="sentence" title={event.detail}>
       {event.result !== 'done' && event.result ? <code>{event.result} </code> : null}
       <English>{before}</English>
       {planId ? <PlanLink id={planId}>{t('changes.plan', { name: word })}</PlanLink> : null}
