@@ -22,16 +22,17 @@ import { join } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
-// The last one shows every screen with what the others have made.
+// The last one shows every screen with what the others have made. What is terminated keeps its data where it lies, and a
+// host with such data is not emptied: who terminates comes after `vacate`.
 const ALL = [
   'log-in',
   'deployments',
   'lists',
-  'changes',
   'containers',
   'hosts',
   'instances',
   'vacate',
+  'changes',
   'live',
   'viewer',
   'services',
