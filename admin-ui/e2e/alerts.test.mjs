@@ -104,11 +104,13 @@ test('an alert tells its value over time and what was said, and is silenced with
   await panel.getByRole('list', { name: 'What was said' }).getByRole('listitem').first().waitFor();
   await panel.getByLabel('Comment').fill('known since noon');
   await panel.getByRole('button', { name: 'Silence', exact: true }).click();
-  await panel.getByText('Silenced until').waitFor();
+  // What was said has these words, too, and goes on saying them.
+  const silenced = panel.getByText('Silenced until', { exact: true });
+  await silenced.waitFor();
   await panel.getByText('known since noon').waitFor();
   await shoot(page, 'alert-light');
   await panel.getByRole('button', { name: 'End silence' }).click();
-  await panel.getByText('Silenced until').waitFor({ state: 'detached' });
+  await silenced.waitFor({ state: 'detached' });
   await page.keyboard.press('Escape');
   await panel.waitFor({ state: 'detached' });
   assert.equal(new URL(page.url()).searchParams.get('alert'), null, 'the URL tells no alert any more');

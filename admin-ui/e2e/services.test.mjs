@@ -204,11 +204,13 @@ test('every line of a service is on its page, by level, and leads to Discover as
     .filter({ has: page.getByRole('heading', { name: 'Log lines', exact: true }) });
   const log = card.getByRole('log', { name: 'Log lines' });
   await log.locator('[data-line]').first().waitFor();
-  const levels = new Set(await log.locator('.level').allInnerTexts());
-  assert.ok(
-    [...levels].some((level) => level && !/err|crit|fatal|emerg/i.test(level)),
-    `lines of other levels than errors are there: ${[...levels]}`,
-  );
+  await eventually(async () => {
+    const levels = new Set(await log.locator('.level').allInnerTexts());
+    assert.ok(
+      [...levels].some((level) => level && !/err|crit|fatal|emerg/i.test(level)),
+      `lines of other levels than errors are there: ${[...levels]}`,
+    );
+  });
   await log.evaluate((one) => one.scrollIntoView({ block: 'end' }));
   assert.equal(
     await page.evaluate(() => document.documentElement.scrollTop),
