@@ -32,7 +32,7 @@ export function ServiceLines({ service, kind, deployment, range }: OfService) {
         label={t('services.lines')}
         deployment={deployment}
         indices={INDICES}
-        filter={linesOf(service, kind, range)}
+        {...linesOf(service, kind, range)}
         query={lineWords(service, kind, levelOf(params.get('level')), params.get('text') ?? '')}
         span={range.raw}
         columns={['host', 'container']}

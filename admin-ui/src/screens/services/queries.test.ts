@@ -162,11 +162,13 @@ test('a summary is of a day at most, and ends where the span ends', () => {
 test('the lines of a service are those of its span where it has ended, else the last ones', () => {
   const kind = ServiceKind.DEPLOYMENT;
   const own = { term: { 'wharf.deployment.name': 'web' } };
-  expect(linesOf('web', kind, { from: 1, to: 2, raw: { from: 'now-1h', to: 'now' } })).toEqual([own]);
-  expect(linesOf('web', kind, { from: 1, to: 2, raw: { from: 'now-2d', to: 'now/d' } })).toEqual([
-    own,
-    { range: { '@timestamp': { gte: 1, lt: 2, format: 'epoch_millis' } } },
-  ]);
+  expect(linesOf('web', kind, { from: 1, to: 2, raw: { from: 'now-1h', to: 'now' } })).toEqual({
+    filter: [own],
+  });
+  expect(linesOf('web', kind, { from: 1, to: 2, raw: { from: 'now-2d', to: 'now/d' } })).toEqual({
+    filter: [own],
+    range: { from: 1, to: 2 },
+  });
 });
 
 test('what lines are narrowed to goes along to Discover', () => {

@@ -87,13 +87,16 @@ export function aroundOf(at: number): RawRange {
   return { from: isoOf(at - AROUND_MS), to: isoOf(at + AROUND_MS) };
 }
 
-/** The lines of a span that has ended; of one that goes on the last ones, and those before them at will. */
+/**
+ * The lines of a span that has ended; of one that goes on the last ones, and those before them at will. What they are
+ * stands beside the span: whether there are any outside of it is asked without one.
+ */
 export function linesOf(
   name: string,
   kind: ServiceKind,
   { from, to, raw }: Span & { raw: RawRange },
-): JsonObject[] {
-  return [ofService(name, kind), ...(goesOn(raw) ? [] : [rangeOf({ from, to })])];
+): { filter: JsonObject[]; range?: Span } {
+  return { filter: [ofService(name, kind)], ...(goesOn(raw) ? {} : { range: { from, to } }) };
 }
 
 export const FAILED_WORDS = `${STATUS}:>=500`;

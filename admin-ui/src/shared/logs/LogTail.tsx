@@ -19,9 +19,10 @@ import { useI18n } from '../../i18n/i18n';
 import { DataNone, PartialNote } from '../DataNone';
 import { DataState } from '../DataState';
 import { Refused } from '../Refused';
+import type { Span } from '../search/build';
 import { discoverLink } from '../search/discover-link';
 import { isoOf, type RawRange } from '../time/range';
-import { asText, type Line, levelOf, severityOf, widthOf } from './lines';
+import { asText, isNarrowed, type Line, levelOf, severityOf, widthOf } from './lines';
 import './logs.css';
 import { quietFor } from './tail';
 import { useTail } from './use-tail';
@@ -31,7 +32,10 @@ interface LogTailProps {
   label: string;
   deployment?: string;
   indices: readonly string[];
+  /** What the lines are, but for the time. */
   filter: readonly JsonObject[];
+  /** Only those of a span that has ended; none: the newest there are. */
+  range?: Span;
   /** The same as the words of a query, for the way to Discover. */
   query: string;
   /** The span that Discover is to show; none: its usual one. */
@@ -115,15 +119,17 @@ export function LogTail(props: LogTailProps) {
   const [seen, setSeen] = useState('');
   const box = useRef<HTMLDivElement>(null);
   const height = useRef(0);
+  const wanted = {
+    filter: props.filter,
+    ...(props.range ? { range: props.range } : {}),
+    atLeast,
+    text: wantedText,
+  };
   const {
     first: query,
     tail,
     earlier,
-  } = useTail(
-    { deployment, indices: props.indices, filter: props.filter, atLeast, text: wantedText },
-    follow,
-    !atEnd,
-  );
+  } = useTail({ deployment, indices: props.indices, ...wanted }, follow, !atEnd);
   const lines = tail?.lines ?? NO_LINES;
   const retry = () => void query.refetch();
   const first = lines[0]?.id;
@@ -154,8 +160,8 @@ export function LogTail(props: LogTailProps) {
     setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < NEAR);
   };
   const fresh = atEnd ? 0 : lines.length - 1 - lines.findIndex((line) => line.id === seen);
-  const filtered = atLeast !== '' || wantedText.trim() !== '';
-  const quiet = tail ? quietFor(tail) : undefined;
+  const filtered = isNarrowed(wanted);
+  const quiet = tail ? quietFor(tail, wanted) : undefined;
   const where = { ...(deployment === SYSTEM ? {} : { deployment }), indices: props.indices, q: props.query };
   const showAll = () => {
     setTextHere('');

@@ -63,6 +63,14 @@ test('older lines come before the oldest shown, fresh ones after the newest', ()
   });
 });
 
+test('only lines of the span are asked for where there is one', () => {
+  const span = { range: { '@timestamp': { gte: 1, lt: 2, format: 'epoch_millis' } } };
+  expect(newestBody({ ...wanted, range: { from: 1, to: 2 } }, 10).query).toEqual({
+    bool: { filter: [...wanted.filter, span] },
+  });
+  expect(JSON.stringify(newestBody(wanted, 10).query)).not.toContain('@timestamp');
+});
+
 test('the text that a reader gives is looked for in the line', () => {
   expect(JSON.stringify(newestBody({ ...wanted, text: ' time out ' }, 10))).toContain(
     '{"match_phrase_prefix":{"message":"time out"}}',

@@ -1,6 +1,6 @@
 // Lines of logs: what is asked of the storage, and the order in which they are shown. Pure.
 import type { Json, JsonObject, SearchHit } from '../../api/monitor';
-import { all, fieldOf, TIME, textOf } from '../search/build';
+import { all, fieldOf, rangeOf, type Span, TIME, textOf } from '../search/build';
 
 export interface Line {
   id: string;
@@ -40,13 +40,20 @@ export function levelOf(word: string | null): AtLeast {
 
 export interface Wanted {
   filter: readonly JsonObject[];
+  /** Only those of a span; none: the newest there are. */
+  range?: Span;
   atLeast: AtLeast;
   /** Words that stand in the line beside each other. */
   text: string;
 }
 
-function queryOf({ filter, atLeast, text }: Wanted): JsonObject {
-  const clauses = [...filter];
+/** Whether a reader sees but some of the lines. */
+export function isNarrowed({ atLeast, text }: Pick<Wanted, 'atLeast' | 'text'>): boolean {
+  return atLeast !== '' || text.trim() !== '';
+}
+
+function queryOf({ filter, range, atLeast, text }: Wanted): JsonObject {
+  const clauses = [...filter, ...(range ? [rangeOf(range)] : [])];
   if (atLeast) {
     const levels = atLeast === 'error' ? LEVELS.error : [...LEVELS.error, ...LEVELS.warn];
     clauses.push({ terms: { 'log.level': [...levels] } });

@@ -70,8 +70,17 @@ test('what could not be had is forgotten once it can be had', () => {
   expect(lengthened(failed, answer([1]), 3)).toMatchObject({ error: null, more: false });
 });
 
+const every = { filter: [], atLeast: '', text: ' ' } as const;
+
 test('a log is quiet from a minute without a line on', () => {
-  expect(quietFor(begun(answer([1_000]), 3, 60_999))).toBeUndefined();
-  expect(quietFor(begun(answer([1_000]), 3, 61_000))).toBe(60_000);
-  expect(quietFor(begun(answer([]), 3, 61_000))).toBeUndefined();
+  expect(quietFor(begun(answer([1_000]), 3, 60_999), every)).toBeUndefined();
+  expect(quietFor(begun(answer([1_000]), 3, 61_000), every)).toBe(60_000);
+  expect(quietFor(begun(answer([]), 3, 61_000), every)).toBeUndefined();
+});
+
+test('a span that has ended is not quiet, nor are lines of which some are left out', () => {
+  const tail = begun(answer([1_000]), 3, 61_000);
+  expect(quietFor(tail, { ...every, range: { from: 0, to: 2_000 } })).toBeUndefined();
+  expect(quietFor(tail, { ...every, atLeast: 'error' })).toBeUndefined();
+  expect(quietFor(tail, { ...every, text: 'late' })).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 // What is known of the end of a log: how each answer of the storage adds to it. Pure; `use-tail` asks.
 import type { SearchAnswer } from '../../api/monitor';
 import { type Partial as Lacking, partialOf } from '../search/partial';
-import { type Line, lineOf, MOST_LINES, merged } from './lines';
+import { isNarrowed, type Line, lineOf, MOST_LINES, merged, type Wanted } from './lines';
 
 export interface Tail {
   lines: Line[];
@@ -71,8 +71,12 @@ export function lengthened(before: Tail, answer: SearchAnswer, size: number): Ta
 /** A log that says nothing for so long is told to be quiet. */
 const QUIET_MS = 60_000;
 
-/** For how long there has been no line; nothing while lines come, or where there are none. */
-export function quietFor({ lines, asOf }: Pick<Tail, 'lines' | 'asOf'>): number | undefined {
+/**
+ * For how long there has been no line; nothing while lines come, or where there are none. Of a span that has ended,
+ * or of some of the lines, the last one does not tell how long the log is quiet.
+ */
+export function quietFor({ lines, asOf }: Pick<Tail, 'lines' | 'asOf'>, of: Wanted): number | undefined {
+  if (of.range || isNarrowed(of)) return undefined;
   const last = lines.at(-1);
   return last && asOf - last.at >= QUIET_MS ? asOf - last.at : undefined;
 }
