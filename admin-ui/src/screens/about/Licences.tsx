@@ -1,12 +1,13 @@
 // What others wrote of what runs, with the licence of each and where its sources are. An address is text: whoever reads
 // this may have no way to it.
-import { SearchInput, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
+import { ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import { useDeferredValue, useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 import { useFormat } from '../../format/use-format';
 import licences from '../../generated/licences.json';
 import { type MessageKey, useT } from '../../i18n/i18n';
 import { Empty } from '../../shared/Empty';
+import { ListSearch } from '../../shared/list/ListSearch';
 import { type Column, Rows } from '../../shared/list/Rows';
 import crates from './crates.json';
 import { found, PLACES, type Place, type PlacedPart, placed } from './licences';
@@ -49,13 +50,7 @@ export default function Licences() {
   return (
     <div className="list">
       <div className="list-tools">
-        <SearchInput
-          aria-label={t('about.licences.search')}
-          placeholder={t('about.licences.search')}
-          value={text}
-          onChange={(_, next) => put('q', next)}
-          onClear={() => put('q', '')}
-        />
+        <ListSearch label={t('about.licences.search')} value={text} onChange={(next) => put('q', next)} />
         <ToggleGroup aria-label={t('about.place')} isCompact>
           <ToggleGroupItem
             text={t('about.place.both')}

@@ -1,9 +1,9 @@
 // A list of the director's: page, order, search and filters are asked of the server and kept in the
 // URL. Long pages draw only the rows that are seen. Not here: columns and what rows mean (screens).
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import { Button, FormSelect, FormSelectOption, SearchInput } from '@patternfly/react-core';
+import { Button, FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { type ReactNode, useEffect, useState } from 'react';
+import type { ReactNode } from 'react';
 import { useSearchParams } from 'react-router';
 import { call, keyOf } from '../../api/call';
 import { monitorCall, monitorKey } from '../../api/monitor';
@@ -14,6 +14,7 @@ import { ActionButton } from '../ActionButton';
 import { ApiRequest } from '../ApiRequest';
 import { DataState } from '../DataState';
 import { Empty } from '../Empty';
+import { ListSearch } from './ListSearch';
 import { cleared, optionsOf, readState, SIZES, writeState } from './list-state';
 import { type Column, Rows } from './Rows';
 
@@ -60,25 +61,6 @@ interface ListTableProps<I extends DescMessage, O extends DescMessage, Row> {
 // The library's guard against data that is a function cannot see that a message is none.
 const kept = keepPreviousData as never;
 
-function Search({ label, value, onChange }: { label: string; value: string; onChange: (v: string) => void }) {
-  const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
-  useEffect(() => {
-    if (text === value) return;
-    const timer = setTimeout(() => onChange(text), 250);
-    return () => clearTimeout(timer);
-  }, [text, value, onChange]);
-  return (
-    <SearchInput
-      aria-label={label}
-      placeholder={label}
-      value={text}
-      onChange={(_, next) => setText(next)}
-      onClear={() => setText('')}
-    />
-  );
-}
-
 export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
   props: ListTableProps<I, O, Row>,
 ) {
@@ -109,7 +91,7 @@ export function ListTable<I extends DescMessage, O extends DescMessage, Row>(
       <div className="list-tools">
         {props.title ? <h2>{props.title}</h2> : null}
         {props.search ? (
-          <Search label={t(props.search.label)} value={state.search} onChange={(q) => change({ q })} />
+          <ListSearch label={t(props.search.label)} value={state.search} onChange={(q) => change({ q })} />
         ) : null}
         {props.choices?.map((choice) => (
           <FormSelect
