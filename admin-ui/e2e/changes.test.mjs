@@ -95,11 +95,16 @@ test('a span that is marked by keyboard is that of the list, too, and the values
 test('the period before is counted, too', async () => {
   await page.goto('/changes?what=all&from=now-5m&to=now');
   await settled(page);
-  const asked = page.waitForResponse((answer) => answer.url().endsWith('/CountEvents'));
   await page.getByLabel('Compare', { exact: true }).selectOption({ label: 'Compare: the period before' });
-  await asked;
   await page.waitForURL('**compare=period*');
   await settled(page);
+  await chart()
+    .getByRole('button', { name: /Show as a table/ })
+    .click();
+  await chart()
+    .getByRole('columnheader', { name: / \(before\)$/ })
+    .first()
+    .waitFor();
   await showDeployment(page, name);
   await terminate(page);
   clean(tab);

@@ -6,6 +6,7 @@ import { momentText } from '../../shared/chart/axis';
 import { TimeChart } from '../../shared/chart/TimeChart';
 import { DataState } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
+import { Refused } from '../../shared/Refused';
 import type { TimeRange } from '../../shared/time/useTimeRange';
 import { OTHERS } from './counts';
 import type { useCounts } from './use-counts';
@@ -21,10 +22,18 @@ interface ChangeChartProps {
 
 export function ChangeChart({ counted, range, chosen, onChoose }: ChangeChartProps) {
   const { t, locale } = useI18n();
-  const { query, input, cut, series, heldSince } = counted;
+  const { query, before, input, cut, series, heldSince } = counted;
   const forgotten = heldSince !== undefined && heldSince > cut.from;
   return (
     <div className={query.data ? 'metric' : 'metric card'} aria-busy={query.isPlaceholderData}>
+      {before?.error ? (
+        <Refused
+          error={before.error}
+          title={t('time.compare.failed')}
+          retry={() => void before.refetch()}
+          busy={before.isFetching}
+        />
+      ) : null}
       <DataState query={query} lines={5}>
         {() => (
           <TimeChart

@@ -2,7 +2,18 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { CountEventsResponseSchema } from '../../generated/wharf/v1/events_pb';
-import { countsOf, cutOf, earlier, endOf, kindsOf, MOST_KINDS, OTHERS, seriesOf, slotsOf } from './counts';
+import {
+  beside,
+  countsOf,
+  cutOf,
+  earlier,
+  endOf,
+  kindsOf,
+  MOST_KINDS,
+  OTHERS,
+  seriesOf,
+  slotsOf,
+} from './counts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -45,7 +56,7 @@ const cut = { from: NOON, to: NOON + 3 * MINUTE, bucketMs: MINUTE, spans: 3 };
 
 test('bars without a change are nought, and before the oldest one that is held there are gaps', () => {
   const counts = answered(NOON + MINUTE + 5_000, [NOON + MINUTE, 'a', 2]);
-  const [series] = seriesOf({ counts, cut }, undefined, undefined, words);
+  const [series] = seriesOf({ counts, cut, of: 'q' }, undefined, undefined, words);
   expect(series?.label).toBe('A');
   expect(series?.points).toEqual([
     [NOON, null],
@@ -55,9 +66,9 @@ test('bars without a change are nought, and before the oldest one that is held t
 });
 
 test('where nothing is held there is nothing to show', () => {
-  expect(seriesOf({ counts: answered(undefined), cut }, undefined, undefined, words)).toEqual([]);
-  const before = { counts: answered(0, [NOON - HOUR, 'a', 1]), cut: earlier(cut, HOUR) };
-  const [series] = seriesOf({ counts: answered(undefined), cut }, before, undefined, words);
+  expect(seriesOf({ counts: answered(undefined), cut, of: 'q' }, undefined, undefined, words)).toEqual([]);
+  const before = { counts: answered(0, [NOON - HOUR, 'a', 1]), cut: earlier(cut, HOUR), by: HOUR, of: 'q' };
+  const [series] = seriesOf({ counts: answered(undefined), cut, of: 'q' }, before, undefined, words);
   expect(series?.points.map(([, count]) => count)).toEqual([null, null, null]);
 });
 
@@ -72,11 +83,42 @@ test('what is bad stands on the ground', () => {
 });
 
 test('the span before lies over the one of now, also a kind that is no more', () => {
-  const before = { counts: answered(0, [NOON - HOUR, 'b', 3]), cut: earlier(cut, HOUR) };
-  const series = seriesOf({ counts: answered(0, [NOON, 'a', 1]), cut }, before, undefined, words);
+  const before = { counts: answered(0, [NOON - HOUR, 'b', 3]), cut: earlier(cut, HOUR), by: HOUR, of: 'q' };
+  const series = seriesOf({ counts: answered(0, [NOON, 'a', 1]), cut, of: 'q' }, before, undefined, words);
   expect(series.map((one) => one.id)).toEqual(['a', 'b']);
   expect(series[1]?.points[0]).toEqual([NOON, 0]);
   expect(series[1]?.previous?.[0]).toEqual([NOON, 3]);
+});
+
+test('the span before stays while a renewal is counted: on the same bars, and none beyond those of now', () => {
+  const long = earlier({ ...cut, from: cut.from - MINUTE, to: cut.to - MINUTE }, HOUR);
+  const counts = answered(0, [long.from, 'a', 4], [long.from + 2 * MINUTE, 'a', 3]);
+  const now = { counts: answered(0, [NOON, 'a', 1]), cut, of: 'q' };
+  const before = { counts, cut: long, by: HOUR, of: 'q' };
+  expect(beside(now, before)).toBe(before);
+  const [series] = seriesOf(now, before, undefined, words);
+  expect(series?.previous).toEqual([
+    [NOON, 0],
+    [NOON + MINUTE, 3],
+  ]);
+});
+
+test('the span before of another question is not shown beside this one', () => {
+  const now = { counts: answered(0), cut, of: 'q' };
+  const before = { counts: answered(0), cut: earlier(cut, HOUR), by: HOUR, of: 'another' };
+  expect(beside(now, before)).toBeUndefined();
+  expect(beside(undefined, before)).toBeUndefined();
+});
+
+test('a kind that is chosen is there, also where there is none of it', () => {
+  const now = { counts: answered(0, [NOON, 'a', 1]), cut, of: 'q' };
+  const series = seriesOf(now, undefined, 'b', words);
+  expect(series.map((one) => one.id)).toEqual(['a', 'b']);
+  expect(series[1]?.points.map(([, count]) => count)).toEqual([0, 0, 0]);
+  expect(
+    seriesOf(now, undefined, OTHERS, words).map((one) => one.id),
+    'many together are none',
+  ).toEqual(['a']);
 });
 
 test('seldom kinds are one series, but for the one that is chosen', () => {
@@ -86,7 +128,7 @@ test('seldom kinds are one series, but for the one that is chosen', () => {
     10 - at,
   ]);
   const counts = answered(0, ...kinds);
-  const shown = (chosen: string | undefined) => seriesOf({ counts, cut }, undefined, chosen, words);
+  const shown = (chosen: string | undefined) => seriesOf({ counts, cut, of: 'q' }, undefined, chosen, words);
   expect(shown(undefined).map((one) => one.id)).toEqual([
     ...['kind0', 'kind1', 'kind2', 'kind3', 'kind4', 'kind5'],
     OTHERS,

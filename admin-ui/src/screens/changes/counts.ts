@@ -62,9 +62,13 @@ function sum(bars: ReadonlyMap<number, number> | undefined): number {
   return [...(bars?.values() ?? [])].reduce((all, one) => all + one, 0);
 }
 
-/** The kinds there are, what is bad first: it stands on the ground, where it can be compared. */
-export function kindsOf(...counts: readonly (Counts | undefined)[]): string[] {
-  const kinds = new Set(counts.flatMap((one) => [...(one?.kinds.keys() ?? [])]));
+/**
+ * The kinds there are and the one that is chosen, also where there is none of it. What is bad comes first: it stands on
+ * the ground, where it can be compared.
+ */
+export function kindsOf(now: Counts | undefined, before?: Counts, chosen?: string): string[] {
+  const counted = [now, before].flatMap((one) => [...(one?.kinds.keys() ?? [])]);
+  const kinds = new Set(chosen && chosen !== OTHERS ? [...counted, chosen] : counted);
   return [...kinds].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
@@ -119,6 +123,18 @@ function pointsOf(kinds: readonly string[], counts: Counts, cut: Cut): Point[] {
 export interface Counted {
   counts: Counts;
   cut: Cut;
+  /** What was asked, but for the moments that go on with the time. */
+  of: string;
+}
+
+export interface CountedBefore extends Counted {
+  /** So long before it was. */
+  by: number;
+}
+
+/** The span before as it was counted last, until that of a renewal is there; not one of another question. */
+export function beside(now: Counted | undefined, before: CountedBefore | undefined) {
+  return before && before.of === now?.of ? before : undefined;
 }
 
 export interface Looks {
@@ -130,11 +146,11 @@ export interface Looks {
 
 export function seriesOf(
   now: Counted,
-  before: Counted | undefined,
+  before: CountedBefore | undefined,
   chosen: string | undefined,
   { kind: wordOf, others, colour }: Looks,
 ): ChartSeries[] {
-  const kinds = kindsOf(now.counts, before?.counts);
+  const kinds = kindsOf(now.counts, before?.counts, chosen);
   const shown = own(kinds, now.counts, chosen);
   const rest = kinds.filter((kind) => !shown.includes(kind));
   const slots = slotsOf(shown);
@@ -145,7 +161,10 @@ export function seriesOf(
     points: pointsOf(of, now.counts, now.cut),
     ...(before
       ? {
-          previous: movedBy(pointsOf(of, before.counts, before.cut), now.cut.from - before.cut.from),
+          // Of before a renewal, it begins a bar too early.
+          previous: movedBy(pointsOf(of, before.counts, before.cut), before.by).filter(
+            ([at]) => at >= now.cut.from && at < now.cut.to,
+          ),
         }
       : {}),
   });

@@ -9,7 +9,17 @@ import { colourAt } from '../../shared/chart/colours';
 import { useLook } from '../../shared/chart/use-look';
 import { eventKind } from '../../shared/status/event-kinds';
 import type { TimeRange } from '../../shared/time/useTimeRange';
-import { type Counted, type Cut, countsOf, cutOf, earlier, kindsOf, seriesOf } from './counts';
+import {
+  beside,
+  type Counted,
+  type CountedBefore,
+  type Cut,
+  countsOf,
+  cutOf,
+  earlier,
+  kindsOf,
+  seriesOf,
+} from './counts';
 
 function asked(filter: string, { from, to, spans }: Cut) {
   return { filter, since: timestampFromMs(from), until: timestampFromMs(to), spans };
@@ -18,12 +28,13 @@ function asked(filter: string, { from, to, spans }: Cut) {
 export function useCounts(filter: string, range: TimeRange, chosen: string | undefined) {
   const { t, language } = useI18n();
   const look = useLook();
-  const { from, to, previous, refreshMs } = range;
+  const { from, to, previous, raw, compare } = range;
   const cut = useMemo(() => cutOf({ from, to }), [from, to]);
   const by = previous ? from - previous.from : 0;
   const input = asked(filter, cut);
-  const query = useCall(Events.method.countEvents, input, { keep: true, every: refreshMs });
+  const query = useCall(Events.method.countEvents, input, { keep: true });
   const before = useCall(Events.method.countEvents, asked(filter, earlier(cut, by)), { enabled: by > 0 });
+  const of = JSON.stringify([filter, raw, compare, cut.bucketMs]);
   const { refetch } = query;
   // Within a bar a later end is the same question.
   // biome-ignore lint/correctness/useExhaustiveDependencies: a renewal is told by another end
@@ -31,12 +42,20 @@ export function useCounts(filter: string, range: TimeRange, chosen: string | und
   // What is still on its way is of other bars than those that are shown.
   const answer = query.isPlaceholderData ? undefined : query.data;
   const last = useRef<Counted>(undefined);
-  last.current = useMemo(() => answer && { counts: countsOf(answer), cut }, [answer, cut]) ?? last.current;
+  last.current =
+    useMemo(() => answer && { counts: countsOf(answer), cut, of }, [answer, cut, of]) ?? last.current;
   const now = last.current;
-  const then = useMemo(
-    () => (by > 0 && before.data ? { counts: countsOf(before.data), cut: earlier(cut, by) } : undefined),
-    [by, before.data, cut],
-  );
+  const compares = by > 0;
+  const lastBefore = useRef<CountedBefore>(undefined);
+  lastBefore.current =
+    useMemo(
+      () =>
+        compares && before.data
+          ? { counts: countsOf(before.data), cut: earlier(cut, by), by, of }
+          : undefined,
+      [compares, before.data, cut, by, of],
+    ) ?? lastBefore.current;
+  const then = compares ? beside(now, lastBefore.current) : undefined;
   const series = useMemo(() => {
     const looks = {
       kind: (kind: string) => eventKind(kind, language),
@@ -45,5 +64,13 @@ export function useCounts(filter: string, range: TimeRange, chosen: string | und
     };
     return now ? seriesOf(now, then, chosen, looks) : [];
   }, [now, then, chosen, language, look, t]);
-  return { query, input, cut, series, kinds: kindsOf(now?.counts), heldSince: now?.counts.heldSince };
+  return {
+    query,
+    before: compares ? before : undefined,
+    input,
+    cut,
+    series,
+    kinds: kindsOf(now?.counts),
+    heldSince: now?.counts.heldSince,
+  };
 }
