@@ -11,6 +11,7 @@ import { type Choice, ListTable } from '../../shared/list/ListTable';
 import { readState } from '../../shared/list/list-state';
 import type { Column } from '../../shared/list/Rows';
 import { DeploymentLink, HostLink } from '../../shared/names/links';
+import { Refused } from '../../shared/Refused';
 import { Mark } from '../../shared/status/Mark';
 import { CONTAINER_STATES } from '../../shared/status/marks';
 import { Share } from '../../shared/Usage';
@@ -195,7 +196,19 @@ export function ContainerGroups({ by, choices, tools }: ContainerGroupsProps) {
       defaultSort="memory desc"
       search={{ field: 'name', label: 'containers.search' }}
       choices={choices}
-      sum={() => <ContainerSum sum={whole} />}
+      sum={() => (
+        <>
+          {all.error ? (
+            <Refused
+              error={all.error}
+              title={t('state.failed')}
+              retry={() => void all.refetch()}
+              busy={all.isFetching}
+            />
+          ) : null}
+          <ContainerSum sum={whole} />
+        </>
+      )}
       inside={(one) => (open === one.key ? <Members by={by} name={one.key} filter={filter} /> : null)}
       innerPrefix={INNER}
       tools={tools}

@@ -240,6 +240,14 @@ export default function Discover() {
           onFilter={filter}
         />
         <div className="found-main">
+          {overTime.before?.error ? (
+            <Refused
+              error={overTime.before.error}
+              title={t('time.compare.failed')}
+              retry={() => void overTime.before?.refetch()}
+              busy={overTime.before.isFetching}
+            />
+          ) : null}
           <TimeChart
             title={t('discover.overTime')}
             unit="count"

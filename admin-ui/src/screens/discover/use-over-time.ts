@@ -44,5 +44,5 @@ export function useOverTime({ indices, q, span, by, enabled }: OverTime) {
       ),
     [now.data, earlier, by, t],
   );
-  return { now, earlier, series };
+  return { now, before: by > 0 ? before : undefined, earlier, series };
 }
