@@ -1,7 +1,7 @@
 //! The id of a call, by which what a user was shown is found in the logs: the caller's own or a new one, in every
 //! log line that is written within the call, in a line for a call that failed, and in the answer. Invariants: a
-//! caller's id is short and plain or replaced; a flood of failed calls writes a bounded number of lines and says how
-//! many it left out. Not here: that a change is made once (a request id does that).
+//! caller's id is short and plain or replaced; a flood of failed calls writes a bounded number of lines of bounded
+//! length and says how many it left out. Not here: that a change is made once (a request id does that).
 
 use std::{
     convert::Infallible,
@@ -23,6 +23,9 @@ use crate::random;
 pub const CALL_ID: HeaderName = HeaderName::from_static("x-wharf-call-id");
 /// Bytes of an id at most.
 const MAX_BYTES: usize = 64;
+/// Letters kept of a method and of a reason, which may be the caller's own words.
+const METHOD_CHARS: usize = 120;
+const REASON_CHARS: usize = 400;
 /// Lines about failed calls in each [`WINDOW`].
 const LINES: u32 = 50;
 const WINDOW: Duration = Duration::from_secs(5);
@@ -122,13 +125,14 @@ fn write(lines: &Mutex<Lines>, method: &str, id: &str, failed: &Status) {
         tracing::warn!(left_out, "failed calls were not written down");
     }
     let code = failed.code().description();
-    tracing::info!(
-        call_id = id,
-        method,
-        code,
-        reason = failed.message(),
-        "a call failed"
-    );
+    let method = cut(method, METHOD_CHARS);
+    let reason = cut(failed.message(), REASON_CHARS);
+    tracing::info!(call_id = id, method, code, reason, "a call failed");
+}
+
+fn cut(text: &str, chars: usize) -> &str {
+    let end = text.char_indices().nth(chars);
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
 /// How many lines were written lately.
@@ -211,6 +215,12 @@ mod tests {
         assert!(!told(Status::unauthenticated("wrong password")));
         assert!(!told(Status::unimplemented("no method")));
         assert!(failure(&HeaderMap::new()).is_none(), "it has not failed");
+    }
+
+    #[test]
+    fn what_a_caller_wrote_is_cut_between_letters() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("\u{e9}\u{e9}\u{e9}", 2), "\u{e9}\u{e9}");
     }
 
     #[test]

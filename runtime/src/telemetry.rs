@@ -1,7 +1,7 @@
 //! The log of a process: `tracing` to stderr, JSON or text, its level changeable while it runs.
 //!
-//! Invariants: one line per event; libraries that talk much are kept at `info` or `warn` unless the filter
-//! names them; a filter that does not parse changes nothing. Not here: metrics, and the access log.
+//! Invariants: one line per event; libraries that talk much are kept at `info` or `warn`, and the ids of calls stay,
+//! unless the filter names them; a filter that does not parse changes nothing. Not here: metrics, and the access log.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt as log_format, rel
 
 /// Directives under every filter; what the operator writes comes after them and wins.
 const QUIET: &str = "hyper=warn,hyper_util=warn,h2=warn,rustls=warn,tower=warn,tonic=info,\
-                     bollard=warn,tantivy=warn,sled=warn,raft=info";
+                     bollard=warn,tantivy=warn,sled=warn,raft=info,wharf_runtime::call_id=info";
 /// A filter longer than this is refused.
 const MAX_FILTER: usize = 1024;
 

@@ -38,8 +38,8 @@ use crate::{
     outcome::Outcome,
     refusal::{Refusal, RefusalKind, codes, cut},
     state::{
-        AUDIT_KEPT, AuditEntry, AuditPlace, REQUEST_MEMORY_MS, REQUESTS_KEPT, RememberedRequest,
-        RequestAge, State,
+        AUDIT_KEPT, AuditEntry, AuditPlace, HOSTS_NOTED_LEVEL, REQUEST_MEMORY_MS, REQUESTS_KEPT,
+        RememberedRequest, RequestAge, State,
     },
 };
 
@@ -169,7 +169,8 @@ fn audit(state: &mut State, command: &Command, outcome: &Outcome) {
         _ => "done",
     };
     let place = match &command.body {
-        Body::NoteAudit(note) => note.place.as_ref(),
+        // A refused command is written down, too, and may be one that older members cannot read.
+        Body::NoteAudit(note) if state.feature_level >= HOSTS_NOTED_LEVEL => note.place.as_ref(),
         _ => None,
     };
     let line = AuditLine {

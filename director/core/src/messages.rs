@@ -389,7 +389,7 @@ pub fn proxy(state: &State, observed: &Observations, record: &ProxyRecord) -> v1
         connected: seen.is_some_and(|seen| seen.connected),
         since: time(seen.map_or(observed.leader_since_ms, |seen| seen.since_ms)),
         table_generation,
-        table_behind: state.routes.generation.saturating_sub(table_generation),
+        table_behind: seen.map(|_| state.routes.generation.saturating_sub(table_generation)),
         ..v1::Proxy::default()
     }
 }
@@ -398,6 +398,21 @@ pub fn proxy(state: &State, observed: &Observations, record: &ProxyRecord) -> v1
 mod tests {
     use super::*;
     use crate::fixture::World;
+
+    #[test]
+    fn how_far_a_table_is_behind_is_told_of_proxies_that_were_heard_alone() {
+        let mut world = World::with_host();
+        world.create("logs");
+        world.settle();
+        let record = world.state.proxies.values().next().unwrap().clone();
+        let behind = |world: &World| proxy(&world.state, &world.observed, &record).table_behind;
+        assert_eq!(behind(&world), Some(0));
+        let seen = world.observed.proxies.get_mut(&record.id).unwrap();
+        seen.table_generation -= 1;
+        assert_eq!(behind(&world), Some(1));
+        world.observed.proxies.clear();
+        assert_eq!(behind(&world), None);
+    }
 
     #[test]
     fn a_running_deployment_shows_its_instance_its_plan_and_its_endpoint() {

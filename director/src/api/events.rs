@@ -96,13 +96,14 @@ impl Events for EventsApi {
         let message = request.into_inner();
         let query = filter_in("filter", &message.filter, &FIELDS)?;
         let all = self.0.events.all();
+        let leads_since_ms = self.0.seen.core().leader_since_ms;
         let oldest_ms = all.first().map(|oldest| at_ms(oldest));
         let span = Spans::of(&message, oldest_ms, self.0.now_ms())?;
         let counts = span.count(query.matching(all, |row, field| value(row, field)));
         Ok(Response::new(v1::CountEventsResponse {
             counts,
             span_ms: span.each_ms,
-            held_since: Some(timestamp(self.held_since_ms(oldest_ms))),
+            held_since: Some(timestamp(held_since_ms(oldest_ms, leads_since_ms))),
         }))
     }
 
@@ -136,12 +137,9 @@ impl Events for EventsApi {
     }
 }
 
-impl EventsApi {
-    /// From when on everything is held: what only the leader saw is not older than its leadership.
-    fn held_since_ms(&self, oldest_ms: Option<u64>) -> u64 {
-        let leads_since_ms = self.0.seen.core().leader_since_ms;
-        oldest_ms.map_or(leads_since_ms, |oldest| oldest.max(leads_since_ms))
-    }
+/// From when on everything is held: what only the leader saw is not older than its leadership.
+fn held_since_ms(oldest_ms: Option<u64>, leads_since_ms: u64) -> u64 {
+    oldest_ms.map_or(leads_since_ms, |oldest| oldest.max(leads_since_ms))
 }
 
 /// Equal spans of time.
@@ -179,8 +177,13 @@ impl Spans {
         let oldest_ms = oldest_ms.unwrap_or(until_ms.saturating_sub(1));
         let since_ms = message.since.as_ref().map_or(oldest_ms, millis);
         if since_ms >= until_ms {
+            let field = if message.until.is_some() {
+                "until"
+            } else {
+                "since"
+            };
             return wrong(
-                "until",
+                field,
                 "events are counted up to a time that is not after the first".to_owned(),
                 "give a later `until`, or an earlier `since`",
             );
@@ -287,6 +290,13 @@ mod tests {
     }
 
     #[test]
+    fn all_is_held_since_the_oldest_event_but_not_from_before_the_leader_led() {
+        assert_eq!(held_since_ms(Some(3), 7), 7, "audit lines are older");
+        assert_eq!(held_since_ms(Some(9), 7), 9, "older ones were dropped");
+        assert_eq!(held_since_ms(None, 7), 7);
+    }
+
+    #[test]
     fn without_times_everything_that_is_held_is_counted() {
         let message = v1::CountEventsRequest::default();
         let spans = Spans::of(&message, Some(4_000), 9_000).unwrap();
@@ -302,6 +312,11 @@ mod tests {
             wharf_proto::coded::decode(status.details()).unwrap().field
         };
         assert_eq!(field(&asked(5, 5, 1)), "until");
+        let later = v1::CountEventsRequest {
+            since: Some(timestamp(5)),
+            ..Default::default()
+        };
+        assert_eq!(field(&later), "since", "no other time was given");
         assert_eq!(field(&asked(1, 5, MAX_SPANS + 1)), "spans");
     }
 }

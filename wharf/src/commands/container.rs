@@ -90,6 +90,7 @@ fn group_table(by: &str, groups: &[ContainerGroup]) -> String {
         ">MEMORY",
         ">RESTARTS",
         ">OUT OF MEMORY",
+        ">NOT MEASURED",
     ]);
     for group in groups {
         let sum = group.sum.unwrap_or_default();
@@ -106,6 +107,7 @@ fn group_table(by: &str, groups: &[ContainerGroup]) -> String {
             print::bytes(sum.memory_bytes),
             sum.restarts.to_string(),
             sum.out_of_memory.to_string(),
+            sum.without_sample.to_string(),
         ]);
     }
     table.render()

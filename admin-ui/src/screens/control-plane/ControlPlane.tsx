@@ -90,15 +90,12 @@ export default function ControlPlane() {
       id: 'table',
       head: t('proxy.table'),
       sort: 'generation',
-      cell: (one) =>
-        one.tableBehind > 0n ? (
-          <Mark
-            tone="warn"
-            word={t('proxy.behind', { generation: one.tableGeneration, by: one.tableBehind })}
-          />
-        ) : (
-          t('proxy.newest', { generation: one.tableGeneration })
-        ),
+      cell: ({ tableGeneration: generation, tableBehind: by }) => {
+        // A proxy that this leader has not heard may have any table.
+        if (by === undefined) return '–';
+        if (by === 0n) return t('proxy.newest', { generation });
+        return <Mark tone="warn" word={t('proxy.behind', { generation, by })} />;
+      },
     },
     {
       id: 'tableAge',

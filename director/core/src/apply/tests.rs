@@ -159,6 +159,11 @@ fn what_was_observed_keeps_its_place_in_the_audit_log_and_among_events() {
     world.state.feature_level = HOSTS_NOTED_LEVEL - 1;
     let refused = apply(&mut world.state, &note(Some(place)));
     assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
+    let line = world.state.audit.back().unwrap();
+    assert_eq!(
+        line.place, None,
+        "an older director could not read its line"
+    );
     let taken = apply(&mut world.state, &note(None));
     assert!(matches!(taken, Outcome::Done), "{taken:?}");
 }
