@@ -78,6 +78,8 @@ export function useColumnDrag(
     };
     const move = (event: PointerEvent) => {
       if (begun === undefined) return;
+      // It was lifted elsewhere: what is not captured yet does not hear of it.
+      if (event.buttons === 0) return drop();
       const [x] = within(event);
       if (!span && Math.abs(x - begun) < SHORTEST_DRAG_PX) return;
       if (!span) {
