@@ -6,6 +6,7 @@ import LineIcon from '@patternfly/react-icons/dist/esm/icons/chart-line-icon';
 import TableIcon from '@patternfly/react-icons/dist/esm/icons/table-icon';
 import { type KeyboardEvent, lazy, Suspense, useId, useMemo, useRef, useState } from 'react';
 import { useI18n } from '../../i18n/i18n';
+import { useEscape } from '../use-escape';
 import { momentText, valueText } from './axis';
 import { ChartTable } from './ChartTable';
 import './chart.css';
@@ -41,7 +42,7 @@ function resolved(colour: string): string {
   return name ? getComputedStyle(document.documentElement).getPropertyValue(name).trim() : colour;
 }
 
-function stepped(key: string, at: number | null, count: number): number | null | undefined {
+function stepped(key: string, at: number | null, count: number): number | undefined {
   const last = count - 1;
   const from = at ?? last;
   switch (key) {
@@ -57,8 +58,6 @@ function stepped(key: string, at: number | null, count: number): number | null |
       return 0;
     case 'End':
       return last;
-    case 'Escape':
-      return null;
     default:
       return undefined;
   }
@@ -124,9 +123,9 @@ export function TimeChart(props: TimeChartProps) {
     };
   });
 
-  const say = (at: number | null) => {
-    const moment = at === null ? undefined : frame.times[at];
-    if (at === null || moment === undefined) return setSpoken('');
+  const say = (at: number) => {
+    const moment = frame.times[at];
+    if (moment === undefined) return setSpoken('');
     const text = (values: Values) => valueText(valueAt(values, at), unit, locale);
     const values = frame.lines
       .filter((line) => !line.previous)
@@ -139,6 +138,14 @@ export function TimeChart(props: TimeChartProps) {
     setSpoken([momentText(moment, locale, Date.now()), ...values].join(', '));
   };
 
+  const plot = useRef<HTMLDivElement>(null);
+  useEscape(plot, cursor !== null, () => {
+    setAnchor(null);
+    setCursor(null);
+    setSpoken('');
+    control.current?.cursorTo(null);
+    control.current?.select(0, 0);
+  });
   const onKey = (event: KeyboardEvent) => {
     const count = frame.times.length;
     if (event.key === 'Enter' && anchor !== null && cursor !== null && anchor !== cursor && props.onZoom) {
@@ -150,11 +157,11 @@ export function TimeChart(props: TimeChartProps) {
     const next = stepped(event.key, cursor, count);
     if (next === undefined || count === 0) return;
     event.preventDefault();
-    const begun = event.shiftKey && next !== null ? (anchor ?? cursor ?? next) : null;
+    const begun = event.shiftKey ? (anchor ?? cursor ?? next) : null;
     setAnchor(begun);
     setCursor(next);
     control.current?.cursorTo(next);
-    const [from, to] = [frame.times[begun ?? -1], frame.times[next ?? -1]];
+    const [from, to] = [frame.times[begun ?? -1], frame.times[next]];
     if (from !== undefined && to !== undefined) {
       control.current?.select(Math.min(from, to), Math.max(from, to));
     } else control.current?.select(0, 0);
@@ -199,6 +206,7 @@ export function TimeChart(props: TimeChartProps) {
       ) : (
         // biome-ignore lint/a11y/useSemanticElements: a group of controls of a form is something else
         <div
+          ref={plot}
           role="group"
           className="chart-plot"
           style={{ minHeight: height }}

@@ -1,7 +1,8 @@
 // The keyboard's cursor of charts that ECharts draws: keys go from one datum to the next, and what is there
 // is said. Who draws it is told where the cursor is; charts of columns let a span of them be marked.
-import { type KeyboardEvent, type ReactNode, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useRef, useState } from 'react';
 import { useT } from '../../i18n/i18n';
+import { useEscape } from '../use-escape';
 import { type Datum, stepped } from './cursor';
 
 export interface CursorAt {
@@ -46,6 +47,8 @@ export function ChartCursor(props: ChartCursorProps) {
     setAnchor(undefined);
     setSpoken('');
   };
+  const box = useRef<HTMLDivElement>(null);
+  useEscape(box, step('Escape', data, at) === null, leave);
   const press = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && datum) {
       if (marked && onSpan) {
@@ -55,9 +58,8 @@ export function ChartCursor(props: ChartCursorProps) {
       return;
     }
     const to = step(event.key, data, at);
-    if (to === undefined) return;
+    if (to === undefined || to === null) return;
     event.preventDefault();
-    if (to === null) return leave();
     const next = data[to];
     setKey(next?.key);
     setAnchor(event.shiftKey && onSpan ? (anchor ?? column ?? next?.cell?.column) : undefined);
@@ -68,6 +70,7 @@ export function ChartCursor(props: ChartCursorProps) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a group of controls of a form is something else
     <div
+      ref={box}
       role="group"
       className={props.className ? `chart-keys ${props.className}` : 'chart-keys'}
       aria-label={`${title}. ${keys}`}

@@ -1,12 +1,13 @@
 // Chooses a host by writing some of its name: the server finds, a few are offered. Not here: what is asked
 // (host-search).
 import { TextInput } from '@patternfly/react-core';
-import { type KeyboardEvent, useCallback, useDeferredValue, useEffect, useRef, useState } from 'react';
+import { type KeyboardEvent, useDeferredValue, useRef, useState } from 'react';
 import { useCall } from '../../api/call';
 import { useFormat } from '../../format/use-format';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { useT } from '../../i18n/i18n';
 import { Refused } from '../Refused';
+import { useEscape } from '../use-escape';
 import { hostsLike, stepped } from './host-search';
 import './host-input.css';
 
@@ -65,23 +66,12 @@ export function HostInput({
   const marked = at === undefined ? first : offered.findIndex((one) => idOf(one) === at);
   const list = `${id}-offered`;
 
-  const close = useCallback(() => {
+  const close = () => {
     setOpen(false);
     setText('');
     setAt(undefined);
-  }, []);
-  // The list closes and not the dialog that it is in, which listens at the page's body, as React does.
-  useEffect(() => {
-    const element = box.current;
-    if (!open || !element) return;
-    const leave = (event: globalThis.KeyboardEvent) => {
-      if (event.key !== 'Escape') return;
-      event.stopPropagation();
-      close();
-    };
-    element.addEventListener('keydown', leave);
-    return () => element.removeEventListener('keydown', leave);
-  }, [open, close]);
+  };
+  useEscape(box, open, close);
   const choose = (one: ChosenHost | null) => {
     onChange(one && { id: one.id, host: one.host, zone: one.zone });
     close();
