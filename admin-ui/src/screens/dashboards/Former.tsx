@@ -3,17 +3,18 @@ import { Tab, TabContent, Tabs } from '@patternfly/react-core';
 import { useMemo, useState } from 'react';
 import { useNavigate, useSearchParams } from 'react-router';
 import { useRights } from '../../api/session';
-import type { Dashboard } from '../../generated/wharf/monitor/v1/dashboards_pb';
+import { type Dashboard, Dashboards as Service } from '../../generated/wharf/monitor/v1/dashboards_pb';
 import { Origin } from '../../generated/wharf/monitor/v1/watches_pb';
 import { useI18n, useT } from '../../i18n/i18n';
 import { ActionButton } from '../../shared/ActionButton';
+import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
 import { Empty } from '../../shared/Empty';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
 import { Clock } from '../../shared/When';
 import { Differences } from './Conflict';
-import { useDeleteDashboard, usePutDashboard } from './changes';
+import { asPutBack, useDeleteDashboard, usePutDashboard } from './changes';
 import { folded, type Part, parts } from './compare';
 import { readDocument, titleIn } from './document';
 import type { Content } from './draft';
@@ -125,19 +126,9 @@ export function Former({ name, deployment, former, present, onConflict }: Former
     : present?.origin === Origin.SHIPPED
       ? t('dashboards.why.shipped')
       : undefined;
-  const restore = () => {
-    if (isShipped) {
-      // What the platform brings is in force again as soon as nothing stands in for it.
-      remove.mutate({ name, expectedVersion: present?.version ?? '' });
-      return;
-    }
-    const { title, description, documentJson } = former;
-    put.mutate({
-      dashboard: { name, title, description, documentJson },
-      expectedVersion: present?.version ?? '',
-      create: !present,
-    });
-  };
+  // What the platform brings is in force again as soon as nothing stands in for it.
+  const removal = { name, expectedVersion: present?.version ?? '' };
+  const wish = asPutBack(name, former, present?.version ?? '', !present);
   const tabs = [
     ...(content && now ? [{ key: 'changes', label: t('dashboards.versions.changes') }] : []),
     { key: 'drawn', label: t('dashboards.versions.drawn') },
@@ -197,7 +188,19 @@ export function Former({ name, deployment, former, present, onConflict }: Former
           action={t('dashboards.versions.restore')}
           busy={put.isPending || remove.isPending}
           error={put.error ?? remove.error}
-          onConfirm={restore}
+          extra={
+            isShipped ? (
+              <ApiRequest
+                plain
+                method={Service.method.deleteDashboard}
+                input={removal}
+                deployment={deployment}
+              />
+            ) : (
+              <ApiRequest plain method={Service.method.putDashboard} input={wish} deployment={deployment} />
+            )
+          }
+          onConfirm={() => (isShipped ? remove.mutate(removal) : put.mutate(wish))}
           onClose={() => {
             setAsked(false);
             if (put.error || remove.error) onConflict();

@@ -14,16 +14,18 @@ export function isConflict(error: unknown): boolean {
 }
 
 export function asPut(name: string, content: Content, version: string, create = false) {
-  return {
-    dashboard: {
-      name,
-      title: content.title,
-      description: content.description,
-      documentJson: writeDocument(content.document),
-    },
-    expectedVersion: version,
-    create,
-  };
+  const { title, description, document } = content;
+  return asPutBack(name, { title, description, documentJson: writeDocument(document) }, version, create);
+}
+
+/** With its document to the letter, also one that cannot be read here. */
+export function asPutBack(
+  name: string,
+  { title, description, documentJson }: Pick<Dashboard, 'title' | 'description' | 'documentJson'>,
+  version: string,
+  create: boolean,
+) {
+  return { dashboard: { name, title, description, documentJson }, expectedVersion: version, create };
 }
 
 export function usePutDashboard(deployment: string, done: (saved: Dashboard) => void) {
