@@ -10,10 +10,11 @@ import { Repositories } from '../../generated/wharf/v1/repositories_pb';
 import { useT } from '../../i18n/i18n';
 import { ApiRequest } from '../../shared/ApiRequest';
 import { Confirm } from '../../shared/Confirm';
+import { DataState } from '../../shared/DataState';
 import { English } from '../../shared/English';
 import { Mark } from '../../shared/status/Mark';
 import { Age } from '../../shared/When';
-import { isFilledIn, isSame, policyOf, USUAL, wishOf } from './snapshot-policy';
+import { choicesOf, isFilledIn, isSame, policyOf, USUAL, wishOf } from './snapshot-policy';
 
 interface SnapshotsProps {
   deployment: Deployment;
@@ -57,7 +58,6 @@ export function SnapshotsDialog({ deployment, onClose }: SnapshotsProps) {
     { options: { pageSize: 200, orderBy: 'name' } },
     { enabled: seesPlatform },
   );
-  const names = (known.data?.repositories ?? []).map((one) => one.name);
   const method = Deployments.method.setSnapshotPolicy;
   const wish = { deployment: deployment.id, ...wishOf(policy) };
   const set = useChange(method, () => {
@@ -81,17 +81,24 @@ export function SnapshotsDialog({ deployment, onClose }: SnapshotsProps) {
         <p>{t('snapshots.about')}</p>
         <Last deployment={deployment} />
         <FormGroup label={t('snapshots.repository')} fieldId="repository">
-          {known.data ? (
-            <FormSelect
-              id="repository"
-              value={policy.repository}
-              onChange={(_, repository) => setPolicy({ ...policy, repository })}
-            >
-              <FormSelectOption value="" label={t('deployment.snapshots.none')} />
-              {[...new Set([...names, before.repository])].filter(Boolean).map((name) => (
-                <FormSelectOption key={name} value={name} label={name} />
-              ))}
-            </FormSelect>
+          {seesPlatform ? (
+            <DataState query={known} lines={1}>
+              {({ repositories }) => (
+                <>
+                  <FormSelect
+                    id="repository"
+                    value={policy.repository}
+                    onChange={(_, repository) => setPolicy({ ...policy, repository })}
+                  >
+                    <FormSelectOption value="" label={t('deployment.snapshots.none')} />
+                    {choicesOf(repositories, before.repository).map((name) => (
+                      <FormSelectOption key={name} value={name} label={name} />
+                    ))}
+                  </FormSelect>
+                  {repositories.length === 0 ? <p className="quiet">{t('snapshots.noRepository')}</p> : null}
+                </>
+              )}
+            </DataState>
           ) : (
             <TextInput
               id="repository"
@@ -101,7 +108,6 @@ export function SnapshotsDialog({ deployment, onClose }: SnapshotsProps) {
             />
           )}
         </FormGroup>
-        {known.data && names.length === 0 ? <p className="quiet">{t('snapshots.noRepository')}</p> : null}
         <FormGroup label={t('snapshots.minutes')} fieldId="minutes">
           <TextInput
             id="minutes"

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { DeploymentSnapshotsSchema } from '../../generated/wharf/v1/deployments_pb';
-import { isFilledIn, isSame, policyOf, wishOf } from './snapshot-policy';
+import { choicesOf, isFilledIn, isSame, policyOf, wishOf } from './snapshot-policy';
 
 const snapshots = create(DeploymentSnapshotsSchema, {
   repository: 'backups',
@@ -14,6 +14,13 @@ test('a policy is written in minutes and sent in seconds', () => {
   expect(fields).toEqual({ repository: 'backups', minutes: '90', keep: '48' });
   expect(wishOf(fields)).toEqual({ repository: 'backups', intervalSeconds: 5_400n, keep: 48 });
   expect(wishOf({ ...fields, minutes: '1.5' }).intervalSeconds).toBe(90n);
+});
+
+test('a repository that is gone can still be chosen where it is the present one', () => {
+  const known = [{ name: 'backups' }, { name: 'cold' }];
+  expect(choicesOf(known, 'former')).toEqual(['backups', 'cold', 'former']);
+  expect(choicesOf(known, 'cold')).toEqual(['backups', 'cold']);
+  expect(choicesOf([], '')).toEqual([]);
 });
 
 test('what is not written stays as it is', () => {

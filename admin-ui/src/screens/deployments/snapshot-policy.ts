@@ -22,6 +22,11 @@ export function policyOf({ snapshots }: Pick<Deployment, 'snapshots'>): PolicyFi
   };
 }
 
+/** Also the present one, which may be gone by now. */
+export function choicesOf(known: readonly { name: string }[], present: string): string[] {
+  return [...new Set([...known.map((one) => one.name), present])].filter(Boolean);
+}
+
 /** Whether it can be sent; the directors know the bounds. */
 export function isFilledIn({ minutes, keep }: PolicyFields): boolean {
   const seconds = Number(minutes) * MINUTE_S;

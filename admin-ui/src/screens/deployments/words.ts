@@ -53,7 +53,7 @@ export const en = {
   'plan.log.all': 'Log of the plan',
   'plan.log.none': 'It has not written anything yet',
   'snapshots.about':
-    'Storage nodes keep their snapshots in a repository outside of their hosts. What is not written stays as it is.',
+    'Storage nodes keep their snapshots in a repository outside of their hosts. Minutes and a number that are not written stay as they are.',
   'snapshots.failing': 'The last try failed',
   'snapshots.figures': 'Minutes and the number of snapshots are numbers above zero',
   'snapshots.go': 'Snapshots',
@@ -136,7 +136,7 @@ export const ko: Record<keyof typeof en, string> = {
   'plan.log.all': '계획 로그',
   'plan.log.none': '아직 기록된 로그가 없습니다',
   'snapshots.about':
-    '스토리지 노드는 호스트 밖의 저장소에 스냅샷을 보관합니다. 비워 둔 값은 그대로 유지됩니다.',
+    '스토리지 노드는 호스트 밖의 저장소에 스냅샷을 보관합니다. 간격과 보관 개수는 비워 두면 그대로 유지됩니다.',
   'snapshots.failing': '마지막 시도 실패',
   'snapshots.figures': '간격과 보관 개수는 0보다 큰 숫자여야 합니다',
   'snapshots.go': '스냅샷',
