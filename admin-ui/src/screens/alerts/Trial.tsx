@@ -1,5 +1,4 @@
 // A watch tried out before it is kept: what it says now, and when it would have fired.
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { useState } from 'react';
@@ -8,7 +7,6 @@ import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
 import {
   type PreviewWatchResponse,
-  type PutWatchRequestSchema,
   Watches,
   type WatchRun,
 } from '../../generated/wharf/monitor/v1/watches_pb';
@@ -19,6 +17,7 @@ import { Card } from '../../shared/Card';
 import { Refused } from '../../shared/Refused';
 import { Messages } from './AlertTimeline';
 import type { Measured } from './figures';
+import type { WatchGiven } from './given';
 import { OutcomeMark } from './marks';
 import { PreviewLanes } from './PreviewLanes';
 import { RunGroups } from './RunGroups';
@@ -30,8 +29,6 @@ const SPANS: { hours: number; label: MessageKey }[] = [
   { hours: 24, label: 'alerts.preview.24h' },
   { hours: 168, label: 'alerts.preview.7d' },
 ];
-
-export type WatchGiven = NonNullable<MessageInitShape<typeof PutWatchRequestSchema>['watch']>;
 
 interface TrialProps {
   given: WatchGiven;

@@ -15,14 +15,13 @@ import './alerts.css';
 import { Conflict } from './Conflict';
 import { documentOf } from './document';
 import { measuredBy } from './figures';
+import { asDocument, namedForm, type WatchGiven } from './given';
 import { alertsPath } from './paths';
-import { Trial, type WatchGiven } from './Trial';
+import { Trial } from './Trial';
 import { WatchFields } from './WatchFields';
 import { type Faults, faultsOf, formOf, NEW_FORM, specOf, type WatchForm } from './watch-form';
 
 type Mode = 'form' | 'text';
-
-const UNNAMED = 'unnamed';
 
 interface EditorProps {
   /** None: a new one. */
@@ -53,18 +52,13 @@ export function WatchEditor({ watch, deployment, onReload }: EditorProps) {
 
   const faults = faultsOf(form);
   const fault = mode === 'form' ? firstFault(faults) : undefined;
-  const trialFault = mode === 'form' ? firstFault(faultsOf({ ...form, name: UNNAMED })) : undefined;
+  const trialFault = mode === 'form' ? firstFault(faultsOf(namedForm({ ...form, name: '' }))) : undefined;
   // Of the form it is made only when it is looked at: a form with faults has no document.
   const isMade = mode === 'text' && !written && (changed || watch === undefined);
   const shownText = isMade ? documentOf(specOf(form)) : text;
   const given: WatchGiven =
     mode === 'form' ? { case: 'spec', value: specOf(form) } : { case: 'document', value: shownText };
-  // What has no name yet can be tried out.
-  const trial: WatchGiven =
-    mode === 'form' ? { case: 'spec', value: specOf({ ...form, name: form.name || UNNAMED }) } : given;
-  // The command line takes documents alone.
-  const asDocument = (of: WatchGiven): WatchGiven =>
-    of.case === 'spec' ? { case: 'document', value: documentOf(specOf(form)) } : of;
+  const trial: WatchGiven = mode === 'form' ? { case: 'spec', value: specOf(namedForm(form)) } : given;
   const request = {
     watch: given,
     expectedVersion: watch?.version ?? '',
