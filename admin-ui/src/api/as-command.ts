@@ -7,6 +7,7 @@ import { Services } from '../generated/wharf/monitor/v1/services_pb';
 import { Watches, type WatchRef } from '../generated/wharf/monitor/v1/watches_pb';
 import type { ListOptions } from '../generated/wharf/v1/common_pb';
 import { SYSTEM } from './deployment';
+import { withoutSecrets } from './secrets';
 import { fromInput, word } from './shell';
 
 /** A span that ended so short a time ago ends now: the page has not been renewed since. */
@@ -123,7 +124,19 @@ export function asCommand<I extends DescMessage, O extends DescMessage>(
   deployment: string,
   now: number,
 ): string | undefined {
-  const command = BUILDS.get(nameOf(method))?.(asked, now);
+  const make = BUILDS.get(nameOf(method));
+  return make && commandBy(make, method, asked, deployment, now);
+}
+
+/** What makes the words is told no secret: it could not leave one out that is added to a call later. */
+export function commandBy<I extends DescMessage, O extends DescMessage>(
+  make: Build<MessageShape<I>>,
+  method: DescMethodUnary<I, O>,
+  asked: MessageShape<I>,
+  deployment: string,
+  now: number,
+): string | undefined {
+  const command = make(withoutSecrets(method.input, asked).message, now);
   if (!command) return undefined;
   const of = deployment === SYSTEM ? undefined : flag('deployment', deployment);
   const line = ['wharf', '-o', 'json', ...command.words, of].filter((one) => one !== undefined).join(' ');

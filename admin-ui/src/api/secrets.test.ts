@@ -1,8 +1,10 @@
 import { create, type DescMessage, type DescService } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { ChannelSchema, CreateChannelRequestSchema } from '../generated/wharf/v1/channels_pb';
-import { ChangeOwnPasswordRequestSchema } from '../generated/wharf/v1/users_pb';
+import { ChangeOwnPasswordRequestSchema, Users } from '../generated/wharf/v1/users_pb';
+import { commandBy } from './as-command';
 import { isSecret, withoutSecrets } from './secrets';
+import { word } from './shell';
 
 /** Of a name that a secret could have, and none. */
 const OPEN = [
@@ -68,4 +70,12 @@ test('a mail without a password gets none', () => {
   const { message, hidden } = withoutSecrets(ChannelSchema, made);
   expect(hidden).toBe(false);
   expect(message).toEqual(made);
+});
+
+test('a command of a call with a secret is made without it', () => {
+  const { createUser } = Users.method;
+  const made = create(createUser.input, { username: 'alice', password: 'hunter2' });
+  const make = ({ username, password }: typeof made) => ({ words: ['user', username, word(password)] });
+  const line = commandBy(make, createUser, made, 'web', 0);
+  expect(line).toBe("wharf -o json user alice '<password>' --deployment=web");
 });
