@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { age, bytes, duration, milliseconds, number, percent } from './format';
+import { age, bytes, duration, milliseconds, number, percent, wholeDuration } from './format';
 
 test('sizes are shown in the unit that reads best', () => {
   expect(bytes(0n, 'en')).toBe('0 B');
@@ -21,6 +21,15 @@ test('durations have as much detail as matters', () => {
   expect(duration(125_000, 'en')).toBe('2 min 5 s');
   expect(duration(4 * 3_600_000 + 720_000, 'en')).toBe('4 h 12 min');
   expect(duration(74 * 3_600_000, 'en')).toBe('3 d 2 h');
+});
+
+test('a whole duration has all its parts and none that is nothing, in both languages', () => {
+  expect(wholeDuration(7 * 86_400_000, 'en')).toBe('7 d');
+  expect(wholeDuration(36 * 3_600_000, 'en')).toBe('1 d 12 h');
+  expect(wholeDuration(86_400_000 + 90_000, 'en')).toBe('1 d 1 min 30 s');
+  expect(wholeDuration(0, 'en')).toBe('0 s');
+  expect(wholeDuration(7 * 86_400_000, 'ko')).toBe('7일');
+  expect(wholeDuration(36 * 3_600_000, 'ko')).toBe('1일 12시간');
 });
 
 test('a duration of a whole unit tells no nothing of the smaller one', () => {

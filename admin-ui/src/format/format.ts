@@ -53,6 +53,25 @@ export function duration(ms: number, locale: string): string {
   return two(Math.floor(hours / 24), 'unit.d', hours % 24, 'unit.h');
 }
 
+const PARTS: [unit: TimeUnit, ms: number][] = [
+  ['unit.d', 86_400_000],
+  ['unit.h', 3_600_000],
+  ['unit.min', 60_000],
+  ['unit.s', 1_000],
+];
+
+/** All of a duration to the second, without parts that are nothing: `7 d`, `1 d 12 h`; in Korean `1일 12시간`. */
+export function wholeDuration(ms: number, locale: string): string {
+  let rest = ms;
+  const parts: string[] = [];
+  for (const [unit, length] of PARTS) {
+    const count = Math.floor(rest / length);
+    if (count > 0) parts.push(withUnit(number(count, locale), unit, locale));
+    rest -= count * length;
+  }
+  return parts.join(' ') || withUnit('0', 'unit.s', locale);
+}
+
 /** A duration with its largest unit alone. */
 export function age(ms: number, locale: string): string {
   const one = (n: number, unit: TimeUnit) => withUnit(number(n, locale), unit, locale);

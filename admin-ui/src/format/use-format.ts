@@ -1,7 +1,7 @@
 // The pure forms with the locale that is chosen.
 import { type Timestamp, timestampDate } from '@bufbuild/protobuf/wkt';
 import { useI18n } from '../i18n/i18n';
-import { age, bytes, clock, duration, number, percent } from './format';
+import { age, bytes, clock, duration, number, percent, wholeDuration } from './format';
 
 export interface Formats {
   bytes: (value: bigint | number) => string;
@@ -10,6 +10,8 @@ export interface Formats {
   clock: (at: Timestamp) => string;
   /** Of milliseconds. */
   duration: (ms: number) => string;
+  /** With all its parts, as somebody has set it. */
+  wholeDuration: (ms: number) => string;
   age: (ms: number) => string;
 }
 
@@ -21,6 +23,7 @@ export function useFormat(): Formats {
     percent: (part, whole) => percent(part, whole, locale),
     clock: (at) => clock(timestampDate(at), locale, new Date()),
     duration: (ms) => duration(ms, locale),
+    wholeDuration: (ms) => wholeDuration(ms, locale),
     age: (ms) => age(ms, locale),
   };
 }

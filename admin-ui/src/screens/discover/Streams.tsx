@@ -65,7 +65,7 @@ function Choices({ chosen, names, onChoose, close }: StreamsProps & { close: () 
             <ul className="stream-list">
               {data.dataStreams.map((one) => {
                 const on = chosen.includes(one.name);
-                const kept = shortWords(one.retention);
+                const kept = shortWords(one.retention, format.wholeDuration);
                 return (
                   <li key={one.name}>
                     <label

@@ -16,6 +16,7 @@ export function Retention() {
   const format = useFormat();
   const deployment = useDeployment();
   const say = {
+    span: format.wholeDuration,
     bytes: format.bytes,
     documents: (count: bigint) => t('retention.documents', { count: format.number(count) }),
   };
@@ -35,7 +36,7 @@ export function Retention() {
       id: 'kept',
       head: t('retention.kept'),
       sort: 'deletes_after_ms',
-      cell: (one) => <strong>{keptText(one.retention, t)}</strong>,
+      cell: (one) => <strong>{keptText(one.retention, t, say.span)}</strong>,
     },
     {
       id: 'rule',

@@ -1,36 +1,30 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { RetentionRule, RetentionSchema } from '../../generated/wharf/monitor/v1/search_pb';
-import { keptText, rolloverOf, ruleWords, shortWords, spanOf } from './kept';
+import { keptText, rolloverOf, ruleWords, shortWords } from './kept';
 
 const DAY = 86_400_000n;
+const span = (ms: number) => `${ms / Number(DAY)} days`;
 const said = (key: string) => key;
 const of = (rule: RetentionRule, more: object = {}) => create(RetentionSchema, { rule, ...more });
 
-test('a span has no parts that are nothing', () => {
-  expect(spanOf(7n * DAY)).toBe('7 d');
-  expect(spanOf(DAY + DAY / 2n)).toBe('1 d 12 h');
-  expect(spanOf(90_000)).toBe('1 min 30 s');
-  expect(spanOf(0)).toBe('0 s');
-});
-
 test('what nothing deletes is kept until the disk is full', () => {
-  expect(keptText(of(RetentionRule.NONE), said)).toBe('retention.forever');
-  expect(shortWords(of(RetentionRule.NONE))).toEqual(['retention.kept.short.forever']);
+  expect(keptText(of(RetentionRule.NONE), said, span)).toBe('retention.forever');
+  expect(shortWords(of(RetentionRule.NONE), span)).toEqual(['retention.kept.short.forever']);
 });
 
 test('what the storage does not tell is not said to be kept for ever', () => {
   for (const untold of [undefined, of(RetentionRule.UNSPECIFIED), of(RetentionRule.LIFECYCLE)]) {
-    expect(keptText(untold, said)).toBe('retention.untold');
-    expect(shortWords(untold)).toBeUndefined();
+    expect(keptText(untold, said, span)).toBe('retention.untold');
+    expect(shortWords(untold, span)).toBeUndefined();
   }
 });
 
 test('an age at which data is deleted is told whoever decides it', () => {
   for (const rule of [RetentionRule.POLICY, RetentionRule.DEFAULT, RetentionRule.LIFECYCLE]) {
     const kept = of(rule, { deletesAfterMs: 7n * DAY });
-    expect(keptText(kept, said)).toBe('7 d');
-    expect(shortWords(kept)).toEqual(['retention.kept.short', { span: '7 d' }]);
+    expect(keptText(kept, said, span)).toBe('7 days');
+    expect(shortWords(kept, span)).toEqual(['retention.kept.short', { span: '7 days' }]);
   }
 });
 
@@ -47,13 +41,13 @@ test('a policy is named, also one that deletes nothing and one that is not told'
 });
 
 test('an index is rolled over by the limits that are told', () => {
-  const say = { bytes: (value: bigint) => `${value} B`, documents: (count: bigint) => `${count} docs` };
+  const say = { span, bytes: (value: bigint) => `${value} B`, documents: (count: bigint) => `${count} docs` };
   const full = of(RetentionRule.POLICY, {
     rollsOverAfterMs: DAY,
     rollsOverAtBytes: 5n,
     rollsOverAtDocuments: 9n,
   });
-  expect(rolloverOf(full, say)).toEqual(['1 d', '5 B', '9 docs']);
+  expect(rolloverOf(full, say)).toEqual(['1 days', '5 B', '9 docs']);
   expect(rolloverOf(of(RetentionRule.NONE), say)).toEqual([]);
   expect(rolloverOf(undefined, say)).toEqual([]);
 });
