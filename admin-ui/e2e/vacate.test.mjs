@@ -107,7 +107,7 @@ test('a vacate that goes on is cancelled, and nothing has moved', { skip }, asyn
     await row.getByText('Running').waitFor();
     await row.getByText(/^0 \/ [1-9]\d*$/).waitFor();
     await shoot(page, 'vacates-light');
-    await row.getByRole('button', { name: 'Cancel vacate', exact: true }).click();
+    await row.getByRole('button', { name: `Cancel vacate: ${emptied}`, exact: true }).click();
     const dialog = page.getByRole('dialog', { name: `Cancel the vacate of ${emptied}` });
     await dialog.getByRole('button', { name: 'Cancel vacate', exact: true }).click();
     await dialog.waitFor({ state: 'detached' });

@@ -26,7 +26,13 @@ export function CancelVacate({ vacate }: { vacate: Vacate }) {
       : undefined;
   return (
     <>
-      <ActionButton variant="secondary" size="sm" whyNot={whyNot} onClick={() => setAsking(true)}>
+      <ActionButton
+        variant="secondary"
+        size="sm"
+        aria-label={`${t('vacate.cancel')}: ${vacate.host}`}
+        whyNot={whyNot}
+        onClick={() => setAsking(true)}
+      >
         {t('vacate.cancel')}
       </ActionButton>
       {asking ? (
