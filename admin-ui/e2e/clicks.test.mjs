@@ -11,6 +11,7 @@ import {
   HOSTS,
   needsHosts,
   planEnds,
+  removeDashboard,
   runApplication,
   SMALL,
   showDeployment,
@@ -425,9 +426,5 @@ test('what the table needed is taken away', { skip }, async () => {
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await page.getByText('Nothing matches').waitFor();
   await page.goto(`/dashboards/${board}`);
-  await page.getByRole('button', { name: 'More actions', exact: true }).click();
-  await page.getByRole('menuitem', { name: 'Delete dashboard' }).click();
-  await page.getByLabel(/^Type .* to confirm$/).fill(board);
-  await page.getByRole('dialog').getByRole('button', { name: 'Delete dashboard', exact: true }).click();
-  await page.waitForURL((url) => url.pathname === '/dashboards');
+  await removeDashboard(page);
 });

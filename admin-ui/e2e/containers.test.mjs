@@ -196,8 +196,10 @@ test('what happened to a container is told with its cause and by its engine', st
     60_000,
   );
   const said = page.getByRole('table', { name: 'What its engine said' }).locator('tbody tr');
-  await said.filter({ hasText: 'started' }).first().waitFor({ timeout: 60_000 });
-  const died = said.filter({ hasText: 'ended' }).first();
+  // What is run in it has words of its own, which hold these: `command ended`.
+  const saying = (word) => said.filter({ has: page.getByRole('cell', { name: word, exact: true }) });
+  await saying('started').first().waitFor({ timeout: 60_000 });
+  const died = saying('ended').first();
   await died.waitFor({ timeout: 60_000 });
   assert.equal(await died.locator('td:nth-child(3)').innerText(), '3', 'how it ended');
   docker(host, 'rm', '--force', name);
@@ -205,7 +207,7 @@ test('what happened to a container is told with its cause and by its engine', st
     async () => assert.notEqual((await cause('container vanished')).trim(), '', 'why it is gone'),
     60_000,
   );
-  await said.filter({ hasText: 'removed' }).first().waitFor({ timeout: 60_000 });
+  await saying('removed').first().waitFor({ timeout: 60_000 });
   clean(tab);
 });
 

@@ -9,6 +9,7 @@ import { request } from 'node:https';
 import { after, before, test } from 'node:test';
 import { clean, enter, eventually, fresh, launch, logIn, open, platform } from './browser.mjs';
 import { GROWTH, meterOf, rendererSeconds, show } from './figures.mjs';
+import { removeDashboard } from './steps.mjs';
 
 const PANELS = 12;
 const SERIES = 50;
@@ -198,12 +199,5 @@ test('charts of a day of samples are drawn, and drawn again every five seconds, 
   assert.ok(grown <= GROWTH, `the heap grew by ${mb(grown)} MB in ${MINUTES} minutes: ${heaps.map(mb)}`);
   clean(tab);
 
-  await page.getByRole('button', { name: 'More actions', exact: true }).click();
-  await page.getByRole('menuitem', { name: 'Delete dashboard' }).click();
-  await page
-    .getByRole('dialog')
-    .getByLabel(/^Type .* to confirm$/)
-    .fill(board);
-  await page.getByRole('dialog').getByRole('button', { name: 'Delete dashboard', exact: true }).click();
-  await page.waitForURL((url) => url.pathname === '/dashboards');
+  await removeDashboard(page);
 });

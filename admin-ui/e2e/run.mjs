@@ -40,6 +40,7 @@ const ALL = [
   'alerts',
   'placement',
   'dashboards',
+  'versions',
   'requests',
   'deployment',
   'zones',

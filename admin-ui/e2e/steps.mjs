@@ -1,4 +1,4 @@
-// What several tests do on the way to what they show: deployments, their plans, and what happens to
+// What several tests do on the way to what they show: deployments, their plans, dashboards, and what happens to
 // containers behind the platform's back.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -116,4 +116,14 @@ export function ask(endpoint, path = '/orders/_search') {
     sent.on('timeout', () => sent.destroy());
     sent.end();
   });
+}
+
+/** Deletes the dashboard whose page is open. */
+export async function removeDashboard(page) {
+  await page.getByRole('button', { name: 'More actions', exact: true }).click();
+  await page.getByRole('menuitem', { name: 'Delete dashboard' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel(/^Type .* to confirm$/).fill(new URL(page.url()).pathname.split('/').at(-1));
+  await dialog.getByRole('button', { name: 'Delete dashboard', exact: true }).click();
+  await page.waitForURL((url) => url.pathname === '/dashboards');
 }
