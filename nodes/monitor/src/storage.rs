@@ -74,9 +74,14 @@ impl StorageError {
         matches!(self, Self::Refused { status: 409, .. })
     }
 
-    /// Whether the storage knows no such question, or may not answer it to us.
+    /// Whether the storage knows no such question.
     pub(crate) fn is_unknown(&self) -> bool {
-        matches!(self, Self::Refused { status, .. } if matches!(status, 400 | 403..=405 | 410 | 501))
+        matches!(self, Self::Refused { status, .. } if matches!(status, 400 | 404 | 405 | 410 | 501))
+    }
+
+    /// Whether it knows the question and may not answer it to us.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Refused { status: 403, .. })
     }
 
     /// Whether it may work later as it is.

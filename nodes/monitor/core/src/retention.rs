@@ -24,6 +24,8 @@ pub const SETTINGS: &str = "/_settings/index.creation_date,index.lifecycle.name?
 pub struct Told<'a> {
     /// Of [`LIFECYCLES`].
     pub lifecycles: Option<&'a Value>,
+    /// It knows that question, and does not answer it to us.
+    pub are_lifecycles_refused: bool,
     /// Of [`POLICIES`].
     pub policies: Option<&'a Value>,
     /// Of [`SETTINGS`].
@@ -95,6 +97,13 @@ fn of_stream(stream: &Value, lifecycle: Option<&Value>, told: &Told<'_>) -> Rete
         lifecycle.filter(|one| one.is_object() && one.get("enabled") != Some(&false.into()));
     let since = names.iter().filter_map(|index| told.made_ms(index)).min();
     let retention = match (lifecycle, policy) {
+        // Whether there is one that counts is not told.
+        (None, policy) if told.are_lifecycles_refused && !(policy.is_some() && prefers_policy) => {
+            Retention {
+                policy: policy.unwrap_or_default().to_owned(),
+                ..Retention::default()
+            }
+        }
         (Some(lifecycle), None) => by_lifecycle(lifecycle, None, told),
         (Some(lifecycle), policy) if !prefers_policy => by_lifecycle(lifecycle, policy, told),
         (_, policy) => by_policy(policy, told),
@@ -105,23 +114,48 @@ fn of_stream(stream: &Value, lifecycle: Option<&Value>, told: &Told<'_>) -> Rete
     }
 }
 
-fn by_lifecycle(lifecycle: &Value, policy: Option<&str>, told: &Told<'_>) -> Retention {
-    let span = |name: &str| text(lifecycle, name).and_then(span::parse);
-    let after_ms = span("effective_retention").or_else(|| span("data_retention"));
-    let of_policy = policy.and_then(|policy| deletes_after_ms(told.phases(policy)?));
-    let rule = match (after_ms, text(lifecycle, "retention_determined_by")) {
-        (None, _) => RetentionRule::None,
-        (Some(_), Some("default_global_retention" | "max_global_retention")) => {
-            RetentionRule::Default
+/// When data is deleted by its age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deletion {
+    Never,
+    AfterMs(u64),
+    /// It is, at an age that cannot be read.
+    NotTold,
+}
+
+impl Deletion {
+    fn at(age: &Value) -> Self {
+        let age = age.as_str().and_then(span::storage_age);
+        age.map_or(Self::NotTold, Self::AfterMs)
+    }
+
+    const fn after_ms(self) -> Option<u64> {
+        match self {
+            Self::AfterMs(ms) => Some(ms),
+            Self::Never | Self::NotTold => None,
         }
+    }
+}
+
+fn by_lifecycle(lifecycle: &Value, policy: Option<&str>, told: &Told<'_>) -> Retention {
+    let age = |name: &str| lifecycle.get(name).filter(|age| !age.is_null());
+    let deletion = age("effective_retention").or_else(|| age("data_retention"));
+    let deletion = deletion.map_or(Deletion::Never, Deletion::at);
+    let of_policy = policy
+        .and_then(|policy| told.phases(policy))
+        .map(deletion_of);
+    let rule = match (deletion, text(lifecycle, "retention_determined_by")) {
+        (Deletion::Never, _) => RetentionRule::None,
+        (Deletion::NotTold, _) => RetentionRule::Unspecified,
+        (_, Some("default_global_retention" | "max_global_retention")) => RetentionRule::Default,
         // The lifecycle says what it took from the policy.
-        (after_ms, _) if after_ms == of_policy => RetentionRule::Policy,
+        _ if Some(deletion) == of_policy => RetentionRule::Policy,
         _ => RetentionRule::Lifecycle,
     };
     let retention = Retention {
         rule: rule.into(),
         policy: policy.unwrap_or_default().to_owned(),
-        deletes_after_ms: after_ms,
+        deletes_after_ms: deletion.after_ms(),
         ..Retention::default()
     };
     with_rollover(retention, lifecycle.get("rollover"))
@@ -144,31 +178,33 @@ fn by_policy(policy: Option<&str>, told: &Told<'_>) -> Retention {
             ..Retention::default()
         };
     };
-    let after_ms = deletes_after_ms(phases);
-    let rule = match after_ms {
-        Some(_) => RetentionRule::Policy,
-        None => RetentionRule::None,
+    let deletion = deletion_of(phases);
+    let rule = match deletion {
+        Deletion::AfterMs(_) => RetentionRule::Policy,
+        Deletion::Never => RetentionRule::None,
+        Deletion::NotTold => RetentionRule::Unspecified,
     };
     let retention = Retention {
         rule: rule.into(),
         policy: name.to_owned(),
-        deletes_after_ms: after_ms,
+        deletes_after_ms: deletion.after_ms(),
         ..Retention::default()
     };
     with_rollover(retention, phases.pointer("/hot/actions/rollover"))
 }
 
-/// The age at which the phases of a policy delete; none when they do not.
-fn deletes_after_ms(phases: &Value) -> Option<u64> {
-    let phase = phases.get("delete")?;
+/// When the phases of a policy delete.
+fn deletion_of(phases: &Value) -> Deletion {
+    let Some(phase) = phases.get("delete") else {
+        return Deletion::Never;
+    };
     let actions = phase.get("actions").and_then(Value::as_object);
     if !actions.is_none_or(|actions| actions.is_empty() || actions.contains_key("delete")) {
-        return None;
+        return Deletion::Never;
     }
-    match phase.get("min_age") {
-        None => Some(0),
-        Some(age) => span::parse(age.as_str()?),
-    }
+    phase
+        .get("min_age")
+        .map_or(Deletion::AfterMs(0), Deletion::at)
 }
 
 fn with_rollover(retention: Retention, conditions: Option<&Value>) -> Retention {
@@ -183,7 +219,7 @@ fn with_rollover(retention: Retention, conditions: Option<&Value>) -> Retention 
     let first = |a: Option<u64>, b: Option<u64>| a.into_iter().chain(b).min();
     let bytes = |name: &str| words(name).and_then(bytes);
     Retention {
-        rolls_over_after_ms: words("max_age").and_then(span::parse),
+        rolls_over_after_ms: words("max_age").and_then(span::storage_age),
         rolls_over_at_bytes: first(bytes("max_size"), bytes("max_primary_shard_size")),
         rolls_over_at_documents: first(count("max_docs"), count("max_primary_shard_docs")),
         ..retention
@@ -271,7 +307,7 @@ mod tests {
         let told = Told {
             policies: Some(&policies),
             settings: Some(&settings),
-            lifecycles: None,
+            ..Told::default()
         };
         // Elasticsearch names it with the data stream; where it does not, its newest index does.
         for streams in [stream(json!({"ilm_policy": "month"})), stream(json!({}))] {
@@ -305,6 +341,7 @@ mod tests {
             lifecycles: Some(&lifecycles),
             policies: Some(&none),
             settings: Some(&none),
+            ..Told::default()
         };
         let logs = found(&stream(json!({"prefer_ilm": false})), &told);
         assert_eq!(
@@ -327,7 +364,7 @@ mod tests {
         let told = Told {
             lifecycles: Some(&lifecycles),
             policies: Some(&policies),
-            settings: None,
+            ..Told::default()
         };
         let of = |policy: &str, prefers: bool| {
             let more = json!({"ilm_policy": policy, "prefer_ilm": prefers});
@@ -391,6 +428,74 @@ mod tests {
     }
 
     #[test]
+    fn ages_are_told_as_the_storage_keeps_them_and_never_as_for_ever() {
+        let of_policy = |age: &str| {
+            let policies = json!({"p": {"policy": {"phases": {"delete": {"min_age": age, "actions": {"delete": {}}}}}}});
+            let told = Told {
+                policies: Some(&policies),
+                ..Told::default()
+            };
+            found(&stream(json!({"ilm_policy": "p"})), &told)
+        };
+        let of_lifecycle = |age: &str| {
+            let lifecycles = lifecycles(json!({"data_retention": age}));
+            let none = json!({});
+            let told = Told {
+                lifecycles: Some(&lifecycles),
+                policies: Some(&none),
+                settings: Some(&none),
+                ..Told::default()
+            };
+            found(&stream(json!({})), &told)
+        };
+        for (age, want) in [
+            ("7D", 7 * DAY_MS),
+            ("1.5d", 3 * DAY_MS / 2),
+            ("12H", DAY_MS / 2),
+            ("0", 0),
+        ] {
+            let told = |kept: Retention| (kept.rule(), kept.deletes_after_ms);
+            assert_eq!(
+                told(of_policy(age)),
+                (RetentionRule::Policy, Some(want)),
+                "{age}"
+            );
+            assert_eq!(
+                told(of_lifecycle(age)),
+                (RetentionRule::Lifecycle, Some(want)),
+                "{age}"
+            );
+        }
+        let odd = of_policy("soon");
+        assert_eq!(
+            (odd.rule(), odd.policy.as_str(), odd.deletes_after_ms),
+            (RetentionRule::Unspecified, "p", None)
+        );
+        assert_eq!(of_lifecycle("soon").rule(), RetentionRule::Unspecified);
+    }
+
+    #[test]
+    fn a_storage_that_refuses_its_lifecycles_tells_only_of_policies_that_count() {
+        let (policies, none) = (policies(), json!({}));
+        let told = Told {
+            are_lifecycles_refused: true,
+            policies: Some(&policies),
+            settings: Some(&none),
+            ..Told::default()
+        };
+        let plain = found(&stream(json!({})), &told);
+        assert_eq!(plain.rule(), RetentionRule::Unspecified);
+        let second = json!({"ilm_policy": "month", "prefer_ilm": false});
+        let second = found(&stream(second), &told);
+        assert_eq!(
+            (second.rule(), second.policy.as_str()),
+            (RetentionRule::Unspecified, "month")
+        );
+        let first = found(&stream(json!({"ilm_policy": "month"})), &told);
+        assert_eq!(first.rule(), RetentionRule::Policy);
+    }
+
+    #[test]
     fn an_index_that_no_data_stream_has_follows_its_policy_alone() {
         let (policies, settings) = (
             policies(),
@@ -402,7 +507,7 @@ mod tests {
         let told = Told {
             policies: Some(&policies),
             settings: Some(&settings),
-            lifecycles: None,
+            ..Told::default()
         };
         let row = |name: &str| DataStream {
             name: name.to_owned(),
@@ -432,7 +537,7 @@ mod tests {
         #[test]
         fn no_answer_panics(text in "[\\[\\]{}\":,a-z_0-9]{0,60}", word in ".{0,12}") {
             let value: Value = serde_json::from_str(&text).unwrap_or(json!({"data_streams": text, "policy": text}));
-            let told = Told { lifecycles: Some(&value), policies: Some(&value), settings: Some(&value) };
+            let told = Told { lifecycles: Some(&value), policies: Some(&value), settings: Some(&value), ..Told::default() };
             let _ = found(&value, &told);
             let odd = lifecycles(json!({"effective_retention": word, "rollover": {"max_size": word, "max_age": word}}));
             let told = Told { lifecycles: Some(&odd), ..told };

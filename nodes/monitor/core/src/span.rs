@@ -53,6 +53,30 @@ pub fn format(ms: u64) -> String {
     text
 }
 
+/// Milliseconds of an age as storages read it: `7D`, `1.5d`, `500micros`, `0`, `-1`; `None` when it is none. One below
+/// zero has passed already.
+#[must_use]
+pub fn storage_age(text: &str) -> Option<u64> {
+    let text = text.trim();
+    if matches!(text, "0" | "-1") {
+        return Some(0);
+    }
+    let (number, unit) = text.split_at(text.find(|letter: char| letter.is_ascii_alphabetic())?);
+    let unit = match unit {
+        "nanos" => 1e-6,
+        "micros" => 1e-3,
+        "ms" => 1.0,
+        "s" => 1_000.0,
+        "m" => 60_000.0,
+        "h" | "H" => 3_600_000.0,
+        "d" | "D" => 86_400_000.0,
+        _ => return None,
+    };
+    let ms = number.parse::<f64>().ok()? * unit;
+    // What is below zero is zero as a whole number without a sign.
+    (ms.abs() < 9e15).then_some(ms as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +103,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn ages_are_read_as_storages_read_them() {
+        let hour = 3_600_000;
+        for (text, want) in [
+            ("7d", 168 * hour),
+            ("7D", 168 * hour),
+            ("12H", 12 * hour),
+            ("1.5d", 36 * hour),
+            (" 90s ", 90_000),
+            ("0", 0),
+            ("0ms", 0),
+            ("-1", 0),
+            ("-3d", 0),
+            ("2500micros", 2),
+            ("3000000nanos", 3),
+        ] {
+            assert_eq!(storage_age(text), Some(want), "`{text}`");
+        }
+        for text in [
+            "",
+            "5",
+            "d",
+            "1w",
+            "1S",
+            "1d2h",
+            "soon",
+            "99999999999999999d",
+            "1..5d",
+        ] {
+            assert_eq!(storage_age(text), None, "`{text}`");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_formatted_parses_to_the_same(ms in any::<u64>()) {
@@ -87,7 +144,7 @@ mod tests {
 
         #[test]
         fn any_text_is_a_span_or_none(text in ".{0,20}") {
-            let _ = parse(&text);
+            let _ = (parse(&text), storage_age(&text));
         }
     }
 }

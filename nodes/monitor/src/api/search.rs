@@ -92,12 +92,30 @@ fn retention_field(retention: &v1::Retention, field: &str) -> Value {
     }
 }
 
+/// What a storage said to a question that it need not know.
+#[derive(Debug, PartialEq)]
+enum Heard {
+    Answer(Json),
+    Unknown,
+    Refused,
+}
+
+impl Heard {
+    const fn answer(&self) -> Option<&Json> {
+        match self {
+            Self::Answer(answer) => Some(answer),
+            Self::Unknown | Self::Refused => None,
+        }
+    }
+}
+
 impl SearchApi {
-    /// The answer to a question that not every storage knows; none from one that does not.
-    async fn if_known(&self, path: &str) -> Result<Option<Json>, StorageError> {
+    /// The answer to a question that not every storage knows, or answers to us.
+    async fn if_known(&self, path: &str) -> Result<Heard, StorageError> {
         match self.0.storage.call(Method::GET, path, None).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if error.is_unknown() => Ok(None),
+            Ok(answer) => Ok(Heard::Answer(answer)),
+            Err(error) if error.is_unknown() => Ok(Heard::Unknown),
+            Err(error) if error.is_forbidden() => Ok(Heard::Refused),
             Err(error) => Err(error),
         }
     }
@@ -178,9 +196,10 @@ impl Search for SearchApi {
             );
             let (lifecycles, policies, settings) = answers.map_err(|error| of_storage(&error))?;
             let told = retention::Told {
-                lifecycles: lifecycles.as_ref(),
-                policies: policies.as_ref(),
-                settings: settings.as_ref(),
+                lifecycles: lifecycles.answer(),
+                are_lifecycles_refused: lifecycles == Heard::Refused,
+                policies: policies.answer(),
+                settings: settings.answer(),
             };
             retention::fill(&mut rows, &names, &told);
             fields.extend(RETENTION_FIELDS);

@@ -148,6 +148,21 @@ async fn without_storage_json_nothing_is_asked() {
     assert!(matches!(error, StorageError::NoAccess) && error.may_pass());
 }
 
+#[test]
+fn a_question_that_is_refused_is_not_unknown() {
+    let refused = |status| StorageError::Refused {
+        status,
+        kind: String::new(),
+        reason: String::new(),
+    };
+    for status in [400, 404, 405] {
+        let error = refused(status);
+        assert!(error.is_unknown() && !error.is_forbidden(), "{status}");
+    }
+    assert!(refused(403).is_forbidden() && !refused(403).is_unknown());
+    assert!(!refused(401).is_unknown() && !refused(503).is_unknown());
+}
+
 proptest! {
     #[test]
     fn an_id_stays_in_its_place_of_a_path(id in ".{0,40}") {
