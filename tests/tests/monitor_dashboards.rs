@@ -279,14 +279,16 @@ async fn versions_of_a_dashboard_that_was_deleted_long_ago_are_gone_after_a_star
     let desk = Desk::of(&bench);
     desk.put("ann", "One", "", true).await.unwrap();
     let before = now_ms().unsigned_abs() - DELETED_KEPT_MS;
-    for (name, kept_ms) in [
-        ("old", before - 60_000),
-        ("fresh", before + 3_600_000),
-        (NAME, before - 120_000),
+    for (name, kept_ms, who) in [
+        ("old", before - 60_000, Some("dan")),
+        ("fresh", before + 3_600_000, Some("dan")),
+        // Nobody deleted it, and its document is not there: whoever lost the index gets it back.
+        ("lost", before - 180_000, None),
+        (NAME, before - 120_000, Some("dan")),
     ] {
         let kept = json!({
             "name": name, "version": "900.1", "title": name, "kept_at": rfc3339(kept_ms),
-            "changed_at": rfc3339(kept_ms), "deleted_by": "dan", "document": "{}",
+            "changed_at": rfc3339(kept_ms), "deleted_by": who, "document": "{}",
         });
         let path = format!("/.wharf-dashboard-versions/_doc/{name}:900.1");
         bench.storage(Method::PUT, &path, &kept.to_string()).await;
@@ -296,7 +298,7 @@ async fn versions_of_a_dashboard_that_was_deleted_long_ago_are_gone_after_a_star
     };
     assert_eq!(
         names(desk.deleted().await),
-        ["fresh"],
+        ["fresh", "lost"],
         "what is over is not offered"
     );
     bench.kill_monitor();
@@ -311,10 +313,39 @@ async fn versions_of_a_dashboard_that_was_deleted_long_ago_are_gone_after_a_star
     })
     .await;
     assert_eq!(desk.versions("fresh", "").await.unwrap().len(), 1);
+    assert_eq!(desk.versions("lost", "").await.unwrap().len(), 1);
     let kept = desk.versions(NAME, "").await.unwrap();
     assert_eq!(
         kept.len(),
         2,
         "those of a dashboard that is there stay: {kept:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_was_kept_stays_when_the_index_of_dashboards_is_made_anew() {
+    let mut bench = Bench::start().await;
+    let desk = Desk::of(&bench);
+    let put = async |title: &str| desk.put("ann", title, "", false).await.unwrap();
+    let first = put("One").await;
+    put("Two").await;
+    bench
+        .storage(Method::DELETE, "/.wharf-dashboards", "")
+        .await;
+    bench.kill_monitor();
+    bench.start_monitor();
+    bench.wait_loaded().await;
+    let desk = Desk::of(&bench);
+    let put = async |title: &str| desk.put("ann", title, "", false).await.unwrap();
+    let anew = put("Three").await;
+    assert_eq!(anew.version, first.version, "it counts anew");
+    assert_eq!(desk.get(NAME, &anew.version).await.unwrap().title, "Three");
+    put("Four").await;
+    let listed = desk.versions(NAME, "").await.unwrap();
+    let titles: Vec<&str> = listed.iter().map(|row| row.title.as_str()).collect();
+    assert_eq!(titles, ["Four", "Three", "One"]);
+    for row in &listed {
+        let got = desk.get(NAME, &row.version).await.unwrap();
+        assert_eq!(got.title, row.title, "{row:?}");
+    }
 }

@@ -11,7 +11,7 @@ use tonic::{Code, Request, Response, Status};
 use wharf_monitor_core::object::{of_dashboard, to_dashboard};
 use wharf_monitor_core::shipped_dashboards as shipped;
 use wharf_monitor_core::version::Version;
-use wharf_monitor_core::versions::{SHIPPED, rows};
+use wharf_monitor_core::versions::{SHIPPED, Token, rows};
 use wharf_monitor_core::watch::is_name;
 use wharf_proto::listing::Value;
 use wharf_proto::monitor::v1;
@@ -103,17 +103,21 @@ impl DashboardsApi {
         if version == SHIPPED {
             return shipped::dashboard(name).ok_or_else(none);
         }
-        let version = version.parse::<Version>().map_err(|error| {
+        let token = version.parse::<Token>().map_err(|error| {
             let hint = "list the versions of the dashboard to see them";
             field_status("version", error.to_string(), hint)
         })?;
-        let kept = versions::get(&self.0, name, version).await;
-        if let Some(kept) = kept.map_err(|error| of_storage(&error))? {
-            return Ok(kept.dashboard);
-        }
+        // First of all: an index that was made anew counts anew, and former versions may have the same number.
         let present = self.present(name).await?;
-        let present = present.filter(|object| object.version == version);
-        present.as_ref().map(dashboard).ok_or_else(none)
+        let is_meant = |object: &Object| object.version == token.version;
+        if let Some(present) =
+            present.filter(|object| token.written_ms.is_none() && is_meant(object))
+        {
+            return Ok(dashboard(&present));
+        }
+        let kept = versions::get(&self.0, name, token).await;
+        let kept = kept.map_err(|error| of_storage(&error))?;
+        kept.map(|kept| kept.dashboard).ok_or_else(none)
     }
 
     /// The document that is there, kept as a version; none when there is none.
