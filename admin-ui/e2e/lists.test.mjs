@@ -315,7 +315,7 @@ test('how long the data of a deployment is kept is read in the settings', async 
   await row.getByText('7 d', { exact: true }).waitFor();
   await row.getByText('Default of the storage').waitFor();
   await row.getByText('1 d or 2 GiB').waitFor();
-  await page.getByLabel('Decided by').selectOption('policy');
+  await page.getByLabel('Decided by', { exact: true }).selectOption('policy');
   await page.waitForURL('**f.rule=policy*');
   await page.getByText('Nothing matches').waitFor();
   await page.getByRole('button', { name: 'Clear search and filters' }).click();
