@@ -8,13 +8,18 @@ mod log;
 
 use std::collections::BTreeMap;
 
+use wharf_proto::ids::PlanId;
+
 pub use log::{Budget, EVENTS_KEPT, Event, EventLog, KINDS_OF_COMMANDS};
 
 use crate::{
     observe::{Health, InstanceExit},
     refusal::cut,
+    state::{DeploymentRecord, State},
 };
 
+/// What a plan did is told by its hosts within so long.
+const ECHO_MS: u64 = 10_000;
 /// Bytes of a text of an event.
 pub const TEXT_BYTES: usize = 300;
 
@@ -74,6 +79,8 @@ pub struct DeploymentLook {
     pub reason: String,
     /// The plan that works on it; empty when none does.
     pub plan_id: String,
+    /// The plan that was done just now (see [`just_done`]); empty when none was.
+    pub done_plan_id: String,
 }
 
 /// Something that was seen to have happened.
@@ -91,6 +98,20 @@ pub struct Seen {
     pub deployment_id: String,
     /// The audit list keeps it, so that it outlives a change of leader.
     pub important: bool,
+}
+
+/// The plan of a deployment that was done within the last ten seconds: hosts tell of the containers that it made or
+/// removed after it has seen what it waited for.
+#[must_use]
+pub fn just_done<'a>(
+    state: &State,
+    deployment: &'a DeploymentRecord,
+    now_ms: u64,
+) -> Option<&'a PlanId> {
+    deployment.current_plan.as_ref().filter(|id| {
+        let ended_ms = state.plans.get(*id).map_or(0, |plan| plan.ended_ms);
+        ended_ms > 0 && now_ms.saturating_sub(ended_ms) < ECHO_MS
+    })
 }
 
 /// Fills in what this look could not tell from the one before, so that a gap is no news.
@@ -298,7 +319,9 @@ impl Host<'_> {
 
     /// Who made or removed it.
     fn by(&self, container: &ContainerLook) -> String {
-        match self.plan(container) {
+        // Who ends by itself right after a plan does not end because of it: this is for `by` alone.
+        let done = || self.of_deployment(container, |deployment| &deployment.done_plan_id);
+        match self.plan(container).or_else(done) {
             Some(plan) => format!("by the platform, plan {plan}"),
             None if container.role.is_empty() && container.instance_id.is_empty() => {
                 "not of this platform".to_owned()
@@ -308,10 +331,18 @@ impl Host<'_> {
     }
 
     fn plan(&self, container: &ContainerLook) -> Option<&str> {
+        self.of_deployment(container, |deployment| &deployment.plan_id)
+    }
+
+    fn of_deployment(
+        &self,
+        container: &ContainerLook,
+        plan: impl Fn(&DeploymentLook) -> &String,
+    ) -> Option<&str> {
         [self.after, self.before]
             .into_iter()
             .filter_map(|look| look.deployments.get(&container.deployment_id))
-            .map(|deployment| deployment.plan_id.as_str())
+            .map(|deployment| plan(deployment).as_str())
             .find(|plan| !plan.is_empty())
     }
 

@@ -178,11 +178,13 @@ fn looked(director: &Director) -> Look {
     for record in state.deployments.values() {
         let view = health::deployment(&state, &seen, record, &graces, now_ms);
         let plan = record.pending_plan.as_ref();
+        let done = events::just_done(&state, record, now_ms);
         let deployment = DeploymentLook {
             name: record.name.clone(),
             health: view.health,
             reason: view.problems.join("; "),
             plan_id: plan.map_or_else(String::new, ToString::to_string),
+            done_plan_id: done.map_or_else(String::new, ToString::to_string),
         };
         look.deployments.insert(record.id.to_string(), deployment);
     }

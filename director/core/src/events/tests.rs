@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::state::AuditEntry;
+use crate::{fixture::World, state::AuditEntry};
 
 fn container(name: &str, started_ms: u64) -> ContainerLook {
     ContainerLook {
@@ -91,6 +91,43 @@ fn what_a_plan_does_names_the_plan() {
     let seen = only(&before, &after);
     assert_eq!(seen.kind, "container_vanished");
     assert!(seen.detail.contains("plan p7"), "{}", seen.detail);
+}
+
+#[test]
+fn a_plan_that_was_just_done_made_what_hosts_tell_of_and_ended_nothing() {
+    let mut world = World::with_host();
+    let (id, plan) = world.create("logs");
+    let done = |world: &World, now_ms: u64| {
+        let record = &world.state.deployments[&id];
+        just_done(&world.state, record, now_ms).cloned()
+    };
+    assert_eq!(done(&world, world.now_ms), None, "it waits");
+    world.settle();
+    let ended_ms = world.plan(&plan).ended_ms;
+    assert_eq!(done(&world, ended_ms + ECHO_MS - 1), Some(plan));
+    assert_eq!(done(&world, ended_ms + ECHO_MS), None);
+
+    let mut own = container("store", 5);
+    own.deployment_id = "d1".into();
+    own.instance_id = "i1".into();
+    let mut before = look(&[]);
+    let deployment = DeploymentLook {
+        done_plan_id: "p7".into(),
+        ..DeploymentLook::default()
+    };
+    before.deployments.insert("d1".into(), deployment);
+    let mut after = look(&[("c1", own.clone())]);
+    after.deployments.clone_from(&before.deployments);
+    let seen = only(&before, &after);
+    assert_eq!(seen.kind, "container_appeared");
+    assert!(seen.detail.contains("plan p7"), "{}", seen.detail);
+    own.state = "exited".into();
+    own.exit_code = 3;
+    let mut failed = look(&[("c1", own)]);
+    failed.deployments.clone_from(&before.deployments);
+    let seen = only(&after, &failed);
+    assert_eq!(seen.kind, "container_failed");
+    assert!(!seen.detail.contains("p7"), "{}", seen.detail);
 }
 
 #[test]
