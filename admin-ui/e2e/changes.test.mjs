@@ -39,6 +39,7 @@ test('an instance that appears is told with its deployment and the plan that mad
 test('changes are counted over time by kind, and a kind that is chosen narrows the list', async () => {
   await page.goto(`/changes?what=instances&from=now-15m&q=${name}`);
   await settled(page);
+  await chart().locator('canvas').first().waitFor();
   await shoot(page, 'changes-instances');
   await chart()
     .getByRole('button', { name: /^container appeared/ })
