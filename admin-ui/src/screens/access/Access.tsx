@@ -33,7 +33,13 @@ export default function Access() {
           <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={`tab-${tab.key}`} />
         ))}
       </Tabs>
-      <TabContent id={`tab-${shown.key}`} eventKey={shown.key} activeKey={shown.key} key={shown.key}>
+      <TabContent
+        id={`tab-${shown.key}`}
+        aria-label={shown.label}
+        eventKey={shown.key}
+        activeKey={shown.key}
+        key={shown.key}
+      >
         {shown.page}
       </TabContent>
     </>

@@ -171,7 +171,13 @@ export function Former({ name, deployment, former, present, onConflict }: Former
           <Tab key={one.key} eventKey={one.key} title={one.label} tabContentId={`version-${one.key}`} />
         ))}
       </Tabs>
-      <TabContent id={`version-${tab}`} eventKey={tab} activeKey={tab} key={tab}>
+      <TabContent
+        id={`version-${tab}`}
+        aria-label={tabs.find((one) => one.key === tab)?.label}
+        eventKey={tab}
+        activeKey={tab}
+        key={tab}
+      >
         {!content ? (
           <Empty title={t('dashboards.unreadable')}>
             <Faults faults={faults} />

@@ -115,7 +115,13 @@ export default function Plans() {
           ))}
         </Tabs>
       ) : null}
-      <TabContent id={`tab-${shown.key}`} eventKey={shown.key} activeKey={shown.key} key={shown.key}>
+      <TabContent
+        id={`tab-${shown.key}`}
+        aria-label={shown.label}
+        eventKey={shown.key}
+        activeKey={shown.key}
+        key={shown.key}
+      >
         {shown.page}
       </TabContent>
     </>
