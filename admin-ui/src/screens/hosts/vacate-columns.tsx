@@ -5,9 +5,9 @@ import { type Vacate, VacateStatus } from '../../generated/wharf/v1/allocators_p
 import { useT } from '../../i18n/i18n';
 import { English } from '../../shared/English';
 import type { Column } from '../../shared/list/Rows';
+import { whenColumns } from '../../shared/list/when-columns';
 import { Actor } from '../../shared/names/Subject';
 import { VacateMark } from '../../shared/status/marks';
-import { Clock, Lasted } from '../../shared/When';
 import { CancelVacate } from './CancelVacate';
 import { movedOf } from './moved';
 
@@ -32,19 +32,7 @@ export function useVacateColumns({ withHost }: { withHost: boolean }): Column<Va
       cell: (one) => `${format.number(movedOf(one))} / ${format.number(one.moves.length)}`,
     },
     { id: 'actor', head: t('plan.actor'), sort: 'actor', cell: (one) => <Actor actor={one.actor} /> },
-    {
-      id: 'created',
-      head: t('plan.begun'),
-      sort: 'created',
-      largest: true,
-      cell: (one) => <Clock at={one.createdAt} />,
-    },
-    {
-      id: 'lasted',
-      head: t('plan.lasted'),
-      right: true,
-      cell: (one) => <Lasted from={one.createdAt} to={one.endedAt} />,
-    },
+    ...whenColumns<Vacate>(t),
     {
       id: 'remark',
       head: t('plan.remark'),

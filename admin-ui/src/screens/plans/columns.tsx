@@ -5,11 +5,11 @@ import { StepStatus } from '../../generated/wharf/v1/plans_pb';
 import { useT } from '../../i18n/i18n';
 import { English } from '../../shared/English';
 import type { Column } from '../../shared/list/Rows';
+import { whenColumns } from '../../shared/list/when-columns';
 import { DeploymentLink, PlanLink } from '../../shared/names/links';
 import { Actor } from '../../shared/names/Subject';
 import { useStepWord } from '../../shared/plan/step-words';
 import { KINDS, PlanMark } from '../../shared/status/marks';
-import { Clock, Lasted } from '../../shared/When';
 
 /** What it does now, or why it ended as it did. */
 function Remark({ plan }: { plan: Plan }) {
@@ -60,19 +60,7 @@ export function usePlanColumns({ withDeployment }: { withDeployment: boolean }):
         `${format.number(one.steps.filter((step) => step.status === StepStatus.DONE).length)} / ${format.number(one.steps.length)}`,
     },
     { id: 'actor', head: t('plan.actor'), cell: (one) => <Actor actor={one.actor} /> },
-    {
-      id: 'created',
-      head: t('plan.begun'),
-      sort: 'created',
-      largest: true,
-      cell: (one) => <Clock at={one.createdAt} />,
-    },
-    {
-      id: 'lasted',
-      head: t('plan.lasted'),
-      right: true,
-      cell: (one) => <Lasted from={one.createdAt} to={one.endedAt} />,
-    },
+    ...whenColumns<Plan>(t),
     {
       id: 'remark',
       head: t('plan.remark'),
