@@ -25,6 +25,12 @@ test('the order of the series does not matter', () => {
   expect(looksOf(ids(5).reverse(), 'light')).toEqual(one);
 });
 
+test('an error is red and a warning amber, and neither is the colour of what is said besides', () => {
+  const looks = looksOf(['debug', 'error', 'info', 'warn'], 'dark');
+  const colours = ['error', 'warn', 'info', 'debug'].map((level) => looks.get(level)?.colour);
+  expect(colours).toEqual(['#f14432', '#f5b62d', '#2e71ff', '#66d6f5']);
+});
+
 test('a colour is made faint', () => {
   expect(faint('#014b8b', 20)).toBe('#014b8b33');
   expect(faint('#fff', 100)).toBe('#ffffffff');

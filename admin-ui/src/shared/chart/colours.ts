@@ -26,6 +26,21 @@ export interface SeriesLook {
 
 const slots = new Map<string, number>();
 
+/** Where levels begin to look for their colour, so that no harmless one is red and no bad one blue. */
+const LEVELS = new Map([
+  ['emergency', 5],
+  ['alert', 5],
+  ['critical', 5],
+  ['fatal', 5],
+  ['error', 5],
+  ['warn', 1],
+  ['warning', 1],
+  ['notice', 0],
+  ['info', 4],
+  ['debug', 0],
+  ['trace', 2],
+]);
+
 // FNV-1a.
 function hashOf(id: string): number {
   let hash = 0x811c9dc5;
@@ -44,7 +59,7 @@ export function lookNow(): Look {
 function slotOf(id: string): number {
   const known = slots.get(id);
   if (known !== undefined) return known;
-  const slot = hashOf(id) % PALETTE.light.length;
+  const slot = LEVELS.get(id.toLowerCase()) ?? hashOf(id) % PALETTE.light.length;
   slots.set(id, slot);
   return slot;
 }
