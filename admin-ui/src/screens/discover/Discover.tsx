@@ -233,6 +233,7 @@ export default function Discover() {
       <div className="found">
         <Fields
           indices={indices}
+          none={streams.isSuccess && !asks}
           q={q}
           span={span}
           columns={columns}

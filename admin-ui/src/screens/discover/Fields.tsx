@@ -19,6 +19,8 @@ const ROW = 28;
 
 interface FieldsProps {
   indices: string[];
+  /** There is no data stream at all, which is not the same as one that is not known yet. */
+  none: boolean;
   q: string;
   span: Span;
   columns: string[];
@@ -79,81 +81,84 @@ export function Fields(props: FieldsProps) {
         onChange={(_, value) => setText(value)}
         onClear={() => setText('')}
       />
-      <DataState query={query} lines={8}>
-        {(data) => (
-          <>
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-            <div className="field-list" ref={box} tabIndex={0}>
-              <ul style={{ height: virtual.getTotalSize() }}>
-                {virtual.getVirtualItems().map((item) => {
-                  const field = fields[item.index];
-                  if (!field) return null;
-                  const isColumn = columns.includes(field.name);
-                  const isOpen = open === field.name;
-                  const turn = isColumn ? 'discover.column.remove' : 'discover.column.add';
-                  return (
-                    <li
-                      key={item.key}
-                      data-index={item.index}
-                      ref={virtual.measureElement}
-                      style={{ transform: `translateY(${item.start}px)` }}
-                      className={isColumn ? 'field column' : 'field'}
-                    >
-                      <div className="field-head">
-                        <button
-                          type="button"
-                          aria-expanded={isOpen}
-                          title={`${field.name} (${field.type})`}
-                          onClick={() => setOpen(isOpen ? '' : field.name)}
-                        >
-                          <span className="sign" aria-hidden="true">
-                            {signOf(field.type)}
-                          </span>
-                          <span className="field-name">
-                            <bdi>{field.name}</bdi>
-                          </span>
-                        </button>
-                        <Button
-                          variant="plain"
-                          size="sm"
-                          icon={isColumn ? <MinusIcon /> : <PlusIcon />}
-                          aria-label={t(turn, { field: field.name })}
-                          title={t(turn, { field: field.name })}
-                          onClick={() => onColumns(toggled(columns, field.name))}
-                        />
-                      </div>
-                      {isOpen ? (
-                        <div className="field-body">
-                          <TopValues
-                            field={field}
-                            indices={indices}
-                            q={props.q}
-                            span={props.span}
-                            onFilter={props.onFilter}
+      {props.none ? <p className="quiet field-note">{t('discover.fields.noneAtAll')}</p> : null}
+      {props.none ? null : (
+        <DataState query={query} lines={8}>
+          {(data) => (
+            <>
+              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+              <div className="field-list" ref={box} tabIndex={0}>
+                <ul style={{ height: virtual.getTotalSize() }}>
+                  {virtual.getVirtualItems().map((item) => {
+                    const field = fields[item.index];
+                    if (!field) return null;
+                    const isColumn = columns.includes(field.name);
+                    const isOpen = open === field.name;
+                    const turn = isColumn ? 'discover.column.remove' : 'discover.column.add';
+                    return (
+                      <li
+                        key={item.key}
+                        data-index={item.index}
+                        ref={virtual.measureElement}
+                        style={{ transform: `translateY(${item.start}px)` }}
+                        className={isColumn ? 'field column' : 'field'}
+                      >
+                        <div className="field-head">
+                          <button
+                            type="button"
+                            aria-expanded={isOpen}
+                            title={`${field.name} (${field.type})`}
+                            onClick={() => setOpen(isOpen ? '' : field.name)}
+                          >
+                            <span className="sign" aria-hidden="true">
+                              {signOf(field.type)}
+                            </span>
+                            <span className="field-name">
+                              <bdi>{field.name}</bdi>
+                            </span>
+                          </button>
+                          <Button
+                            variant="plain"
+                            size="sm"
+                            icon={isColumn ? <MinusIcon /> : <PlusIcon />}
+                            aria-label={t(turn, { field: field.name })}
+                            title={t(turn, { field: field.name })}
+                            onClick={() => onColumns(toggled(columns, field.name))}
                           />
                         </div>
-                      ) : null}
-                    </li>
-                  );
-                })}
-              </ul>
-            </div>
-            {fields.length === 0 ? (
-              <p className="quiet field-note">
-                {prefix ? t('discover.fields.none') : t('discover.fields.noneAtAll')}
-              </p>
-            ) : null}
-            {data.total > data.fields.length ? (
-              <p className="quiet field-note">
-                {t('discover.fields.more', {
-                  shown: format.number(data.fields.length),
-                  total: format.number(data.total),
-                })}
-              </p>
-            ) : null}
-          </>
-        )}
-      </DataState>
+                        {isOpen ? (
+                          <div className="field-body">
+                            <TopValues
+                              field={field}
+                              indices={indices}
+                              q={props.q}
+                              span={props.span}
+                              onFilter={props.onFilter}
+                            />
+                          </div>
+                        ) : null}
+                      </li>
+                    );
+                  })}
+                </ul>
+              </div>
+              {fields.length === 0 ? (
+                <p className="quiet field-note">
+                  {prefix ? t('discover.fields.none') : t('discover.fields.noneAtAll')}
+                </p>
+              ) : null}
+              {data.total > data.fields.length ? (
+                <p className="quiet field-note">
+                  {t('discover.fields.more', {
+                    shown: format.number(data.fields.length),
+                    total: format.number(data.total),
+                  })}
+                </p>
+              ) : null}
+            </>
+          )}
+        </DataState>
+      )}
     </section>
   );
 }
