@@ -14,7 +14,7 @@ use crate::codes;
 use crate::indices;
 use crate::ledger::Doc;
 use crate::monitor::Monitor;
-use crate::storage::StorageError;
+use crate::storage::{Seen, StorageError};
 
 const BATCH: usize = 500;
 const BATCH_BYTES: usize = 4 << 20;
@@ -64,7 +64,7 @@ async fn write_some(monitor: &Monitor) -> Result<(), StorageError> {
         indices::ensure(&monitor.storage).await?;
         monitor.set_has_indices(true);
     }
-    let answer = monitor.storage.bulk(lines(&batch.docs)).await;
+    let answer = monitor.storage.bulk(lines(&batch.docs), Seen::Later).await;
     let answer = answer.inspect_err(|_| monitor.set_has_indices(false))?;
     let done = done(&answer, &batch.docs)?;
     monitor.ledger.settle(&batch, &done).await;

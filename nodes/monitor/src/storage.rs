@@ -23,7 +23,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use wharf_runtime::backoff::Backoff;
 use wharf_runtime::net::{ClientOptions, FetchError, HttpsClient};
-use wharf_runtime::tls::{CaCerts, Expect, TlsError, client_config};
+use wharf_runtime::tls::{CaCerts, Expect, TlsError, client_config, constant_time_eq};
 
 use crate::config::Access;
 
@@ -106,6 +106,15 @@ struct Reached {
 #[derive(Default)]
 pub(crate) struct Storage {
     reached: ArcSwapOption<Reached>,
+}
+
+/// When searches find what is written, in a storage that makes a difference.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Seen {
+    /// By the next one.
+    AtOnce,
+    /// When the storage gets round to it, which costs least.
+    Later,
 }
 
 /// A document with its version.
@@ -274,14 +283,20 @@ impl Storage {
     }
 
     /// Writes many documents; the answer has an item for each.
-    pub(crate) async fn bulk(&self, lines: String) -> Result<Value, StorageError> {
+    pub(crate) async fn bulk(&self, lines: String, seen: Seen) -> Result<Value, StorageError> {
+        let path = match seen {
+            Seen::AtOnce => "/_bulk?refresh=true",
+            Seen::Later => "/_bulk",
+        };
         let bytes = self
-            .repeat(&Method::POST, "/_bulk", Bytes::from(lines), TIMEOUT * 3)
+            .repeat(&Method::POST, path, Bytes::from(lines), TIMEOUT * 3)
             .await?;
         parse_json(&bytes)
     }
 
-    /// Whether these credentials are the deployment's, as the storage says.
+    /// Whether these credentials are the deployment's, as the storage says. One that does not know the question
+    /// (OpenSearch) takes the node's own for the deployment's: so do we, and no others, for a storage without
+    /// users of its own takes any.
     pub(crate) async fn verify(&self, authorization: &HeaderValue) -> Result<bool, StorageError> {
         let call = self.fetch(
             &Method::GET,
@@ -295,6 +310,9 @@ impl Storage {
             Err(StorageError::Refused {
                 status: 401 | 403, ..
             }) => Ok(false),
+            Err(error) if error.is_unknown() => Ok(self
+                .authorization()
+                .is_some_and(|own| constant_time_eq(own.as_bytes(), authorization.as_bytes()))),
             Err(error) => Err(error),
         }
     }
@@ -331,7 +349,7 @@ impl Storage {
     ) -> Result<Bytes, StorageError> {
         let reached = self.reached.load_full().ok_or(StorageError::NoAccess)?;
         let kind = match path {
-            "/_bulk" => "application/x-ndjson",
+            path if path.starts_with("/_bulk") => "application/x-ndjson",
             _ => "application/json",
         };
         let request = Request::builder()
@@ -368,6 +386,8 @@ impl Storage {
                 .collect::<String>()
         };
         // A search's own reason says only that all parts failed.
+        // OpenSearch has a text alone where no handler takes a request.
+        let plain = text("/error");
         let root = match text("/error/root_cause/0/reason") {
             reason if reason.is_empty() => "/error",
             _ => "/error/root_cause/0",
@@ -375,7 +395,10 @@ impl Storage {
         Err(StorageError::Refused {
             status,
             kind: text(&format!("{root}/type")),
-            reason: text(&format!("{root}/reason")),
+            reason: match text(&format!("{root}/reason")) {
+                reason if reason.is_empty() => plain,
+                reason => reason,
+            },
         })
     }
 }

@@ -14,7 +14,7 @@ use wharf_proto::times::rfc3339;
 
 use crate::indices::{DASHBOARD_VERSIONS, DASHBOARDS};
 use crate::monitor::Monitor;
-use crate::storage::{StorageError, escaped};
+use crate::storage::{Seen, StorageError, escaped};
 
 /// Names of dashboards that are looked at in one question.
 const MAX_NAMES: usize = 1_000;
@@ -52,7 +52,7 @@ async fn write(
     version: Version,
     kept: &Value,
 ) -> Result<(), StorageError> {
-    let path = path_of(&id_of(name, version, kept));
+    let path = format!("{}?refresh=true", path_of(&id_of(name, version, kept)));
     let written = monitor.storage.call(Method::PUT, &path, Some(kept)).await;
     written.map(drop)
 }
@@ -109,7 +109,7 @@ pub(crate) async fn thin(monitor: &Monitor, name: &str) -> Result<(), StorageErr
         format!("{line}\n")
     };
     let lines = surplus.into_iter().map(line).collect();
-    monitor.storage.bulk(lines).await.map(drop)
+    monitor.storage.bulk(lines, Seen::AtOnce).await.map(drop)
 }
 
 /// The last version of a dashboard, and how many there are.

@@ -10,6 +10,8 @@ pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod watches;
 
+use std::fmt::Write as _;
+
 use tonic::{Request, Status};
 use wharf_monitor_core::version::Version;
 use wharf_proto::listing::{Ask, ListQuery, Page, Value};
@@ -62,14 +64,19 @@ fn expected(text: &str) -> Result<Option<Version>, Status> {
     })
 }
 
-/// What of a path's query asks for a version.
-fn condition(version: Option<Version>) -> String {
-    version.map_or_else(String::new, |version| {
-        format!(
-            "?if_seq_no={}&if_primary_term={}",
-            version.seq_no, version.primary_term
-        )
-    })
+/// The parameters of a write that a person waits for: over that version where one is given, and found by the next
+/// search, which in OpenSearch and Elasticsearch it would not be for a second.
+fn of_write(version: Option<Version>) -> String {
+    let mut text = "?refresh=true".to_owned();
+    if let Some(Version {
+        seq_no,
+        primary_term,
+    }) = version
+    {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "&if_seq_no={seq_no}&if_primary_term={primary_term}");
+    }
+    text
 }
 
 /// The version in an answer to a write.

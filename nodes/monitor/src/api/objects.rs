@@ -15,7 +15,7 @@ use wharf_proto::listing::Value;
 use wharf_proto::monitor::v1;
 use wharf_services::monitor::v1::saved_views_server::SavedViews;
 
-use super::{condition, expected, page, version_of};
+use super::{expected, of_write, page, version_of};
 use crate::indices;
 use crate::monitor::Monitor;
 use crate::status::{conflict, field_status, internal, not_found, of_storage};
@@ -90,9 +90,9 @@ pub(super) async fn put(
 ) -> Result<Version, Status> {
     let id = escaped(name);
     let path = if create {
-        format!("/{index}/_create/{id}")
+        format!("/{index}/_create/{id}{}", of_write(None))
     } else {
-        format!("/{index}/_doc/{id}{}", condition(version))
+        format!("/{index}/_doc/{id}{}", of_write(version))
     };
     let answer = monitor
         .storage
@@ -116,7 +116,7 @@ pub(super) async fn delete(
     if !is_name(name) {
         return Err(not_found(noun, name));
     }
-    let path = format!("/{index}/_doc/{}{}", escaped(name), condition(version));
+    let path = format!("/{index}/_doc/{}{}", escaped(name), of_write(version));
     let answer = monitor.storage.call_once(Method::DELETE, &path, None).await;
     answer.map(drop).map_err(|error| match error {
         error if error.is_not_found() => not_found(noun, name),

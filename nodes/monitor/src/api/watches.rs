@@ -20,7 +20,7 @@ use wharf_proto::monitor::v1;
 use wharf_proto::times::{millis, rfc3339};
 use wharf_services::monitor::v1::watches_server::Watches;
 
-use super::{condition, expected, page, version_of};
+use super::{expected, of_write, page, version_of};
 use crate::monitor::Monitor;
 use crate::slot::Slot;
 use crate::status::{coded_status, conflict, field_status, internal, not_found, of_storage};
@@ -172,12 +172,17 @@ impl WatchesApi {
             return self.message(name).await;
         };
         let path = match create {
-            true => format!("/{}/_create/{}", indices::WATCHES, escaped(name)),
+            true => format!(
+                "/{}/_create/{}{}",
+                indices::WATCHES,
+                escaped(name),
+                of_write(None)
+            ),
             false => format!(
                 "/{}/_doc/{}{}",
                 indices::WATCHES,
                 escaped(name),
-                condition(version)
+                of_write(version)
             ),
         };
         let answer = self
@@ -205,7 +210,7 @@ impl WatchesApi {
             "/{}/_doc/{}{}",
             indices::WATCHES,
             escaped(name),
-            condition(version)
+            of_write(version)
         );
         let answer = self.0.storage.call_once(Method::DELETE, &path, None).await;
         answer.map_err(|error| match error {

@@ -24,7 +24,8 @@ struct Server {
     stop: Shutdown,
 }
 
-/// Answers `/slow` never, other paths with 503 so many times and then well; tells what it was sent.
+/// Answers `/slow` never, knows no path below `/_security` and says so as OpenSearch does, answers other paths with
+/// 503 so many times and then well; tells what it was sent.
 async fn server(failures: usize) -> Server {
     let ca = Authority::create("test", now_ms()).unwrap();
     let leaf = ca.issue(&LeafSpec::for_host("web.localhost"), now_ms());
@@ -56,6 +57,11 @@ async fn server(failures: usize) -> Server {
                 let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
                 if before < failures {
                     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                }
+                if request.uri().path().starts_with("/_security") {
+                    let text = json!({"error": "no handler found for uri"}).to_string();
+                    *response.body_mut() = Full::new(Bytes::from(text));
+                    *response.status_mut() = StatusCode::BAD_REQUEST;
                 }
                 Ok::<_, Infallible>(response)
             }
@@ -175,4 +181,29 @@ proptest! {
     fn any_bytes_are_an_answer_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         let _ = (parse_json(&bytes), parse::<Hits>(&bytes), parse::<Docs>(&bytes));
     }
+}
+
+#[tokio::test]
+async fn a_storage_that_judges_no_credentials_lets_in_the_nodes_own_alone() {
+    let server = server(0).await;
+    let judged = async |password: &str| {
+        let header = basic("elastic", password).unwrap();
+        server.storage.verify(&header).await.unwrap()
+    };
+    let own = access(String::new()).password.reveal().to_owned();
+    assert!(judged(&own).await, "the node's own are let in");
+    assert!(
+        !judged("any other").await,
+        "others are not, whatever the storage takes"
+    );
+    server.stop.trigger();
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_a_text_alone_is_told() {
+    let server = server(0).await;
+    let refused = server.storage.call(Method::GET, "/_security/role", None);
+    let refused = refused.await.unwrap_err().to_string();
+    assert!(refused.contains("no handler found for uri"), "{refused}");
+    server.stop.trigger();
 }
