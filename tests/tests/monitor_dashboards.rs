@@ -185,7 +185,11 @@ async fn a_dashboard_has_versions_with_who_and_when_and_any_of_them_comes_back()
     assert_eq!(host.title, desk.get("host", "").await.unwrap().title);
     let own = json!({"title": "Ours", "document": "{}"}).to_string();
     bench
-        .storage(Method::PUT, "/.wharf-dashboards/_doc/host", &own)
+        .storage(
+            Method::PUT,
+            "/.wharf-dashboards/_doc/host?refresh=true",
+            &own,
+        )
         .await;
     let rows = desk.versions("host", "").await.unwrap();
     let told: Vec<_> = rows
@@ -290,7 +294,7 @@ async fn versions_of_a_dashboard_that_was_deleted_long_ago_are_gone_after_a_star
             "name": name, "version": "900.1", "title": name, "kept_at": rfc3339(kept_ms),
             "changed_at": rfc3339(kept_ms), "deleted_by": who, "document": "{}",
         });
-        let path = format!("/.wharf-dashboard-versions/_doc/{name}:900.1");
+        let path = format!("/.wharf-dashboard-versions/_doc/{name}:900.1?refresh=true");
         bench.storage(Method::PUT, &path, &kept.to_string()).await;
     }
     let names = |rows: Vec<v1::Dashboard>| -> Vec<String> {

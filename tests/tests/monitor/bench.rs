@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::env;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
@@ -35,6 +36,9 @@ use wharf_tests::testbed::built_binary;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const USER: &str = "elastic";
+/// In the environment: HOST:PORT of an OpenSearch without TLS that stands in for our storage node, and that each bench
+/// empties first (`scripts/monitor-on-opensearch`).
+const OTHER_STORAGE: &str = "WHARF_OTHER_STORAGE";
 /// The deployment's name.
 const DEPLOYMENT: &str = "logs of team <a>";
 /// The deployment's password.
@@ -174,6 +178,9 @@ impl Bench {
         bench.write("monitor/secrets/storage.json", &access);
         bench.set_channel(&bench.receiver.url);
         let mut bench = bench;
+        if let Some(address) = other_storage() {
+            empty(&address);
+        }
         bench.start_store();
         bench.start_monitor();
         bench.wait_loaded().await;
@@ -231,8 +238,26 @@ impl Bench {
             .expect("the binary runs")
     }
 
+    /// TLS with the storage's certificate, in front of what has none.
+    fn lead_to(&self, address: &str) -> Child {
+        let port = self.store_port.port();
+        let identity = self.dir.path().join("store/secrets/identity.pem");
+        let certificate = identity.display();
+        Command::new("socat")
+            .arg(format!(
+                "OPENSSL-LISTEN:{port},bind=127.0.0.1,cert={certificate},verify=0,fork,reuseaddr"
+            ))
+            .arg(format!("TCP:{address}"))
+            .spawn()
+            .expect("socat is installed")
+    }
+
     pub(crate) fn start_store(&mut self) {
-        self.store = Mutex::new(Some(self.run("store", &self.store_port)));
+        let store = match other_storage() {
+            Some(address) => self.lead_to(&address),
+            None => self.run("store", &self.store_port),
+        };
+        self.store = Mutex::new(Some(store));
     }
 
     pub(crate) fn start_monitor(&mut self) {
@@ -374,6 +399,29 @@ pub(crate) fn scheduled_ms(run: &v1::WatchRun) -> u64 {
     run.scheduled_at
         .as_ref()
         .map_or(0, wharf_proto::times::millis)
+}
+
+/// Where the storage that stands in for ours is.
+pub(crate) fn other_storage() -> Option<String> {
+    env::var(OTHER_STORAGE).ok()
+}
+
+/// Removes all that a storage has.
+fn empty(address: &str) {
+    for path in [
+        "_data_stream/*",
+        "_index_template/*",
+        "*,.wharf*?expand_wildcards=all",
+    ] {
+        let url = format!("http://{address}/{path}");
+        let done = Command::new("curl")
+            .args(["-sf", "-X", "DELETE", &url, "-o", "/dev/null"])
+            .status();
+        assert!(
+            done.expect("curl is installed").success(),
+            "{url} is emptied"
+        );
+    }
 }
 
 fn kill(child: &Mutex<Option<Child>>) {
