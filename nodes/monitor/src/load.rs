@@ -17,6 +17,7 @@ use wharf_proto::times::millis;
 
 use crate::dispatch::{Parcel, dispatch};
 use crate::indices;
+use crate::ledger::Doc;
 use crate::monitor::Monitor;
 use crate::run::{broken_record, forget_all, record_doc, record_id};
 use crate::storage::{Found, StorageError};
@@ -32,9 +33,13 @@ const AT_ONCE: usize = 100;
 pub(crate) async fn load(monitor: &Arc<Monitor>) -> Result<(), StorageError> {
     indices::ensure(&monitor.storage).await?;
     monitor.set_has_indices(true);
+    // What waits is written meanwhile: looked at after the searches, it would be in neither.
+    let waiting = [indices::ALERTS, indices::HISTORY].map(|index| monitor.ledger.of_index(index));
+    see_all(monitor).await?;
     let now_ms = monitor.now_ms();
-    let alerts = alerts(monitor).await?;
-    let last_runs = last_runs(monitor).await?;
+    let [alerts_waiting, runs_waiting] = waiting;
+    let alerts = alerts(monitor, alerts_waiting).await?;
+    let last_runs = last_runs(monitor, runs_waiting).await?;
     // Nothing was changed so far: a failure above is tried again from the start.
     for run in last_runs {
         let scheduled_ms = run.scheduled_at.as_ref().map(millis);
@@ -82,7 +87,20 @@ pub(crate) async fn load(monitor: &Arc<Monitor>) -> Result<(), StorageError> {
     Ok(())
 }
 
-async fn alerts(monitor: &Monitor) -> Result<Vec<Kept>, StorageError> {
+/// What was written just before a crash is found by the searches below: in OpenSearch and Elasticsearch it would be
+/// a second later, and a run that is not found is run again.
+async fn see_all(monitor: &Monitor) -> Result<(), StorageError> {
+    let path = format!(
+        "/{},{},{}/_refresh?ignore_unavailable=true&allow_no_indices=true",
+        indices::WATCHES,
+        indices::ALERTS,
+        indices::HISTORY
+    );
+    let seen = monitor.storage.call(http::Method::POST, &path, None).await;
+    seen.map(drop)
+}
+
+async fn alerts(monitor: &Monitor, waiting: Vec<Doc>) -> Result<Vec<Kept>, StorageError> {
     let found = monitor
         .storage
         .list(indices::ALERTS, MAX_ALERTS, true)
@@ -94,7 +112,7 @@ async fn alerts(monitor: &Monitor) -> Result<Vec<Kept>, StorageError> {
             .and_then(|raw| serde_json::from_str(raw.get()).ok());
         documents.insert(one.id, source.unwrap_or_default());
     }
-    for doc in monitor.ledger.of_index(indices::ALERTS) {
+    for doc in waiting {
         match doc.source {
             Some(source) => documents.insert(doc.id, source),
             None => documents.remove(&doc.id),
@@ -114,7 +132,10 @@ async fn alerts(monitor: &Monitor) -> Result<Vec<Kept>, StorageError> {
 }
 
 /// The last scheduled run of each watch.
-async fn last_runs(monitor: &Monitor) -> Result<Vec<v1::WatchRun>, StorageError> {
+async fn last_runs(
+    monitor: &Monitor,
+    waiting: Vec<Doc>,
+) -> Result<Vec<v1::WatchRun>, StorageError> {
     let body = json!({
         "size": 0,
         "query": {"terms": {"cause": ["schedule", "catch_up"]}},
@@ -139,7 +160,6 @@ async fn last_runs(monitor: &Monitor) -> Result<Vec<v1::WatchRun>, StorageError>
     let stored = buckets
         .iter()
         .filter_map(|bucket| bucket.pointer("/last/hits/hits/0/_source").cloned());
-    let waiting = monitor.ledger.of_index(indices::HISTORY);
     let waiting = waiting.into_iter().filter_map(|doc| doc.source);
     for run in stored
         .chain(waiting)
