@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::env;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -248,6 +249,8 @@ impl Bench {
                 "OPENSSL-LISTEN:{port},bind=127.0.0.1,cert={certificate},verify=0,fork,reuseaddr"
             ))
             .arg(format!("TCP:{address}"))
+            // It has a process for each connection: all of them end with it.
+            .process_group(0)
             .spawn()
             .expect("socat is installed")
     }
@@ -426,6 +429,12 @@ fn empty(address: &str) {
 
 fn kill(child: &Mutex<Option<Child>>) {
     if let Some(mut child) = child.lock().unwrap().take() {
+        if other_storage().is_some() {
+            let group = format!("-{}", child.id());
+            let killed = Command::new("kill").args(["-9", "--", &group]).output();
+            // The monitoring node has no group of its own.
+            drop(killed);
+        }
         // SIGKILL: nothing is flushed. That it has ended already is as good.
         let _ = child.kill();
         let _ = child.wait();

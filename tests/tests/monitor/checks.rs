@@ -22,7 +22,7 @@ pub(crate) fn check_history(runs: &[v1::WatchRun]) {
     for pair in scheduled.windows(2) {
         let (before, after) = (scheduled_ms(pair[0]), scheduled_ms(pair[1]));
         let gap_ms = after - before;
-        assert!(gap_ms > 0, "{before} was run twice");
+        assert!(gap_ms > 0, "{before} was run twice: {pair:?}");
         assert!(
             gap_ms.is_multiple_of(STEP_MS),
             "{before} to {after} leaves the grid"
