@@ -1,9 +1,9 @@
 //! What proves a caller: user and password of the deployment in the header `authorization`, or the cookie of a
 //! browser that has shown them.
 //!
-//! Invariants: credentials are judged by the storage (`Storage::verify`), a good verdict holds for [`KEPT`], kept as a salted
-//! hash and compared in constant time; a bad one is not kept, and only [`VERDICTS_AT_ONCE`] are asked for at a
-//! time. A session is worth the credentials behind it: they are judged again as those of any call, and when the
+//! Invariants: credentials are judged by the storage (`Storage::verify`), a good verdict holds for [`KEPT`], kept as
+//! a salted hash and compared in constant time; a bad one is not kept, and only [`VERDICTS_AT_ONCE`] are asked for
+//! at a time. A session is worth the credentials behind it: they are judged again as those of any call, and when the
 //! node is given another password, verdicts and the sessions behind the old one are over at once. Wrong passwords
 //! of log-ins, and of all that comes through a proxy, make that user wait at that address.
 //! Not here: which methods are for whom (`gate`), when sessions end by themselves (`sessions`).

@@ -310,7 +310,10 @@ impl Storage {
             Err(StorageError::Refused {
                 status: 401 | 403, ..
             }) => Ok(false),
-            Err(error) if error.is_unknown() => Ok(self
+            // Not a 404, which says that there is no storage.
+            Err(StorageError::Refused {
+                status: 400 | 405, ..
+            }) => Ok(self
                 .authorization()
                 .is_some_and(|own| constant_time_eq(own.as_bytes(), authorization.as_bytes()))),
             Err(error) => Err(error),
@@ -386,19 +389,19 @@ impl Storage {
                 .collect::<String>()
         };
         // A search's own reason says only that all parts failed.
-        // OpenSearch has a text alone where no handler takes a request.
-        let plain = text("/error");
         let root = match text("/error/root_cause/0/reason") {
             reason if reason.is_empty() => "/error",
             _ => "/error/root_cause/0",
         };
+        let reason = match text(&format!("{root}/reason")) {
+            // OpenSearch has a text alone where no handler takes a request.
+            reason if reason.is_empty() => text("/error"),
+            reason => reason,
+        };
         Err(StorageError::Refused {
             status,
             kind: text(&format!("{root}/type")),
-            reason: match text(&format!("{root}/reason")) {
-                reason if reason.is_empty() => plain,
-                reason => reason,
-            },
+            reason,
         })
     }
 }
