@@ -209,6 +209,23 @@ test('a document opens with its fields, its JSON and the lines around it, and le
   clean(tab);
 });
 
+test('two presses before the page is drawn anew both count', async () => {
+  await go('/discover?index=logs-docker.container-default');
+  await page.getByRole('button', { name: 'Add agent.name as a column' }).waitFor();
+  await rows().first().waitFor();
+  await page.evaluate(async () => {
+    document.querySelector('button[aria-label="Add agent.name as a column"]').click();
+    // What the first press says is in the URL before anything is drawn.
+    for (let turn = 0; turn < 50; turn += 1) await null;
+    document.querySelector('tbody tr[data-document]').click();
+  });
+  await page.getByLabel('Document', { exact: true }).first().waitFor();
+  await page.getByRole('columnheader', { name: 'agent.name' }).waitFor();
+  assert.ok(param('columns')?.split(',').includes('agent.name'), 'the first press is in the URL, too');
+  assert.ok(param('doc'), 'and so is the second');
+  clean(tab);
+});
+
 test('error lines of one application are a shareable link after three presses', async () => {
   await page.goto('/');
   await settled(page);

@@ -1,6 +1,6 @@
 // Whose data a page shows. Apart from the way to that data: the shell needs this before any page.
 import { createContext, useContext } from 'react';
-import { useSearchParams } from 'react-router';
+import { useSearchParams } from '../shared/use-search-params';
 import { DEPLOYMENT } from './serves';
 
 /** The deployment that holds what the platform's own collectors write. */

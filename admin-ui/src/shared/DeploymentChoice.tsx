@@ -1,7 +1,6 @@
 // Which deployment's data a page shows, kept in its URL. While there is only one, nothing is to be chosen.
 import { FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { useContext } from 'react';
-import { useSearchParams } from 'react-router';
 import { useCall } from '../api/call';
 import { UsualDeployment, useDeployment } from '../api/deployment';
 import { DEPLOYMENT } from '../api/serves';
@@ -9,6 +8,7 @@ import { useRights } from '../api/session';
 import { Deployments } from '../generated/wharf/v1/deployments_pb';
 import { useT } from '../i18n/i18n';
 import { CHOICES, ownNames } from './names/deployments';
+import { useSearchParams } from './use-search-params';
 
 export function DeploymentChoice() {
   return DEPLOYMENT === undefined ? <Choice /> : null;

@@ -2,13 +2,13 @@
 // this may have no way to it.
 import { ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import { useDeferredValue, useMemo } from 'react';
-import { useSearchParams } from 'react-router';
 import { useFormat } from '../../format/use-format';
 import licences from '../../generated/licences.json';
 import { type MessageKey, useT } from '../../i18n/i18n';
 import { Empty } from '../../shared/Empty';
 import { ListSearch } from '../../shared/list/ListSearch';
 import { type Column, Rows } from '../../shared/list/Rows';
+import { useSearchParams } from '../../shared/use-search-params';
 import crates from './crates.json';
 import { found, PLACES, type Place, type PlacedPart, placed } from './licences';
 

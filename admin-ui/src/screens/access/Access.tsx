@@ -1,9 +1,9 @@
 // Who may use the platform and by what: users, tokens, log-ins that last, one's own password.
 import { Tab, TabContent, Tabs } from '@patternfly/react-core';
-import { useSearchParams } from 'react-router';
 import { useRights } from '../../api/session';
 import { useT } from '../../i18n/i18n';
 import { PageHead } from '../../shared/PageHead';
+import { useSearchParams } from '../../shared/use-search-params';
 import { OwnPassword } from './OwnPassword';
 import { SessionList } from './SessionList';
 import { TokenList } from './TokenList';

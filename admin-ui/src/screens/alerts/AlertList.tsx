@@ -1,6 +1,6 @@
 // What fires now, the latest first; those that are over on demand.
 import { Button, Switch } from '@patternfly/react-core';
-import { Link, useSearchParams } from 'react-router';
+import { Link } from 'react-router';
 import { useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
@@ -13,6 +13,7 @@ import { ListTable } from '../../shared/list/ListTable';
 import { writeState } from '../../shared/list/list-state';
 import type { Column } from '../../shared/list/Rows';
 import { Refused } from '../../shared/Refused';
+import { useSearchParams } from '../../shared/use-search-params';
 import { Age, useNow } from '../../shared/When';
 import { useHandle } from './api';
 import { discoverPath, linesBehind } from './evidence';

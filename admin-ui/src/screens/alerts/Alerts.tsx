@@ -1,7 +1,7 @@
 // What fires and who handles it; the watches that tell of it; their runs; where messages go.
 import { Tab, TabContent, Tabs } from '@patternfly/react-core';
 import { useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { Link } from 'react-router';
 import { useDeployment, useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { Alerts as Service } from '../../generated/wharf/monitor/v1/alerts_pb';
@@ -10,6 +10,7 @@ import { ActionButton } from '../../shared/ActionButton';
 import { DeploymentChoice } from '../../shared/DeploymentChoice';
 import { PageHead } from '../../shared/PageHead';
 import { Mark } from '../../shared/status/Mark';
+import { useSearchParams } from '../../shared/use-search-params';
 import { AlertFlyout } from './AlertFlyout';
 import { AlertList } from './AlertList';
 import './alerts.css';

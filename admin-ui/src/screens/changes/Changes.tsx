@@ -1,7 +1,6 @@
 // What appeared, vanished, restarted, moved, and why: over time, and as a list with the newest first.
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { FormSelect, FormSelectOption } from '@patternfly/react-core';
-import { useSearchParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { Events } from '../../generated/wharf/v1/events_pb';
 import { Platform } from '../../generated/wharf/v1/platform_pb';
@@ -14,6 +13,7 @@ import { useEventKind } from '../../shared/status/event-kinds';
 import { goesOn } from '../../shared/time/range';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { ChangeChart } from './ChangeChart';
 import { useChangeColumns } from './columns';
 import { endOf } from './counts';

@@ -2,7 +2,6 @@
 import DownIcon from '@patternfly/react-icons/dist/esm/icons/angle-down-icon';
 import RightIcon from '@patternfly/react-icons/dist/esm/icons/angle-right-icon';
 import type { ReactNode } from 'react';
-import { useSearchParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { useFormat } from '../../format/use-format';
 import { type ContainerGroup, Containers } from '../../generated/wharf/v1/containers_pb';
@@ -15,6 +14,7 @@ import { Refused } from '../../shared/Refused';
 import { Mark } from '../../shared/status/Mark';
 import { CONTAINER_STATES } from '../../shared/status/marks';
 import { Share } from '../../shared/Usage';
+import { useSearchParams } from '../../shared/use-search-params';
 import { ContainerSum } from './ContainerSum';
 import { useContainerColumns } from './columns';
 import { filterOf, filterWithin, type GroupBy, INNER, opened } from './group-by';

@@ -1,6 +1,6 @@
 // One container: how it is, what it used over time, its log as it is written, what happened to it.
 import { Alert, Tab, Tabs } from '@patternfly/react-core';
-import { useParams, useSearchParams } from 'react-router';
+import { useParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { Containers } from '../../generated/wharf/v1/containers_pb';
 import { useT } from '../../i18n/i18n';
@@ -14,6 +14,7 @@ import { Mark } from '../../shared/status/Mark';
 import { ContainerMark } from '../../shared/status/marks';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { type TimeDefaults, useTimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { ContainerChanges } from './ContainerChanges';
 import { ContainerCharts } from './ContainerCharts';
 import { ContainerEnd, ContainerFacts } from './ContainerFacts';

@@ -1,12 +1,12 @@
 // Every container of every host, the one that uses the most first, or groups of them in the order of their use.
 import { FormSelect, FormSelectOption } from '@patternfly/react-core';
-import { useSearchParams } from 'react-router';
 import { Containers as Service } from '../../generated/wharf/v1/containers_pb';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { type Choice, ListTable } from '../../shared/list/ListTable';
 import { PageHead } from '../../shared/PageHead';
 import { CONTAINER_STATES } from '../../shared/status/marks';
+import { useSearchParams } from '../../shared/use-search-params';
 import { ContainerGroups, GROUP_WORDS } from './ContainerGroups';
 import { ContainerSum } from './ContainerSum';
 import { useContainerColumns } from './columns';

@@ -2,7 +2,7 @@
 import { Alert, Button, Dropdown, DropdownItem, DropdownList, MenuToggle } from '@patternfly/react-core';
 import MoreIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon';
 import { useCallback, useEffect, useMemo, useState } from 'react';
-import { useNavigate, useParams, useSearchParams } from 'react-router';
+import { useNavigate, useParams } from 'react-router';
 import { useDeployment, useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { clock } from '../../format/format';
@@ -19,6 +19,7 @@ import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { Conflict, Differences } from './Conflict';
 import { asPut, isConflict, useDeleteDashboard, usePutDashboard } from './changes';
 import './dashboards.css';

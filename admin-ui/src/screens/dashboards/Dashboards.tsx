@@ -1,7 +1,7 @@
 // Every dashboard of a deployment: those that are shipped and those that people made.
 import { Button, Label } from '@patternfly/react-core';
 import { useState } from 'react';
-import { Link, useSearchParams } from 'react-router';
+import { Link } from 'react-router';
 import { useDeployment } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { type Dashboard, Dashboards as Service } from '../../generated/wharf/monitor/v1/dashboards_pb';
@@ -13,6 +13,7 @@ import { DeploymentChoice } from '../../shared/DeploymentChoice';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { PageHead } from '../../shared/PageHead';
+import { useSearchParams } from '../../shared/use-search-params';
 import { Age } from '../../shared/When';
 import './dashboards.css';
 import { Deleted } from './Deleted';

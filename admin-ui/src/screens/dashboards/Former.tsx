@@ -1,7 +1,7 @@
 // A former version of a dashboard: what has changed since, how it was drawn, and the way back to it.
 import { Tab, TabContent, Tabs } from '@patternfly/react-core';
 import { useMemo, useState } from 'react';
-import { useNavigate, useSearchParams } from 'react-router';
+import { useNavigate } from 'react-router';
 import { useRights } from '../../api/session';
 import { type Dashboard, Dashboards as Service } from '../../generated/wharf/monitor/v1/dashboards_pb';
 import { Origin } from '../../generated/wharf/monitor/v1/watches_pb';
@@ -12,6 +12,7 @@ import { Confirm } from '../../shared/Confirm';
 import { Empty } from '../../shared/Empty';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { Clock } from '../../shared/When';
 import { Differences } from './Conflict';
 import { asPutBack, useDeleteDashboard, usePutDashboard } from './changes';

@@ -1,12 +1,12 @@
 // The drop-downs of a dashboard: a field's values, the chosen one in the URL.
 import { FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { useMemo } from 'react';
-import { useSearchParams } from 'react-router';
 import { useSearch } from '../../api/monitor';
 import { useI18n } from '../../i18n/i18n';
 import { Refused } from '../../shared/Refused';
 import { all, bucketsOf, rangeOf, termFilter, terms } from '../../shared/search/build';
 import type { TimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { titleIn, type Variable } from './document';
 import type { Chosen } from './query';
 

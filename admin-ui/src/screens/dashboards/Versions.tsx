@@ -1,6 +1,6 @@
 // What a dashboard was before: who changed it when, each version beside the one in force, and back to one of them.
 import { Label } from '@patternfly/react-core';
-import { Link, useParams, useSearchParams } from 'react-router';
+import { Link, useParams } from 'react-router';
 import { refusalOf } from '../../api/errors';
 import { useDeployment, useMonitorCall } from '../../api/monitor';
 import {
@@ -17,6 +17,7 @@ import { Empty } from '../../shared/Empty';
 import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { PageHead } from '../../shared/PageHead';
+import { useSearchParams } from '../../shared/use-search-params';
 import { Clock } from '../../shared/When';
 import './dashboards.css';
 import './versions.css';

@@ -12,7 +12,7 @@ import {
 } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useDeferredValue, useRef, useState } from 'react';
-import { useNavigate, useSearchParams } from 'react-router';
+import { useNavigate } from 'react-router';
 import { hashKey, mutation, useCall, useChange, useDryRun } from '../../api/call';
 import { refusalOf } from '../../api/errors';
 import { useRights } from '../../api/session';
@@ -29,6 +29,7 @@ import { RESOURCES, useNameWord } from '../../shared/names/stable-names';
 import { PageHead } from '../../shared/PageHead';
 import { Preview } from '../../shared/plan/Preview';
 import { Refused } from '../../shared/Refused';
+import { useSearchParams } from '../../shared/use-search-params';
 import { choices, choicesWith, diskChoices, usualDisk } from './sizes';
 import { NOTHING, plainOf, type Request, requestOf, spelledOut, type Wish, wishOf } from './wish';
 import { type Fault, readYaml, writeYaml } from './wish-yaml';

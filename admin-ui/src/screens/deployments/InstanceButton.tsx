@@ -1,6 +1,6 @@
 // Opens what is known of an instance, and what can be done with it, on its deployment's page.
 import { Button } from '@patternfly/react-core';
-import { useSearchParams } from 'react-router';
+import { useSearchParams } from '../../shared/use-search-params';
 
 /** The URL's name for the instance that is shown. */
 export const CHOSEN = 'instance';

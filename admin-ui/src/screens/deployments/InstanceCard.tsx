@@ -1,7 +1,6 @@
 // One instance on its deployment's page: how it is, why it lies there, its log, what can be done with it.
 import { Button } from '@patternfly/react-core';
 import { type ReactNode, useEffect, useRef } from 'react';
-import { useSearchParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
@@ -18,6 +17,7 @@ import { COPY_STAGES, useNameWord } from '../../shared/names/stable-names';
 import { Mark } from '../../shared/status/Mark';
 import { HealthMark, InstanceMark } from '../../shared/status/marks';
 import { Usage } from '../../shared/Usage';
+import { useSearchParams } from '../../shared/use-search-params';
 import { Age } from '../../shared/When';
 import { InstanceActions } from './InstanceActions';
 import { CHOSEN } from './InstanceButton';

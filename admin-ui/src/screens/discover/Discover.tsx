@@ -2,7 +2,6 @@
 // Everything that is chosen is in the URL.
 import { Button } from '@patternfly/react-core';
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { useSearchParams } from 'react-router';
 import { useDeployment, useMonitorCall } from '../../api/monitor';
 import { useFormat } from '../../format/use-format';
 import { Search } from '../../generated/wharf/monitor/v1/search_pb';
@@ -21,6 +20,7 @@ import { fieldName } from '../../shared/search/discover-link';
 import { isRelative } from '../../shared/time/range';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { useNow } from '../../shared/When';
 import './ask.css';
 import './discover.css';

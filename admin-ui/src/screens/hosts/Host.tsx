@@ -1,7 +1,7 @@
 // One host: what it is, what lies there, what it does, and what can be done with it.
 import { Alert, Tab, Tabs } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
-import { useParams, useSearchParams } from 'react-router';
+import { useParams } from 'react-router';
 import { keyOf, mutation, useCall, useChange } from '../../api/call';
 import { useRights } from '../../api/session';
 import { type Allocator, Allocators } from '../../generated/wharf/v1/allocators_pb';
@@ -18,6 +18,7 @@ import { Refused } from '../../shared/Refused';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { type TimeRange, useTimeRange } from '../../shared/time/useTimeRange';
 import { useAsked } from '../../shared/use-asked';
+import { useSearchParams } from '../../shared/use-search-params';
 import { useContainerColumns } from '../containers/columns';
 import { HostNetwork } from './HostCharts';
 import { HostLogs } from './HostLogs';

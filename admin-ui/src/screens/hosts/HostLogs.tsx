@@ -1,10 +1,10 @@
 // The log of a host's engine, and the lines of its containers.
 import { ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
-import { useSearchParams } from 'react-router';
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { LogTail } from '../../shared/logs/LogTail';
 import { fieldIs } from '../../shared/search/discover-link';
+import { useSearchParams } from '../../shared/use-search-params';
 import { LINES } from '../containers/queries';
 import { ENGINE_LINES, ofHost } from './queries';
 

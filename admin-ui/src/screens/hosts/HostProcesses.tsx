@@ -1,7 +1,6 @@
 // The processes of a host that use the most, now and over time.
 import { ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import { useMemo } from 'react';
-import { useSearchParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { SYSTEM, useSearch } from '../../api/monitor';
 import { useFormat } from '../../format/use-format';
@@ -14,6 +13,7 @@ import { ContainerLink } from '../../shared/names/links';
 import { useNameWord } from '../../shared/names/stable-names';
 import { ShowQuery } from '../../shared/query/ShowQuery';
 import type { TimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { PROCESS_STATES } from './process-states';
 import {
   ofHost,

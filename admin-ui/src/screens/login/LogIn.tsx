@@ -3,11 +3,12 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { ActionGroup, Alert, Button, Form, FormGroup, TextInput } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useState } from 'react';
-import { useNavigate, useSearchParams } from 'react-router';
+import { useNavigate } from 'react-router';
 import { SESSION, useLogIn } from '../../api/login';
 import { DEPLOYMENT } from '../../api/serves';
 import { useT } from '../../i18n/i18n';
 import { Refused } from '../../shared/Refused';
+import { useSearchParams } from '../../shared/use-search-params';
 import { ownPath } from './own-path';
 
 export function LogIn() {

@@ -3,7 +3,6 @@
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { FormSelect, FormSelectOption, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core';
 import { useMemo } from 'react';
-import { useSearchParams } from 'react-router';
 import { useCall } from '../../api/call';
 import { useFormat } from '../../format/use-format';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
@@ -16,6 +15,7 @@ import { Card } from '../../shared/Card';
 import { DataState, Loading } from '../../shared/DataState';
 import { Empty } from '../../shared/Empty';
 import { PageHead } from '../../shared/PageHead';
+import { useSearchParams } from '../../shared/use-search-params';
 import { useNow } from '../../shared/When';
 import { Conclusions } from './Conclusions';
 import { Legend } from './Legend';

@@ -1,6 +1,5 @@
 // What would be lost with a host or a zone, and where its instances would go. Nothing is changed by it.
 import { FormSelect, FormSelectOption } from '@patternfly/react-core';
-import { useSearchParams } from 'react-router';
 import { useDryRun } from '../../api/call';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
@@ -12,6 +11,7 @@ import { DataState } from '../../shared/DataState';
 import { DeploymentLink, HostLink } from '../../shared/names/links';
 import { RESOURCES, useNameWord } from '../../shared/names/stable-names';
 import { Mark } from '../../shared/status/Mark';
+import { useSearchParams } from '../../shared/use-search-params';
 import { type Loss, lossOf, type MapContainer } from './model';
 
 interface WhatIfProps {

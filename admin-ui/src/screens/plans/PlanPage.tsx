@@ -1,7 +1,7 @@
 // One plan: its steps live, what it wants to be different, cancel it, make it again.
 import { Button, FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
-import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
+import { Link, useNavigate, useParams } from 'react-router';
 import { keyOf, mutation, useCall, useChange, useDryRun } from '../../api/call';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
@@ -24,6 +24,7 @@ import { Preview } from '../../shared/plan/Preview';
 import { Steps } from '../../shared/plan/Steps';
 import { KINDS, PlanMark, planGoesOn } from '../../shared/status/marks';
 import { useAsked } from '../../shared/use-asked';
+import { useSearchParams } from '../../shared/use-search-params';
 import { Clock, Lasted } from '../../shared/When';
 
 /** What it wants to be different from its parent, or from another plan of the deployment. */

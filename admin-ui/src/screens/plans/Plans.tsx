@@ -1,6 +1,5 @@
 // What was done and is being done: plans of deployments and vacates of hosts, newest first, all or those of one host.
 import { Tab, TabContent, Tabs } from '@patternfly/react-core';
-import { useSearchParams } from 'react-router';
 import { useRights } from '../../api/session';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { Plans as Service } from '../../generated/wharf/v1/plans_pb';
@@ -9,6 +8,7 @@ import { Card } from '../../shared/Card';
 import { ListTable } from '../../shared/list/ListTable';
 import { HostInput } from '../../shared/names/HostInput';
 import { PageHead } from '../../shared/PageHead';
+import { useSearchParams } from '../../shared/use-search-params';
 import { useVacateColumns } from '../hosts/vacate-columns';
 import { usePlanChoices, useVacateChoices } from './choices';
 import { usePlanColumns } from './columns';

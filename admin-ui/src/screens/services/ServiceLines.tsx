@@ -1,10 +1,11 @@
 // Every line that a service writes: of the span where it has ended, else the last ones, and as they come.
-import { useSearchParams } from 'react-router';
+
 import { useT } from '../../i18n/i18n';
 import { Card } from '../../shared/Card';
 import { LogTail } from '../../shared/logs/LogTail';
 import { levelOf } from '../../shared/logs/lines';
 import { goesOn } from '../../shared/time/range';
+import { useSearchParams } from '../../shared/use-search-params';
 import { LINES, linesOf, lineWords } from './queries';
 import type { OfService } from './Traffic';
 

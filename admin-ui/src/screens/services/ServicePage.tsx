@@ -1,6 +1,6 @@
 // One service: its traffic, what it said when something went wrong, what its containers use.
 import type { ReactNode } from 'react';
-import { Link, useParams, useSearchParams } from 'react-router';
+import { Link, useParams } from 'react-router';
 import { useDeployment, useMonitorCall } from '../../api/monitor';
 import { useRights } from '../../api/session';
 import { useFormat } from '../../format/use-format';
@@ -21,6 +21,7 @@ import { DeploymentLink } from '../../shared/names/links';
 import { PageHead } from '../../shared/PageHead';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { ErrorShare, HostNames, rateText } from './columns';
 import { ErrorLines } from './ErrorLines';
 import { FailedRequests } from './FailedRequests';

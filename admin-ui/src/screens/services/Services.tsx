@@ -1,6 +1,5 @@
 // What runs: its traffic, its errors, its use, and where.
 import { Alert } from '@patternfly/react-core';
-import { useSearchParams } from 'react-router';
 import { useDeployment, useMonitorCall } from '../../api/monitor';
 import { Services as Api } from '../../generated/wharf/monitor/v1/services_pb';
 import { useT } from '../../i18n/i18n';
@@ -11,6 +10,7 @@ import { optionsOf, readState } from '../../shared/list/list-state';
 import { PageHead } from '../../shared/PageHead';
 import { TimeRangePicker } from '../../shared/time/TimeRangePicker';
 import { useTimeRange } from '../../shared/time/useTimeRange';
+import { useSearchParams } from '../../shared/use-search-params';
 import { useServiceColumns } from './columns';
 import { servicesInput, windowOf } from './summary';
 

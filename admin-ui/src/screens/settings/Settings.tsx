@@ -2,7 +2,6 @@
 import { FormGroup, Label, Tab, TabContent, Tabs, TextInput } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useSearchParams } from 'react-router';
 import { mutation, useCall, useChange } from '../../api/call';
 import { useRights } from '../../api/session';
 import { Settings as Service, type Setting } from '../../generated/wharf/v1/settings_pb';
@@ -17,6 +16,7 @@ import type { Column } from '../../shared/list/Rows';
 import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
 import { useAsked } from '../../shared/use-asked';
+import { useSearchParams } from '../../shared/use-search-params';
 import { Age } from '../../shared/When';
 import { Addresses } from './Addresses';
 import { Retention } from './Retention';

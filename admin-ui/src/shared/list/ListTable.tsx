@@ -4,7 +4,6 @@ import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } fro
 import { Button, FormSelect, FormSelectOption } from '@patternfly/react-core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
-import { useSearchParams } from 'react-router';
 import { call, keyOf } from '../../api/call';
 import { monitorCall, monitorKey } from '../../api/monitor';
 import { useFormat } from '../../format/use-format';
@@ -14,6 +13,7 @@ import { ActionButton } from '../ActionButton';
 import { ApiRequest } from '../ApiRequest';
 import { DataState } from '../DataState';
 import { Empty } from '../Empty';
+import { useSearchParams } from '../use-search-params';
 import { ListSearch } from './ListSearch';
 import { cleared, optionsOf, readState, SIZES, writeState } from './list-state';
 import { type Column, Rows } from './Rows';

@@ -11,7 +11,7 @@ import {
   useRef,
   useState,
 } from 'react';
-import { Link, useNavigate, useSearchParams } from 'react-router';
+import { Link, useNavigate } from 'react-router';
 import { type JsonObject, SYSTEM } from '../../api/monitor';
 import { clock } from '../../format/format';
 import { useFormat } from '../../format/use-format';
@@ -22,6 +22,7 @@ import { Refused } from '../Refused';
 import type { Span } from '../search/build';
 import { discoverLink } from '../search/discover-link';
 import { isoOf, type RawRange } from '../time/range';
+import { useSearchParams } from '../use-search-params';
 import { asText, isNarrowed, type Line, levelOf, severityOf, widthOf } from './lines';
 import './logs.css';
 import { quietFor } from './tail';

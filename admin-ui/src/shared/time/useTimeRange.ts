@@ -1,6 +1,7 @@
 // The span of time that a page shows, from its URL: `from`, `to`, `refresh`, `compare`.
 import { useMemo, useSyncExternalStore } from 'react';
-import { useLocation, useNavigate, useSearchParams } from 'react-router';
+import { useLocation, useNavigate } from 'react-router';
+import { useSearchParams } from '../use-search-params';
 import { pageNow, renewNow, subscribeNow } from './clock';
 import {
   backBy,
