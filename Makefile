@@ -39,11 +39,10 @@ build: admin-ui ## everything in the dev profile, tests included
 	@$(PHASE) "tools to build" scripts/deps build
 	@$(PHASE) "dev build" cargo build --locked --workspace --all-targets
 
-test: build ## every test: those that need Docker and a browser, too
-	@$(PHASE) "tools to test" scripts/deps test browser
+test: build ## every test, Docker included; the browser's are in test-browser
+	@$(PHASE) "tools to test" scripts/deps test
 	@$(PHASE) "quick tests" scripts/test quick
 	@$(PHASE) "docker tests" scripts/test docker
-	@$(PHASE) "browser tests" scripts/test browser
 
 test-quick: ## the tests that need no Docker
 	@$(PHASE) "tools to build" scripts/deps build client
