@@ -49,6 +49,20 @@ test('a page lives on over a restart of its director, and goes on live', {
   await tab.context.close();
 });
 
+test('a browser that holds itself for offline is shown what the director says all the same', async () => {
+  const tab = await enter(browser, '/');
+  await settled(tab.page);
+  // As a machine says whose only way leads to the director, or whose way has just changed.
+  await tab.page.evaluate(() => window.dispatchEvent(new Event('offline')));
+  await tab.page
+    .getByRole('navigation', { name: 'Pages' })
+    .getByRole('link', { name: 'Hosts', exact: true })
+    .click();
+  await tab.page.getByRole('table', { name: 'Hosts of the platform' }).getByRole('link').first().waitFor();
+  clean(tab);
+  await tab.context.close();
+});
+
 test('the vacate of a host says beforehand what would move, and why it could not', async () => {
   const tab = await enter(browser, '/hosts');
   await tab.page.getByRole('table', { name: 'Hosts of the platform' }).getByRole('link').first().click();

@@ -27,6 +27,9 @@ const queries = new QueryClient({
     queries: {
       queryKeyHashFn: hashKey,
       staleTime: 2_000,
+      // A browser knows of the internet, and not whether the director can be reached: what it takes for offline is asked
+      // all the same, and is refused where it is so.
+      networkMode: 'always',
       refetchOnWindowFocus: true,
       // A refusal stays one; a director that changes is tried again, later each time.
       retry: (times, error) => times < 4 && refusalOf(error).retryable,
@@ -35,6 +38,7 @@ const queries = new QueryClient({
       refetchInterval: ({ state }) =>
         state.status === 'error' && refusalOf(state.error).retryable && HEALS_MS,
     },
+    mutations: { networkMode: 'always' },
   },
 });
 
