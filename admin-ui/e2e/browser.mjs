@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterEach } from 'node:test';
 import { chromium } from 'playwright-core';
 
 function required(name) {
@@ -50,6 +51,21 @@ const PATIENCE_MS = 20_000;
 // connections, and pages have to live on over it.
 const FORGIVEN = 'net::ERR_NETWORK_CHANGED';
 
+/** Those that are open. */
+const tabs = new Set();
+
+// What somebody would have seen when a test failed says more than what it waited for.
+afterEach(async ({ passed }) => {
+  for (const { page, faults } of passed ? [] : tabs) {
+    if (page.isClosed()) continue;
+    const shown = await page
+      .locator('body')
+      .innerText({ timeout: 1_000 })
+      .catch((error) => error.message);
+    process.stdout.write(`at ${page.url()}, faults ${JSON.stringify(faults)}:\n${shown.slice(0, 2_000)}\n`);
+  }
+});
+
 /** A page of its own, as another person's browser has it; its faults are gathered. */
 export async function open(browser, options = {}) {
   const context = await browser.newContext({
@@ -69,7 +85,10 @@ export async function open(browser, options = {}) {
   page.on('response', (response) => {
     if (response.status() >= 400) faults.push(`${response.status()} for ${response.url()}`);
   });
-  return { context, page, faults };
+  const tab = { context, page, faults };
+  tabs.add(tab);
+  page.on('close', () => tabs.delete(tab));
+  return tab;
 }
 
 /** Nothing was written to the console: an error, a warning, a breach of the content security policy. */
