@@ -1,8 +1,9 @@
 // Who may use the platform and by what: users, tokens, log-ins that last, one's own password.
-import { Tab, TabContent, Tabs } from '@patternfly/react-core';
+import { Tab, Tabs } from '@patternfly/react-core';
 import { useRights } from '../../api/session';
 import { useT } from '../../i18n/i18n';
 import { PageHead } from '../../shared/PageHead';
+import { panelId, TabPanel } from '../../shared/TabPanel';
 import { useSearchParams } from '../../shared/use-search-params';
 import { OwnPassword } from './OwnPassword';
 import { SessionList } from './SessionList';
@@ -30,18 +31,12 @@ export default function Access() {
         onSelect={(_, key) => setParams({ tab: String(key) })}
       >
         {tabs.map((tab) => (
-          <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={`tab-${tab.key}`} />
+          <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={panelId(tab.key)} />
         ))}
       </Tabs>
-      <TabContent
-        id={`tab-${shown.key}`}
-        aria-label={shown.label}
-        eventKey={shown.key}
-        activeKey={shown.key}
-        key={shown.key}
-      >
+      <TabPanel of={shown} key={shown.key}>
         {shown.page}
-      </TabContent>
+      </TabPanel>
     </>
   );
 }

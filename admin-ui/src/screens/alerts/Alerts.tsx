@@ -1,5 +1,5 @@
 // What fires and who handles it; the watches that tell of it; their runs; where messages go.
-import { Tab, TabContent, Tabs } from '@patternfly/react-core';
+import { Tab, Tabs } from '@patternfly/react-core';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { useDeployment, useMonitorCall } from '../../api/monitor';
@@ -10,6 +10,7 @@ import { ActionButton } from '../../shared/ActionButton';
 import { DeploymentChoice } from '../../shared/DeploymentChoice';
 import { PageHead } from '../../shared/PageHead';
 import { Mark } from '../../shared/status/Mark';
+import { panelId, TabPanel } from '../../shared/TabPanel';
 import { useSearchParams } from '../../shared/use-search-params';
 import { AlertFlyout } from './AlertFlyout';
 import { AlertList } from './AlertList';
@@ -102,18 +103,12 @@ export default function Alerts() {
         }}
       >
         {tabs.map((tab) => (
-          <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={`tab-${tab.key}`} />
+          <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={panelId(tab.key)} />
         ))}
       </Tabs>
-      <TabContent
-        id={`tab-${shown.key}`}
-        aria-label={shown.label}
-        eventKey={shown.key}
-        activeKey={shown.key}
-        key={shown.key}
-      >
+      <TabPanel of={shown} key={shown.key}>
         {shown.page}
-      </TabContent>
+      </TabPanel>
       {alert ? (
         <AlertFlyout key={alert} id={alert} deployment={deployment} onClose={() => show(null)} />
       ) : run ? (

@@ -1,5 +1,5 @@
 // What was done and is being done: plans of deployments and vacates of hosts, newest first, all or those of one host.
-import { Tab, TabContent, Tabs } from '@patternfly/react-core';
+import { Tab, Tabs } from '@patternfly/react-core';
 import { useRights } from '../../api/session';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
 import { Plans as Service } from '../../generated/wharf/v1/plans_pb';
@@ -8,6 +8,7 @@ import { Card } from '../../shared/Card';
 import { ListTable } from '../../shared/list/ListTable';
 import { HostInput } from '../../shared/names/HostInput';
 import { PageHead } from '../../shared/PageHead';
+import { panelId, TabPanel } from '../../shared/TabPanel';
 import { useSearchParams } from '../../shared/use-search-params';
 import { useVacateColumns } from '../hosts/vacate-columns';
 import { usePlanChoices, useVacateChoices } from './choices';
@@ -111,19 +112,13 @@ export default function Plans() {
           onSelect={(_, key) => setParams((now) => listed(now, key === 'plans' ? '' : String(key)))}
         >
           {tabs.map((tab) => (
-            <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={`tab-${tab.key}`} />
+            <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={panelId(tab.key)} />
           ))}
         </Tabs>
       ) : null}
-      <TabContent
-        id={`tab-${shown.key}`}
-        aria-label={shown.label}
-        eventKey={shown.key}
-        activeKey={shown.key}
-        key={shown.key}
-      >
+      <TabPanel of={shown} key={shown.key}>
         {shown.page}
-      </TabContent>
+      </TabPanel>
     </>
   );
 }

@@ -1,5 +1,5 @@
 // What can be set while the platform runs, each acting at once; and how long data is kept, which its storage says.
-import { FormGroup, Label, Tab, TabContent, Tabs, TextInput } from '@patternfly/react-core';
+import { FormGroup, Label, Tab, Tabs, TextInput } from '@patternfly/react-core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { mutation, useCall, useChange } from '../../api/call';
@@ -15,6 +15,7 @@ import { ListTable } from '../../shared/list/ListTable';
 import type { Column } from '../../shared/list/Rows';
 import { PageHead } from '../../shared/PageHead';
 import { Refused } from '../../shared/Refused';
+import { panelId, TabPanel } from '../../shared/TabPanel';
 import { useAsked } from '../../shared/use-asked';
 import { useSearchParams } from '../../shared/use-search-params';
 import { Age } from '../../shared/When';
@@ -190,18 +191,12 @@ export default function Settings() {
         onSelect={(_, key) => setParams(key === 'platform' ? {} : { tab: String(key) })}
       >
         {tabs.map((tab) => (
-          <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={`tab-${tab.key}`} />
+          <Tab key={tab.key} eventKey={tab.key} title={tab.label} tabContentId={panelId(tab.key)} />
         ))}
       </Tabs>
-      <TabContent
-        id={`tab-${shown.key}`}
-        aria-label={shown.label}
-        eventKey={shown.key}
-        activeKey={shown.key}
-        key={shown.key}
-      >
+      <TabPanel of={shown} key={shown.key}>
         {shown.page}
-      </TabContent>
+      </TabPanel>
     </>
   );
 }
