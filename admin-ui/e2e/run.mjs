@@ -1,4 +1,4 @@
-// Runs the tests one file after the other against the platform that the environment names:
+// Runs the tests against the platform that the environment names:
 //   WHARF_UI_URL        https://HOST:PORT of a director
 //   WHARF_UI_USERNAME   a platform admin; `admin` when not given
 //   WHARF_UI_PASSWORD   that user's password
@@ -15,45 +15,39 @@
 //                       a deployment's monitoring address through the proxy, and its credentials; not given: what
 //                       needs them is skipped
 //   WHARF_SCREENSHOTS   1: into docs/screenshots, else the folder to write them to; not given: none
-// Arguments: names of files to run instead of all. Not among all are `many`, which wants a platform with
-// thousands of hosts (`scripts/many-hosts --serve SECONDS`), and `cost`, which is for its figures and lasts for
-// WHARF_UI_COST_MINUTES. Ends with 0 when all passed.
+// Arguments: names of files to run instead of all, one after the other. Not among all are `many`, which wants a
+// platform with thousands of hosts (`scripts/many-hosts --serve SECONDS`), and `cost`, which is for its figures and
+// lasts for WHARF_UI_COST_MINUTES. Ends with 0 when all passed.
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
-// The last one shows every screen with what the others have made. What is terminated keeps its data where it lies, and a
-// host with such data is not emptied: who terminates comes after `vacate`.
+// Files that run at a time share the platform, and wait for it and the browser most of their time. Who holds up all of
+// it, if only for a moment, or looks for what uses the most of all, runs alone. What is terminated keeps its data where
+// it lies, and a host with such data is not emptied: who terminates comes after `vacate`. A restart of the director, in
+// `live`, forgets which containers came before. The last one shows every screen with what the others have made.
 const ALL = [
-  'log-in',
-  'deployments',
-  'lists',
-  'containers',
-  'hosts',
-  'instances',
-  'vacate',
-  'changes',
-  'live',
-  'viewer',
-  'services',
-  'discover',
-  'alerts',
-  'placement',
-  'dashboards',
-  'versions',
-  'requests',
-  'deployment',
-  'zones',
-  'clicks',
-  'away',
-  'screens',
+  [['log-in', 'deployments', 'instances', 'vacate']],
+  [
+    // What runs where: containers come and go, and one host tells nothing for a while.
+    ['lists', 'containers', 'hosts', 'changes', 'viewer', 'services', 'placement'],
+    // What was written.
+    ['discover', 'alerts', 'dashboards', 'versions', 'requests', 'deployment', 'zones'],
+  ],
+  [['live', 'clicks', 'away', 'screens']],
 ];
-const chosen = process.argv.slice(2);
-const files = (chosen.length > 0 ? chosen : ALL).map((name) => join(import.meta.dirname, `${name}.test.mjs`));
 
-run({ files, concurrency: 1 })
-  .on('test:fail', () => {
+/** Runs these files one after the other. */
+function inTurn(names) {
+  const files = names.map((name) => join(import.meta.dirname, `${name}.test.mjs`));
+  const tests = run({ files, concurrency: 1 }).on('test:fail', () => {
     process.exitCode = 1;
-  })
-  .compose(new spec())
-  .pipe(process.stdout);
+  });
+  const told = tests.compose(new spec());
+  told.pipe(process.stdout, { end: false });
+  return finished(told);
+}
+
+const chosen = process.argv.slice(2);
+for (const atATime of chosen.length > 0 ? [[chosen]] : ALL) await Promise.all(atATime.map(inTurn));

@@ -1,8 +1,8 @@
 // Every route and what opens over it, in every theme: no finding of axe, no breach of the content security
 // policy, nothing on the console, and a picture of it where pictures are asked for. One deployment is in
-// trouble, for that is when pages are looked at.
+// trouble, for that is when pages are looked at. Two tabs share the work: each waits most of its time.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { hasNoFinding } from './axe.mjs';
 import { clean, enter, eventually, launch, open, settled, shoot, still, theme } from './browser.mjs';
 import { containerNamed, docker, makeDeployment, needsHosts } from './steps.mjs';
@@ -11,24 +11,43 @@ const THEMES = ['light', 'dark', 'contrast'];
 /** Pictures are of these. */
 const SHOWN = ['light', 'dark'];
 
+/** As many tests run at a time. */
+const TABS = { concurrency: 2 };
+
 let browser;
-let tab;
-let page;
+/** Those that no test has now. */
+const idle = [];
+
+/** Does it in a tab that no other test has meanwhile, and nothing is written to its console. */
+async function inTab(does) {
+  const tab = idle.pop();
+  tab.faults.length = 0;
+  try {
+    await does(tab.page);
+    clean(tab);
+  } finally {
+    idle.push(tab);
+  }
+}
+
+async function go(page, path) {
+  await page.goto(typeof path === 'string' ? path : await path(page));
+  await settled(page);
+}
+
 // The page of one, whatever it is called here.
 const one =
   (path, table, more = '') =>
-  async () => {
-    await page.goto(path);
-    await settled(page);
+  async (page) => {
+    await go(page, path);
     const link = page.getByRole('table', { name: table }).getByRole('link').first();
     return new URL(await link.getAttribute('href'), page.url()).pathname + more;
   };
 
 // The newest line of a container, opened.
-async function document() {
+async function document(page) {
   const path = '/discover?index=logs-docker.container-default';
-  await page.goto(path);
-  await settled(page);
+  await go(page, path);
   const row = page.getByRole('table', { name: 'Documents' }).locator('tbody tr[data-document]').first();
   return `${path}&doc=${encodeURIComponent(await row.getAttribute('data-document'))}`;
 }
@@ -85,13 +104,13 @@ const routes = [
 ];
 
 /** Checked, and kept as a picture. */
-async function seen(name, look) {
+async function seen(page, name, look) {
   await hasNoFinding(page, name, { look });
   if (SHOWN.includes(look)) await shoot(page, `${name}-${look}`);
 }
 
 /** A phone shows it without sideways scrolling of the page. */
-async function fitsPhone(name) {
+async function fitsPhone(page, name) {
   const size = page.viewportSize();
   await theme(page, 'light');
   await page.setViewportSize({ width: 390, height: 844 });
@@ -117,7 +136,8 @@ const SOON = 150_000;
 let stopped;
 
 /** Its storage was killed once, and answers nobody now. */
-async function trouble() {
+async function trouble(tab) {
+  const { page } = tab;
   if (!containerNamed(TROUBLED, { none: true })) await makeDeployment(page, 'billing');
   const killed = containerNamed(TROUBLED);
   docker(killed.host, 'kill', killed.name);
@@ -132,37 +152,37 @@ async function trouble() {
 
 before(async () => {
   browser = await launch();
-  tab = await enter(browser);
-  page = tab.page;
-  if (!needsHosts(1)) await trouble();
+  for (let more = 0; more < TABS.concurrency; more += 1) idle.push(await enter(browser));
+  if (!needsHosts(1)) await trouble(idle[0]);
 });
 after(async () => {
   if (stopped) docker(stopped.host, 'kill', '-s', 'CONT', stopped.name);
   await browser?.close();
 });
 
-for (const [name, path] of routes) {
-  test(`${name} passes axe in every theme, fits a phone and writes nothing to the console`, async () => {
-    await page.goto(typeof path === 'string' ? path : await path());
-    await settled(page);
-    for (const look of THEMES) {
-      await theme(page, look);
-      await seen(name, look);
-    }
-    await fitsPhone(name);
-    clean(tab);
-  });
-}
+describe('every route', TABS, () => {
+  for (const [name, path] of routes) {
+    test(`${name} passes axe in every theme, fits a phone and writes nothing to the console`, () =>
+      inTab(async (page) => {
+        await go(page, path);
+        for (const look of THEMES) {
+          await theme(page, look);
+          await seen(page, name, look);
+        }
+        await fitsPhone(page, name);
+      }));
+  }
+});
 
-const press = (name, exact = true) => page.getByRole('button', { name, exact }).first().click();
-const dialog = () => page.getByRole('dialog');
+const press = (page, name) => page.getByRole('button', { name, exact: true }).first().click();
+const dialog = (page) => page.getByRole('dialog');
 
 /** What opens over a page: its name, the page, how it is opened. */
 const overlays = [
   [
     'palette',
     '/deployments',
-    async () => {
+    async (page) => {
       await page.keyboard.press('Control+k');
       await page.getByRole('combobox', { name: 'Search or jump to…' }).fill('restart');
       await page
@@ -174,68 +194,68 @@ const overlays = [
   [
     'keys',
     '/deployments',
-    async () => {
-      await press('Keyboard shortcuts');
-      await dialog().getByText('Single-letter keys').waitFor();
+    async (page) => {
+      await press(page, 'Keyboard shortcuts');
+      await dialog(page).getByText('Single-letter keys').waitFor();
     },
   ],
   [
     'api-request',
     '/deployments',
-    async () => {
-      await press('Show API request');
-      await dialog().locator('pre').waitFor();
+    async (page) => {
+      await press(page, 'Show API request');
+      await dialog(page).locator('pre').waitFor();
     },
   ],
   [
     'account-menu',
     '/deployments',
-    async () => {
-      await press('Account menu');
+    async (page) => {
+      await press(page, 'Account menu');
       await page.getByRole('menuitem', { name: 'Log out' }).waitFor();
     },
   ],
   [
     'deployment-menu',
     '/deployments/system',
-    async () => {
-      await press('More');
+    async (page) => {
+      await press(page, 'More');
       await page.getByRole('menuitem', { name: 'Delete' }).waitFor();
     },
   ],
   [
     'deployment-resize',
     '/deployments/system',
-    async () => {
-      await press('Resize');
-      await dialog().getByLabel('Memory of storage').waitFor();
+    async (page) => {
+      await press(page, 'Resize');
+      await dialog(page).getByLabel('Memory of storage').waitFor();
     },
   ],
   [
     'deployment-restart',
     '/deployments/system',
-    async () => {
-      await press('Restart');
-      await dialog().getByTestId('preview').waitFor();
+    async (page) => {
+      await press(page, 'Restart');
+      await dialog(page).getByTestId('preview').waitFor();
     },
   ],
   [
     'deployment-snapshots',
     '/deployments/system?do=snapshots',
-    async () => {
-      await dialog().getByLabel('Minutes between two snapshots').waitFor();
+    async (page) => {
+      await dialog(page).getByLabel('Minutes between two snapshots').waitFor();
       await settled(page);
     },
   ],
   [
     'host-vacate',
     one('/hosts?sort=instances+desc', 'Hosts of the platform'),
-    async () => {
-      await press('Vacate');
-      await dialog().getByRole('table', { name: 'What would move' }).waitFor();
+    async (page) => {
+      await press(page, 'Vacate');
+      await dialog(page).getByRole('table', { name: 'What would move' }).waitFor();
       // A host that answers is not: this is refused, and the dialog says so.
-      await dialog().getByLabel('The host is down for good').check();
-      await dialog()
+      await dialog(page).getByLabel('The host is down for good').check();
+      await dialog(page)
         .getByLabel(/^Type .* to confirm$/)
         .waitFor();
       await settled(page);
@@ -244,39 +264,39 @@ const overlays = [
   [
     'user-create',
     '/access',
-    async () => {
-      await press('Create user');
-      await dialog().getByLabel('New password').waitFor();
+    async (page) => {
+      await press(page, 'Create user');
+      await dialog(page).getByLabel('New password').waitFor();
     },
   ],
   [
     'token-create',
     '/access?tab=tokens',
-    async () => {
-      await press('Create token');
-      await dialog().getByLabel('What it is for').waitFor();
+    async (page) => {
+      await press(page, 'Create token');
+      await dialog(page).getByLabel('What it is for').waitFor();
     },
   ],
   [
     'setting-edit',
     '/settings?q=placement.move_budget',
-    async () => {
-      await press('Edit placement.move_budget');
-      await dialog().getByLabel('Value').waitFor();
+    async (page) => {
+      await press(page, 'Edit placement.move_budget');
+      await dialog(page).getByLabel('Value').waitFor();
     },
   ],
   [
     'watch-menu',
     '/alerts?tab=watches',
-    async () => {
-      await press('Actions for disk-full');
+    async (page) => {
+      await press(page, 'Actions for disk-full');
       await page.getByRole('menuitem', { name: /Delete/ }).waitFor();
     },
   ],
   [
     'run-of-a-watch',
     '/alerts?tab=history',
-    async () => {
+    async (page) => {
       await page.getByRole('table', { name: 'Runs of watches' }).locator('tbody button').first().click();
       await page.getByRole('region', { name: 'Run of a watch' }).waitFor();
     },
@@ -284,88 +304,86 @@ const overlays = [
   [
     'channel-create',
     '/alerts?tab=channels',
-    async () => {
-      await press('Create channel');
-      await dialog().getByLabel('Address').waitFor();
+    async (page) => {
+      await press(page, 'Create channel');
+      await dialog(page).getByLabel('Address').waitFor();
     },
   ],
   [
     'dashboard-create',
     '/dashboards',
-    async () => {
-      await press('New dashboard');
-      await dialog().getByLabel('Title').waitFor();
+    async (page) => {
+      await press(page, 'New dashboard');
+      await dialog(page).getByLabel('Title').waitFor();
     },
   ],
   [
     'query',
     '/services/system',
-    async () => {
+    async (page) => {
       await page.getByRole('button', { name: 'Show query', exact: false }).first().click();
-      await dialog().locator('pre').waitFor();
+      await dialog(page).locator('pre').waitFor();
     },
   ],
   [
     'saved-views',
     '/discover?index=logs-*',
-    async () => {
+    async (page) => {
       await page.getByRole('button', { name: /^Saved views/ }).click();
       await page.getByRole('button', { name: 'Save as…' }).waitFor();
     },
   ],
 ];
 
-for (const [name, path, show] of overlays) {
-  test(`${name} passes axe in every theme while it is open`, async () => {
-    await page.goto(typeof path === 'string' ? path : await path());
-    await settled(page);
-    await show();
-    for (const look of THEMES) {
-      await theme(page, look);
-      await hasNoFinding(page, name, { look });
-      if (look === 'light') await shoot(page, name);
-    }
-    clean(tab);
-  });
-}
+describe('what opens over a page', TABS, () => {
+  for (const [name, path, show] of overlays) {
+    test(`${name} passes axe in every theme while it is open`, () =>
+      inTab(async (page) => {
+        await go(page, path);
+        await show(page);
+        for (const look of THEMES) {
+          await theme(page, look);
+          await hasNoFinding(page, name, { look });
+          if (look === 'light') await shoot(page, name);
+        }
+      }));
+  }
+});
 
 for (const look of THEMES) {
   test(`the log-in page passes axe in the ${look} theme`, async () => {
     const other = await open(browser, look === 'contrast' ? { contrast: 'more' } : { colorScheme: look });
-    const mine = page;
-    page = other.page;
+    const { page } = other;
     await page.goto('/login');
     await page.getByRole('button', { name: 'Log in' }).waitFor();
     const high = await page.evaluate(() =>
       document.documentElement.classList.contains('pf-v6-theme-high-contrast'),
     );
     assert.equal(high, look === 'contrast', 'who asks the system for more contrast has it at once');
-    await seen('login', look);
+    await seen(page, 'login', look);
     clean(other);
-    page = mine;
     await other.context.close();
   });
 }
 
-test('high contrast is chosen in the menu and by the palette, and kept by the browser', async () => {
-  const has = () =>
-    page.evaluate(() => document.documentElement.classList.contains('pf-v6-theme-high-contrast'));
-  await page.evaluate(() => localStorage.removeItem('wharf.theme'));
-  await page.goto('/hosts');
-  await settled(page);
-  assert.equal(await has(), false, 'it is not there unasked');
-  await press('Account menu');
-  await page.getByRole('menuitem', { name: 'High contrast' }).click();
-  assert.equal(await has(), true, 'the menu turns it on');
-  await page.reload();
-  await settled(page);
-  assert.equal(await has(), true, 'a reload keeps it');
-  await page.keyboard.press('Control+k');
-  await page.getByRole('combobox', { name: 'Search or jump to…' }).fill('theme');
-  await page.getByRole('option', { name: /^Theme: As the system/ }).click();
-  assert.equal(await has(), false, 'the palette turns it off');
-  clean(tab);
-});
+test('high contrast is chosen in the menu and by the palette, and kept by the browser', () =>
+  inTab(async (page) => {
+    const has = () =>
+      page.evaluate(() => document.documentElement.classList.contains('pf-v6-theme-high-contrast'));
+    await page.evaluate(() => localStorage.removeItem('wharf.theme'));
+    await go(page, '/hosts');
+    assert.equal(await has(), false, 'it is not there unasked');
+    await press(page, 'Account menu');
+    await page.getByRole('menuitem', { name: 'High contrast' }).click();
+    assert.equal(await has(), true, 'the menu turns it on');
+    await page.reload();
+    await settled(page);
+    assert.equal(await has(), true, 'a reload keeps it');
+    await page.keyboard.press('Control+k');
+    await page.getByRole('combobox', { name: 'Search or jump to…' }).fill('theme');
+    await page.getByRole('option', { name: /^Theme: As the system/ }).click();
+    assert.equal(await has(), false, 'the palette turns it off');
+  }));
 
 test('colours that the system forces leave everything to be seen', async () => {
   const other = await enter(browser, '/', { forcedColors: 'active', colorScheme: 'dark' });
