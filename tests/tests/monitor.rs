@@ -9,11 +9,14 @@
 mod bench;
 #[path = "monitor/checks.rs"]
 mod checks;
+#[path = "monitor/front.rs"]
+mod front;
 
 use std::collections::BTreeSet;
 
 use bench::{Bench, Message, PASSWORD, Receiver, wait_for};
 use checks::{check_history, check_messages};
+use front::{Front, Gate};
 use http::Method;
 use serde_json::json;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -245,6 +248,64 @@ async fn runs_while_the_storage_is_away_are_in_the_history_when_it_is_back() {
         1,
         "an outage is no news, and what fired still does: {taken:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_on_disk_is_known_although_it_is_written_while_the_rest_is_searched() {
+    let mut bench = Bench::start().await;
+    let front = Front::before(&bench).await;
+    bench.kill_monitor();
+    bench.start_monitor();
+    bench.wait_loaded().await;
+    set_bad(&bench, true).await;
+    put_watch(&bench, "app-errors", "1h").await;
+    wait_messages(&bench, 1).await;
+    wait_runs(&bench, "app-errors", "the alert is stored", |runs| {
+        runs.len() >= 2 && runs.iter().all(is_settled)
+    })
+    .await;
+
+    // That it is over is told, and written nowhere but on disk.
+    front.set(Gate::Shut);
+    set_bad(&bench, false).await;
+    let told = wait_messages(&bench, 2).await;
+    let waiting = "wharf_monitor_waiting_documents";
+    let at_least = bench.metric(waiting).await.unwrap() + 4.0;
+    wait_for("more runs wait on disk", async || {
+        match bench.metric(waiting).await? {
+            count if count >= at_least => Ok(()),
+            count => Err(format!("{count} of {at_least}")),
+        }
+    })
+    .await;
+    bench.kill_monitor();
+
+    // The searches of the start find what was before; once they have, all that waited is written.
+    front.set(Gate::UntilSearched);
+    bench.start_monitor();
+    front.searched().await;
+    wait_for("nothing waits on disk", async || {
+        match bench.metric(waiting).await? {
+            0.0 => Ok(()),
+            count => Err(format!("{count} wait")),
+        }
+    })
+    .await;
+    front.set(Gate::Open);
+    bench.wait_loaded().await;
+    let known = bench.runs("app-errors").await.len();
+    let runs = wait_runs(&bench, "app-errors", "it goes on", |runs| {
+        runs.len() >= known + 2 && runs.iter().all(is_settled)
+    })
+    .await;
+    check_history(&runs);
+    let taken = bench.receiver.taken();
+    assert_eq!(
+        taken.len(),
+        told.len(),
+        "what was told is not told again: {taken:?}"
+    );
+    check_messages(&taken);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,7 +36,8 @@ use wharf_test_ports::TestPort;
 use wharf_tests::testbed::built_binary;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const USER: &str = "elastic";
+/// The deployment's user.
+pub(crate) const USER: &str = "elastic";
 /// In the environment: HOST:PORT of an OpenSearch without TLS that stands in for our storage node, and that each bench
 /// empties first (`scripts/monitor-on-opensearch`).
 const OTHER_STORAGE: &str = "WHARF_OTHER_STORAGE";
