@@ -89,9 +89,9 @@ test('the host to move to is found by its name and chosen by keys, and what come
   assert.equal(await to.getAttribute('aria-expanded'), 'false', 'Escape closes the list');
   assert.equal(await dialog.count(), 1, 'and not the dialog');
   await to.fill(other.slice(1));
-  await eventually(async () => assert.equal(await offered.count(), 1, 'one is called so'));
+  // Whoever knows the name does not wait for what is found.
   await to.press('Enter');
-  assert.equal(await to.inputValue(), other, 'it is chosen');
+  await eventually(async () => assert.equal(await to.inputValue(), other, 'it is chosen'));
   // It may have no room for it.
   await dialog.locator('[data-testid="preview"], .refused').first().waitFor();
   await page.keyboard.press('Escape');

@@ -1,7 +1,7 @@
 // Chooses a host by writing some of its name: the server finds, a few are offered. Not here: what is asked
 // (host-search).
 import { TextInput } from '@patternfly/react-core';
-import { type KeyboardEvent, useDeferredValue, useRef, useState } from 'react';
+import { type KeyboardEvent, useDeferredValue, useEffect, useRef, useState } from 'react';
 import { useCall } from '../../api/call';
 import { useFormat } from '../../format/use-format';
 import { Allocators } from '../../generated/wharf/v1/allocators_pb';
@@ -50,6 +50,8 @@ export function HostInput({
   const [text, setText] = useState('');
   /** The id of the one that Enter takes, null for no host; nothing: the first. */
   const [at, setAt] = useState<string | null>();
+  /** Enter was pressed before it was found what it takes. */
+  const [wanted, setWanted] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const written = useDeferredValue(text.trim());
   const found = useCall(Allocators.method.listAllocators, hostsLike(written, without), {
@@ -70,22 +72,31 @@ export function HostInput({
     setOpen(false);
     setText('');
     setAt(undefined);
+    setWanted(false);
   };
   useEscape(box, open, close);
   const choose = (one: ChosenHost | null) => {
     onChange(one && { id: one.id, host: one.host, zone: one.zone });
     close();
   };
+  useEffect(() => {
+    if (!wanted || late || found.isPending) return;
+    setWanted(false);
+    const [one] = hosts;
+    if (one) choose(one);
+  });
   const press = (event: KeyboardEvent) => {
     const next = stepped(event.key, marked, offered.length);
     if (next !== undefined) {
       setAt(open ? idOf(offered[next] ?? null) : undefined);
+      setWanted(false);
       setOpen(true);
     } else if (!open) {
       return;
     } else if (event.key === 'Enter') {
       const one = offered[marked];
       if (one !== undefined) choose(one);
+      else setWanted(late || found.isPending);
     } else {
       return;
     }
@@ -111,6 +122,7 @@ export function HostInput({
         onChange={(_, value) => {
           setText(value);
           setAt(undefined);
+          setWanted(false);
           setOpen(true);
         }}
       />
