@@ -39,10 +39,11 @@ build: admin-ui ## everything in the dev profile, tests included
 	@$(PHASE) "tools to build" scripts/deps build
 	@$(PHASE) "dev build" cargo build --locked --workspace --all-targets
 
-test: build ## every test, Docker included; the browser's are in test-browser
-	@$(PHASE) "tools to test" scripts/deps test
+test: build ## every test, Docker's and the browser's included
+	@$(PHASE) "tools to test" scripts/deps test browser
 	@$(PHASE) "quick tests" scripts/test quick
 	@$(PHASE) "docker tests" scripts/test docker
+	@$(PHASE) "browser tests" scripts/test browser
 
 test-quick: ## the tests that need no Docker
 	@$(PHASE) "tools to build" scripts/deps build client
