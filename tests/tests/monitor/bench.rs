@@ -36,8 +36,7 @@ use wharf_test_ports::TestPort;
 use wharf_tests::testbed::built_binary;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The deployment's user.
-pub(crate) const USER: &str = "elastic";
+const USER: &str = "elastic";
 /// In the environment: HOST:PORT of an OpenSearch without TLS that stands in for our storage node, and that each bench
 /// empties first (`scripts/monitor-on-opensearch`).
 const OTHER_STORAGE: &str = "WHARF_OTHER_STORAGE";
@@ -173,11 +172,7 @@ impl Bench {
         };
         let users = json!({"users": [{"username": USER, "password": PASSWORD}]});
         bench.write("store/secrets/users.json", &users);
-        let access = json!({
-            "url": bench.storage_url(), "alias": "web",
-            "server_name": "localhost", "username": USER, "password": PASSWORD,
-        });
-        bench.write("monitor/secrets/storage.json", &access);
+        bench.set_storage(&bench.storage_url());
         bench.set_channel(&bench.receiver.url);
         let mut bench = bench;
         if let Some(address) = other_storage() {
@@ -200,6 +195,15 @@ impl Bench {
         let beside = path.with_extension("new");
         fs::write(&beside, content.to_string()).unwrap();
         fs::rename(beside, path).unwrap();
+    }
+
+    /// The monitoring node has its storage at this URL, from its next start on.
+    pub(crate) fn set_storage(&self, url: &str) {
+        let access = json!({
+            "url": url, "alias": "web",
+            "server_name": "localhost", "username": USER, "password": PASSWORD,
+        });
+        self.write("monitor/secrets/storage.json", &access);
     }
 
     /// The channel `ops` goes to this URL from now on.

@@ -9,14 +9,13 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use serde_json::json;
 use tokio::sync::watch;
 use wharf_runtime::clock::now_ms;
 use wharf_runtime::net::{HttpsClient, Limits, PeerInfo, bind, serve_tls};
 use wharf_runtime::task::{Shutdown, spawn};
 use wharf_runtime::tls::{CertSlot, LeafSpec, server_config};
 
-use super::bench::{Bench, PASSWORD, USER};
+use super::bench::{Bench, wait_for};
 
 /// What is let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +43,7 @@ impl Front {
         let identity = bench.authority.issue(&leaf, now_ms()).unwrap();
         let tls = server_config(CertSlot::new(&identity)).unwrap();
         let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
-        let access = json!({
-            "url": format!("https://{}", listener.local_addr().unwrap()), "alias": "web",
-            "server_name": "localhost", "username": USER, "password": PASSWORD,
-        });
-        bench.write("monitor/secrets/storage.json", &access);
+        bench.set_storage(&format!("https://{}", listener.local_addr().unwrap()));
         let (gate, stop) = (watch::Sender::new(Gate::Open), Shutdown::new());
         let (behind, passing, client) = (bench.storage_url(), gate.clone(), bench.client.clone());
         let factory = move |_: &PeerInfo| {
@@ -69,8 +64,13 @@ impl Front {
 
     /// Until the history was searched and what was found waits.
     pub(crate) async fn searched(&self) {
-        let mut gate = self.gate.subscribe();
-        let _ = gate.wait_for(|gate| *gate == Gate::Searched).await;
+        wait_for("the history is searched", async || {
+            match *self.gate.borrow() {
+                Gate::Searched => Ok(()),
+                gate => Err(format!("{gate:?}")),
+            }
+        })
+        .await;
     }
 }
 
