@@ -88,10 +88,21 @@ test('the host to move to is found by its name and chosen by keys, and what come
   await to.press('Escape');
   assert.equal(await to.getAttribute('aria-expanded'), 'false', 'Escape closes the list');
   assert.equal(await dialog.count(), 1, 'and not the dialog');
-  await to.fill(other.slice(1));
   // Whoever knows the name does not wait for what is found.
+  const searches = '**/wharf.v1.Allocators/ListAllocators';
+  let find;
+  const pressed = new Promise((done) => {
+    find = done;
+  });
+  await page.route(searches, async (route) => {
+    await pressed;
+    await route.continue();
+  });
+  await to.fill(other.slice(1));
   await to.press('Enter');
+  find();
   await eventually(async () => assert.equal(await to.inputValue(), other, 'it is chosen'));
+  await page.unroute(searches);
   // It may have no room for it.
   await dialog.locator('[data-testid="preview"], .refused').first().waitFor();
   await page.keyboard.press('Escape');
